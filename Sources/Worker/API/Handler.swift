@@ -1,0 +1,77 @@
+// The public handler API: what the author of a handler sees of Statex, and nothing more.
+
+import StatexProtocol
+
+/// Runs jobs of one kind.
+///
+/// One value serves all slots of a worker, so a handler is `Sendable`; `run` is called concurrently,
+/// once for each busy slot, each time on that slot's own thread. It may block that thread: leases are
+/// renewed elsewhere.
+public protocol Handler: Sendable {
+    /// The kind of jobs that it runs, for instance `"audio"`.
+    var kind: String { get }
+
+    /// Runs one attempt at a job.
+    /// - Returns: the result, at most 64 KiB inline; the runtime stores a larger one as an object.
+    /// - Throws: `HandlerError`; any other error counts as a retryable failure of class `error`.
+    func run(_ job: Job) async throws -> Payload
+
+    /// Why this handler cannot run here, or nil. A handler with a reason is not advertised to the
+    /// scheduler; the reason is logged and shown in `statex status`.
+    func unavailable() async -> String?
+
+    /// Ends what the handler keeps alive between jobs (child processes, connections).
+    func close() async
+}
+
+extension Handler {
+    public func unavailable() async -> String? { nil }
+    public func close() async {}
+}
+
+/// One attempt at a job, as its handler sees it.
+public struct Job: Sendable {
+    public let id: JobID
+    public let kind: String
+    /// Counted from 1.
+    public let attempt: Int
+    public let payload: Payload
+    /// How long the attempt may run, in milliseconds; 0: no limit. The runtime cancels it then.
+    public let runLimitMilliseconds: Int
+    /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
+    public let cancellation: Cancellation
+
+    public init(id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0, cancellation: Cancellation = Cancellation()) {
+        self.id = id
+        self.kind = kind
+        self.attempt = attempt
+        self.payload = payload
+        self.runLimitMilliseconds = runLimitMilliseconds
+        self.cancellation = cancellation
+    }
+}
+
+/// What goes into a job and what comes out: bytes, or a reference to an object that holds them.
+public enum Payload: Sendable, Equatable {
+    case bytes([UInt8])
+    /// The JSON text of an `ObjectReference` (module `StatexObjects`), at most 4 KiB.
+    case object(reference: [UInt8])
+}
+
+/// How an attempt failed, in words that its submitter reads.
+public struct HandlerError: Error, Sendable, Equatable {
+    /// A short machine-readable class such as `broken_file`; letters, digits, `_`, `.` and `-`, at most 64 bytes.
+    public let errorClass: String
+    /// For people; valid UTF-8 without NUL; cut to 4 KiB.
+    public let message: String
+    public let retryable: Bool
+    /// The earliest time for the next attempt, in milliseconds from now; nil: the job's backoff decides.
+    public let retryAfterMilliseconds: Int?
+
+    public init(_ errorClass: String, _ message: String, retryable: Bool = true, retryAfterMilliseconds: Int? = nil) {
+        self.errorClass = errorClass
+        self.message = message
+        self.retryable = retryable
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+}
