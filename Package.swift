@@ -6,8 +6,11 @@ import PackageDescription
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// Lifetimes: a buffer lends its bytes as a `RawSpan` that cannot outlive it.
+let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
 func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, exclude: exclude)
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
