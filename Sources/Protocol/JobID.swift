@@ -18,7 +18,9 @@ public struct JobID: RawRepresentable, Hashable, Comparable, Sendable, CustomStr
 
     /// - Returns: nil if a part does not fit its bits.
     @inlinable public init?(hour: UInt64, shard: UInt64, counter: UInt64) {
-        guard hour < 1 << Self.hourBits, shard < 1 << Self.shardBits, counter < 1 << Self.counterBits else { return nil }
+        guard hour < 1 << Self.hourBits, shard < 1 << Self.shardBits, counter < 1 << Self.counterBits else {
+            return nil
+        }
         rawValue = hour << (Self.shardBits + Self.counterBits) | shard << Self.counterBits | counter
     }
 

@@ -83,7 +83,9 @@ public struct ByteBuffer: ~Copyable, Sendable {
     }
 
     /// For C calls that take a pointer and a length.
-    public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    public borrowing func withUnsafeBytes<R: ~Copyable, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R)
+        throws(E) -> R
+    {
         try body(UnsafeRawBufferPointer(start: base, count: count))
     }
 

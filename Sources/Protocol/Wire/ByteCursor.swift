@@ -11,7 +11,8 @@
 
     /// Moves on over `count` bytes and returns where they begin.
     @inlinable @inline(__always)
-    public mutating func take(_ count: Int, in bytes: borrowing RawSpan, _ field: StaticString) throws(WireError) -> Int {
+    public mutating func take(_ count: Int, in bytes: borrowing RawSpan, _ field: StaticString) throws(WireError) -> Int
+    {
         guard count >= 0, count <= bytes.byteCount - offset else {
             throw WireError.truncated(field, needs: count, has: bytes.byteCount - offset)
         }
@@ -29,7 +30,9 @@
     }
 
     /// Reads `count` bytes as strict UTF-8 without NUL.
-    public mutating func text(_ count: Int, in bytes: borrowing RawSpan, _ field: StaticString) throws(WireError) -> String {
+    public mutating func text(_ count: Int, in bytes: borrowing RawSpan, _ field: StaticString) throws(WireError)
+        -> String
+    {
         let start = try take(count, in: bytes, field)
         return try bytes.text(start..<start + count, field)
     }

@@ -46,13 +46,16 @@ public struct Hello: Sendable, Equatable {
     public init(reading bytes: borrowing RawSpan, header: Header) throws(WireError) {
         var cursor = try header.fieldCursor(atLeast: Self.fields)
         let roleNumber = try cursor.read(UInt8.self, in: bytes, "role")
-        guard let role = Role(rawValue: roleNumber) else { throw WireError(.malformed, "role \(roleNumber) is unknown") }
+        guard let role = Role(rawValue: roleNumber) else {
+            throw WireError(.malformed, "role \(roleNumber) is unknown")
+        }
         self.role = role
         lowestVersion = try cursor.read(UInt8.self, in: bytes, "lowest version")
         highestVersion = try cursor.read(UInt8.self, in: bytes, "highest version")
         guard lowestVersion <= Header.version, highestVersion >= Header.version else {
             throw WireError(
-                .version, "versions \(lowestVersion) to \(highestVersion) are not spoken here; spoken: \(Header.version)")
+                .version,
+                "versions \(lowestVersion) to \(highestVersion) are not spoken here; spoken: \(Header.version)")
         }
         _ = try cursor.read(UInt8.self, in: bytes, "reserved")
         slots = try cursor.read(UInt16.self, in: bytes, "slots")
@@ -64,7 +67,8 @@ public struct Hello: Sendable, Equatable {
         _ = try cursor.read(UInt32.self, in: bytes, "reserved")
         incarnation = try cursor.read(UInt64.self, in: bytes, "incarnation")
         producer = Producer(
-            high: try cursor.read(UInt64.self, in: bytes, "producer"), low: try cursor.read(UInt64.self, in: bytes, "producer"))
+            high: try cursor.read(UInt64.self, in: bytes, "producer"),
+            low: try cursor.read(UInt64.self, in: bytes, "producer"))
         guard nameLength >= 1, nameLength <= Limits.nameBytes else {
             throw WireError(.tooLarge, "name has \(nameLength) bytes, it takes 1 to \(Limits.nameBytes)")
         }
@@ -148,7 +152,9 @@ public struct Welcome: Sendable, Equatable {
         leaseMilliseconds = try cursor.read(UInt32.self, in: bytes, "lease time")
         lastSequence = try cursor.read(UInt64.self, in: bytes, "last sequence")
         guard heartbeatMilliseconds > 0, leaseMilliseconds > heartbeatMilliseconds else {
-            throw WireError(.malformed, "heartbeat \(heartbeatMilliseconds) ms must be under the lease time \(leaseMilliseconds) ms")
+            throw WireError(
+                .malformed, "heartbeat \(heartbeatMilliseconds) ms must be under the lease time \(leaseMilliseconds) ms"
+            )
         }
     }
 

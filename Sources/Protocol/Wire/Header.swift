@@ -76,7 +76,9 @@ public struct Header: Sendable, Equatable {
             throw WireError(.version, "version \(version) is not spoken here; spoken: \(Self.version)")
         }
         let number = bytes.integer(UInt8.self, at: 3)
-        guard let type = MessageType(rawValue: number) else { throw WireError(.type, "message type \(number) is unknown") }
+        guard let type = MessageType(rawValue: number) else {
+            throw WireError(.type, "message type \(number) is unknown")
+        }
         self.type = type
         headerLength = bytes.integer(UInt16.self, at: 4)
         recordLength = bytes.integer(UInt16.self, at: 6)
@@ -85,7 +87,8 @@ public struct Header: Sendable, Equatable {
         epoch = bytes.integer(UInt32.self, at: 24)
         count = bytes.integer(UInt32.self, at: 28)
         guard Int(headerLength) >= Self.size, Int(headerLength) <= bytes.byteCount else {
-            throw WireError(.malformed, "header length \(headerLength) does not fit a message of \(bytes.byteCount) bytes")
+            throw WireError(
+                .malformed, "header length \(headerLength) does not fit a message of \(bytes.byteCount) bytes")
         }
         guard Int(count) <= Limits.recordsInMessage else {
             throw WireError(.tooLarge, "\(count) records in one message, the limit is \(Limits.recordsInMessage)")

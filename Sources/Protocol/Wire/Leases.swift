@@ -13,7 +13,9 @@ public enum Credit {
     public static func read(_ bytes: borrowing RawSpan, header: Header) throws(WireError) -> Int {
         var cursor = try header.fieldCursor(atLeast: fields)
         let credit = Int(try cursor.read(UInt32.self, in: bytes, "credit"))
-        guard credit <= Limits.credit else { throw WireError(.tooLarge, "credit is \(credit), the limit is \(Limits.credit)") }
+        guard credit <= Limits.credit else {
+            throw WireError(.tooLarge, "credit is \(credit), the limit is \(Limits.credit)")
+        }
         return credit
     }
 }
@@ -33,7 +35,10 @@ public struct LeaseRecord: Sendable, Equatable {
     public var encoding: UInt8
     public var payloadStart = 0
 
-    public init(id: JobID, token: UInt64, runLimitMilliseconds: UInt32, payloadLength: UInt32, attempt: UInt16, kind: UInt16, encoding: UInt8) {
+    public init(
+        id: JobID, token: UInt64, runLimitMilliseconds: UInt32, payloadLength: UInt32, attempt: UInt16, kind: UInt16,
+        encoding: UInt8
+    ) {
         self.id = id
         self.token = token
         self.runLimitMilliseconds = runLimitMilliseconds
@@ -55,7 +60,9 @@ public struct LeaseRecord: Sendable, Equatable {
         guard Int(payloadLength) <= Limits.inlineBytes else {
             throw WireError(.tooLarge, "a payload has \(payloadLength) bytes, the limit is \(Limits.inlineBytes)")
         }
-        guard Encoding(rawValue: encoding) != nil else { throw WireError(.malformed, "encoding \(encoding) is unknown") }
+        guard Encoding(rawValue: encoding) != nil else {
+            throw WireError(.malformed, "encoding \(encoding) is unknown")
+        }
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
     }
 
@@ -123,10 +130,15 @@ public struct OutcomeRecord: Sendable, Equatable {
         self.ending = ending
         guard id.rawValue > 0, id.rawValue < 1 << 63 else { throw WireError(.malformed, "\(id.rawValue) is not an id") }
         guard Int(bodyLength) <= Limits.inlineBytes else {
-            throw WireError(.tooLarge, "a result has \(bodyLength) bytes, the limit is \(Limits.inlineBytes); make it an object")
+            throw WireError(
+                .tooLarge, "a result has \(bodyLength) bytes, the limit is \(Limits.inlineBytes); make it an object")
         }
-        guard Encoding(rawValue: encoding) != nil else { throw WireError(.malformed, "encoding \(encoding) is unknown") }
-        guard ranMicroseconds < 1 << 53 else { throw WireError(.malformed, "a run of \(ranMicroseconds) µs is out of range") }
+        guard Encoding(rawValue: encoding) != nil else {
+            throw WireError(.malformed, "encoding \(encoding) is unknown")
+        }
+        guard ranMicroseconds < 1 << 53 else {
+            throw WireError(.malformed, "a run of \(ranMicroseconds) µs is out of range")
+        }
         bodyStart = try cursor.take(Int(bodyLength), in: bytes, "result")
         if ending == .failed {
             _ = try ErrorText(reading: bytes.extracting(bodyStart..<bodyStart + Int(bodyLength)))

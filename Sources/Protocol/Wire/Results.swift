@@ -80,7 +80,9 @@ public struct ResultRecord: Sendable, Equatable {
         ended = bytes.integer(Int64.self, at: start + 24)
         bodyLength = bytes.integer(UInt32.self, at: start + 32)
         state = JobState(rawValue: stateNumber)
-        guard stateNumber == 0 || state != nil else { throw WireError(.malformed, "job state \(stateNumber) is unknown") }
+        guard stateNumber == 0 || state != nil else {
+            throw WireError(.malformed, "job state \(stateNumber) is unknown")
+        }
         guard let encoding = Encoding(rawValue: encodingNumber) else {
             throw WireError(.malformed, "encoding \(encodingNumber) is unknown")
         }

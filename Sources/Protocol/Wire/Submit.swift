@@ -90,7 +90,8 @@ public struct SubmitBatch: Sendable {
                 requests += 1
             }
             guard Int(job.index) == expected, Int(job.count) == expectedCount else {
-                throw WireError(.malformed, "job \(job.index) of \(job.count) stands where \(expected) of \(expectedCount) must")
+                throw WireError(
+                    .malformed, "job \(job.index) of \(job.count) stands where \(expected) of \(expectedCount) must")
             }
             expected += 1
             payloadBytes += Int(job.payloadLength)
@@ -101,13 +102,16 @@ public struct SubmitBatch: Sendable {
         }
     }
 
-    private func readJob(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, recordLength: Int) throws(WireError) -> SubmitJob {
+    private func readJob(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, recordLength: Int) throws(WireError)
+        -> SubmitJob
+    {
         let start = try cursor.take(recordLength, in: bytes, "job")
         var job = SubmitJob(
             kind: bytes.integer(UInt16.self, at: start), tenant: bytes.integer(UInt16.self, at: start + 2),
             index: bytes.integer(UInt16.self, at: start + 4), count: bytes.integer(UInt16.self, at: start + 6),
             priority: bytes.integer(UInt8.self, at: start + 8), attempts: bytes.integer(UInt8.self, at: start + 9),
-            encoding: bytes.integer(UInt8.self, at: start + 10), optionsLength: bytes.integer(UInt16.self, at: start + 12),
+            encoding: bytes.integer(UInt8.self, at: start + 10),
+            optionsLength: bytes.integer(UInt16.self, at: start + 12),
             payloadLength: bytes.integer(UInt32.self, at: start + 16))
         guard Int(job.kind) < names.count, Int(job.tenant) < names.count else {
             throw WireError(.malformed, "kind \(job.kind) or tenant \(job.tenant) is not one of \(names.count) names")
@@ -126,7 +130,8 @@ public struct SubmitBatch: Sendable {
         }
         let limit = encoding == .object ? Limits.referenceBytes : Limits.inlineBytes
         guard Int(job.payloadLength) <= limit else {
-            throw WireError(.tooLarge, "a payload has \(job.payloadLength) bytes, the limit is \(limit); make it an object")
+            throw WireError(
+                .tooLarge, "a payload has \(job.payloadLength) bytes, the limit is \(limit); make it an object")
         }
         guard Int(job.optionsLength) <= Limits.optionsBytes else {
             throw WireError(.tooLarge, "options have \(job.optionsLength) bytes, the limit is \(Limits.optionsBytes)")
@@ -151,7 +156,9 @@ public struct JobOptions: Sendable, Equatable {
 
     public init() {}
 
-    public init(reading bytes: borrowing RawSpan, from start: Int, length: Int, isFirstOfRequest: Bool) throws(WireError) {
+    public init(reading bytes: borrowing RawSpan, from start: Int, length: Int, isFirstOfRequest: Bool)
+        throws(WireError)
+    {
         let options = bytes.extracting(start..<start + length)
         var cursor = ByteCursor()
         while cursor.remaining(in: options) > 0 {
@@ -171,7 +178,9 @@ public struct JobOptions: Sendable, Equatable {
         }
     }
 
-    private mutating func read(_ tag: OptionTag, length: Int, _ options: borrowing RawSpan, _ cursor: inout ByteCursor) throws(WireError) {
+    private mutating func read(_ tag: OptionTag, length: Int, _ options: borrowing RawSpan, _ cursor: inout ByteCursor)
+        throws(WireError)
+    {
         switch tag {
         case .userKey:
             guard length >= 1, length <= Limits.userKeyBytes else {
@@ -268,7 +277,8 @@ public struct AcceptedRun: Sendable, Equatable {
         requests = bytes.integer(UInt32.self, at: start + 16)
         jobsEach = bytes.integer(UInt16.self, at: start + 20)
         repeated = bytes.integer(UInt16.self, at: start + 22) & 1 != 0
-        guard requests >= 1, jobsEach >= 1, Int(requests) <= Limits.producerWindow, Int(jobsEach) <= Limits.jobsInRequest,
+        guard requests >= 1, jobsEach >= 1, Int(requests) <= Limits.producerWindow,
+            Int(jobsEach) <= Limits.jobsInRequest,
             sequence < 1 << 62, firstID.rawValue < 1 << 62
         else { throw WireError(.malformed, "an accepted run is out of range") }
     }
