@@ -46,9 +46,18 @@ package struct Connection: ~Copyable {
 
     /// Runs one statement with text parameters and gives its rows, in text.
     package borrowing func query(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError) -> Result {
+        try query(sql, parameters, binary: false, doing: doing)
+    }
+
+    /// The same, with the rows in binary: for bytes, and for many numbers.
+    package borrowing func queryBinary(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError) -> Result {
+        try query(sql, parameters, binary: true, doing: doing)
+    }
+
+    private borrowing func query(_ sql: String, _ parameters: [String?], binary: Bool, doing: String) throws(PostgresError) -> Result {
         var values: [UnsafePointer<CChar>?] = parameters.map { $0.map { UnsafePointer(strdup($0)) } }
         defer { for value in values { free(UnsafeMutableRawPointer(mutating: value)) } }
-        let raw = PQexecParams(pointer, sql, Int32(values.count), nil, &values, nil, nil, 0)
+        let raw = PQexecParams(pointer, sql, Int32(values.count), nil, &values, nil, nil, binary ? 1 : 0)
         return try Result(raw, doing: doing, connection: pointer)
     }
 
@@ -75,7 +84,10 @@ package struct Result: ~Copyable {
             throw PostgresError(doing: doing, state: nil, message: Connection.trimmed(PQerrorMessage(connection)))
         }
         switch PQresultStatus(raw) {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_PIPELINE_SYNC: pointer = raw
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK: pointer = raw
+        case PGRES_PIPELINE_ABORTED:
+            PQclear(raw)
+            throw PostgresError(doing: doing, state: "25P02", message: "skipped after an earlier error")
         default:
             let state = PQresultErrorField(raw, Int32(UInt8(ascii: "C"))).map { String(cString: $0) }
             let primary = PQresultErrorField(raw, Int32(UInt8(ascii: "M"))).map { String(cString: $0) }

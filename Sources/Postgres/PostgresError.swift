@@ -16,6 +16,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
         "\(doing): \(message)" + (state.map { " (\($0))" } ?? "")
     }
 
+    /// A statement of a pipeline that was skipped after an earlier one failed.
+    package var isSkipped: Bool { state == "25P02" }
+
     /// The connection is gone, or the server is going.
     package var isConnectionLoss: Bool {
         guard let state else { return true }

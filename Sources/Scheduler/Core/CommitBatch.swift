@@ -15,6 +15,19 @@ package final class CommitBatch {
         package var nextID: UInt64 = 0
         package var nextToken: UInt64 = 0
         package var nextName: UInt32 = 0
+
+        package init() {}
+
+        package init(_ head: ChainHead, shard: UInt8, at: Int64) {
+            batch = head.batch
+            self.shard = shard
+            incarnation = head.incarnation
+            epoch = head.epoch
+            self.at = at
+            nextID = head.nextID
+            nextToken = head.nextToken
+            nextName = head.nextName
+        }
     }
 
     package struct JobRow: Sendable {
@@ -24,6 +37,17 @@ package final class CommitBatch {
         package var tenant: UInt32
         package var payloadStart: Int
         package var payloadLength: Int
+
+        package init(
+            id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32, payloadStart: Int, payloadLength: Int
+        ) {
+            self.id = id
+            self.opts = opts
+            self.kind = kind
+            self.tenant = tenant
+            self.payloadStart = payloadStart
+            self.payloadLength = payloadLength
+        }
     }
 
     package struct OptionsRow: Sendable {
@@ -40,6 +64,17 @@ package final class CommitBatch {
         // What sending it needs.
         package var slot: Int32
         package var workerIndex: Int32
+
+        package init(
+            id: UInt64, token: UInt64, worker: UInt32, attempt: UInt16, slot: Int32, workerIndex: Int32
+        ) {
+            self.id = id
+            self.token = token
+            self.worker = worker
+            self.attempt = attempt
+            self.slot = slot
+            self.workerIndex = workerIndex
+        }
     }
 
     package struct OutcomeRow: Sendable {
@@ -56,6 +91,20 @@ package final class CommitBatch {
         /// Index into `results`, or -1.
         package var result: Int32
         package var slot: Int32
+
+        package init(
+            id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?, result: Int32, slot: Int32
+        ) {
+            self.id = id
+            self.token = token
+            self.started = started
+            self.ended = ended
+            self.retry = retry
+            self.ending = ending
+            self.final = final
+            self.result = result
+            self.slot = slot
+        }
     }
 
     package struct ResultRow: Sendable {

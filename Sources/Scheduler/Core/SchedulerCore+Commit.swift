@@ -8,9 +8,10 @@ extension SchedulerCore {
     /// The next commit, if there is something to write and none is under way.
     package mutating func takeBatch(at now: Now) -> CommitBatch? {
         guard underway == nil, gathering.hasRows else { return nil }
-        gathering.head = CommitBatch.Head(
-            batch: nextBatch, shard: settings.shard, incarnation: incarnation, epoch: epoch, at: now.wall,
-            nextID: rawID(idCounter), nextToken: nextToken, nextName: names.next)
+        let head = ChainHead(
+            batch: nextBatch, incarnation: incarnation, epoch: epoch, nextID: rawID(idCounter), nextToken: nextToken,
+            nextName: names.next)
+        gathering.head = CommitBatch.Head(head, shard: settings.shard, at: now.wall)
         nextBatch += 1
         let batch = gathering
         underway = batch
