@@ -77,7 +77,8 @@ let package = Package(
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
