@@ -56,8 +56,6 @@ package struct WorkerCore: ~Copyable {
     package var heartbeat: Heartbeat { Heartbeat(held: UInt32(waiting + running), running: UInt32(running)) }
     package var stamp: SessionStamp { link.stamp }
     package var isConnected: Bool { link.isOpen }
-    package var isDraining: Bool { phase != .working }
-    package var isFinished: Bool { phase == .finished }
     /// Outcomes that are not known to be durable.
     package var keptOutcomes: Int { kept }
 
