@@ -14,6 +14,10 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
+func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
 let package = Package(
     name: "statex",
     products: [
@@ -68,7 +72,7 @@ let package = Package(
             "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration"),
@@ -88,6 +92,15 @@ let package = Package(
             "StatexBenchmarks", "Benchmarks",
             ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexStack", "CLinux"],
             exclude: ["README.md"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test(
+            "WorkerRuntimeTests",
+            [
+                "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
+                "StatexZeroMQ", "CLinux",
+            ]),
+        test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
     ],
