@@ -16,6 +16,11 @@ package struct Configuration: Sendable, Equatable {
     /// nil: `statex up` starts a private Postgres.
     package var database: String?
 
+    /// Who the embedded Postgres runs as when we are root; nil: `postgres`, else `nobody`.
+    package var postgresUser: String?
+    /// Where its programs are; nil: the newest version that is installed.
+    package var postgresBinaries: String?
+
     package var workers: Int
     package var slots: Int
     package var drainTime: Duration
@@ -47,6 +52,9 @@ package struct Configuration: Sendable, Equatable {
         submitEndpoint = values.take("submit_endpoint", default: "ipc://\(dataDirectory)/run/submit.sock", .endpoint)
         workerEndpoint = values.take("worker_endpoint", default: "ipc://\(dataDirectory)/run/worker.sock", .endpoint)
         database = values.take("database", .databaseURL)
+
+        postgresUser = values.take("postgres_user", .text)
+        postgresBinaries = values.take("postgres_bin", .path)
 
         workers = values.take("workers", default: 1, .integer(0...1024))
         slots = values.take("slots", default: 2, .integer(1...1024))

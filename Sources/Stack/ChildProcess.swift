@@ -128,7 +128,7 @@ private struct Descriptors: Sendable {
 }
 
 extension Optional where Wrapped == FileDescriptor {
-    fileprivate var rawOrNil: Int32? {
+    var rawOrNil: Int32? {
         switch self {
         case .some(let descriptor): descriptor.raw
         case .none: nil
@@ -137,9 +137,9 @@ extension Optional where Wrapped == FileDescriptor {
 }
 
 /// Two connected sockets. (Not a pipe: one can write to a socket that nobody reads without a signal.)
-private func socketPair() throws(StackError) -> (Int32, Int32) {
+func socketPair(flags: Int32 = 0) throws(StackError) -> (Int32, Int32) {
     var pair: [Int32] = [-1, -1]
-    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0 else {
+    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue) | flags, 0, &pair) == 0 else {
         throw .system("socketpair")
     }
     return (pair[0], pair[1])
