@@ -27,7 +27,8 @@ let package = Package(
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -75,8 +76,8 @@ let package = Package(
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration"),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "CLinux"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
             name: "statex",
@@ -103,6 +104,10 @@ let package = Package(
 
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
+        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
+        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
     ],
     swiftLanguageModes: [.v6]
 )
