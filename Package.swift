@@ -6,8 +6,12 @@ import PackageDescription
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, exclude: exclude)
+// Lifetimes: a buffer lends its bytes as a `RawSpan` that cannot outlive it.
+let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
+func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target
+{
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -29,7 +33,7 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "CLinux"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
@@ -37,17 +41,29 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
-        library("StatexJournal", "Sources/Scheduler/Journal", ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
-        library("StatexBroker", "Sources/Scheduler/Broker", ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+        library(
+            "StatexJournal", "Sources/Scheduler/Journal",
+            ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
+        library(
+            "StatexBroker", "Sources/Scheduler/Broker",
+            ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
-        library("StatexClient", "Sources/Client", ["StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI"]),
+        library(
+            "StatexClient", "Sources/Client",
+            [
+                "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
+                "StatexHandlerAPI",
+            ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library("StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
-        library("StatexWorkerRuntime", "Sources/Worker/Runtime", ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+        library(
+            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        library(
+            "StatexWorkerRuntime", "Sources/Worker/Runtime",
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration"),
@@ -57,7 +73,8 @@ let package = Package(
             name: "statex",
             dependencies: [
                 argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol", "StatexPostgres",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexPostgres",
             ],
             path: "Sources/statex"
         ),

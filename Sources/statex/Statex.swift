@@ -2,5 +2,6 @@ import ArgumentParser
 
 @main
 struct Statex: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.")
+    static let configuration = CommandConfiguration(
+        commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.")
 }

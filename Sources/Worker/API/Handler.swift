@@ -41,7 +41,10 @@ public struct Job: Sendable {
     /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
     public let cancellation: Cancellation
 
-    public init(id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0, cancellation: Cancellation = Cancellation()) {
+    public init(
+        id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0,
+        cancellation: Cancellation = Cancellation()
+    ) {
         self.id = id
         self.kind = kind
         self.attempt = attempt
