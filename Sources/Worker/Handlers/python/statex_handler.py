@@ -1,0 +1,128 @@
+"""The handler side of the process protocol: one JSON object a line over stdin and stdout.
+
+A handler program calls `serve(name, prepare)`. `prepare()` loads libraries and models once and
+returns the function that does one job; it raises `Unavailable` when something is missing, and the
+worker then does not advertise the kind. Only protocol lines ever reach the real stdout: whatever a
+library prints goes to stderr. A job's failure is raised as `Failure`; any other exception is a bug
+or a lack of memory, and may be retried.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+
+PROTOCOL = 1
+VERSION = "1"
+
+
+class Unavailable(Exception):
+    """This handler cannot run here; the text says what is missing and what to do."""
+
+
+class Failure(Exception):
+    """One attempt failed, in words for its submitter; never contains the payload."""
+
+    def __init__(self, error_class, message, retryable=False, retry_after=None):
+        super().__init__(message)
+        self.error_class = error_class
+        self.message = message
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Job:
+    """One attempt: its input file, its private directory, and how much time is left."""
+
+    def __init__(self, message, answer):
+        self.id = message["id"]
+        self.path = message["payload"]["path"]
+        self.directory = message["directory"]
+        limit = message.get("time_limit_ms") or 0
+        self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None
+        self._answer = answer
+
+    @property
+    def size(self):
+        return os.stat(self.path).st_size
+
+    def require_size(self, limit, what):
+        """Refuses an empty input and one above the limit, before anything reads it."""
+        if self.size == 0:
+            raise Failure("empty_input", f"{what} is empty: 0 bytes")
+        if self.size > limit:
+            raise Failure("too_large", f"{what} has {self.size} bytes; the limit is {limit}")
+
+    def read(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    def seconds_left(self, at_most):
+        if self._deadline is None:
+            return at_most
+        return max(0.1, min(at_most, self._deadline - time.monotonic()))
+
+    def scratch(self, name):
+        return os.path.join(self.directory, name)
+
+    def progress(self, fraction, text):
+        self._answer({"type": "progress", "id": self.id, "fraction": round(min(max(fraction, 0.0), 1.0), 4), "text": text})
+
+
+def setting(name, default):
+    """A positive whole number from the environment."""
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise Unavailable(f"{name} must be a positive whole number")
+    return int(text)
+
+
+def serve(name, prepare):
+    """Speaks the protocol until stdin ends. Returns the exit status."""
+    output = _take_stdout()
+
+    def answer(message):
+        line = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        # A lone surrogate cannot be UTF-8; it becomes "?" rather than a broken line.
+        output.write(line.encode("utf-8", "replace") + b"\n")
+        output.flush()
+
+    try:
+        work = prepare()
+    except (Unavailable, ImportError, OSError) as error:
+        answer({"type": "unavailable", "reason": f"{name}: {error}"})
+        return 0
+    answer({"type": "ready", "protocol": PROTOCOL, "name": name, "version": VERSION})
+
+    for line in sys.stdin.buffer:
+        message = json.loads(line)
+        if message.get("type") == "job":
+            answer(_attempt(work, Job(message, answer)))
+    return 0
+
+
+def _attempt(work, job):
+    try:
+        return {"type": "result", "id": job.id, "result": work(job)}
+    except Failure as failure:
+        error = failure
+    except MemoryError:
+        error = Failure("out_of_memory", "the handler's memory limit was reached", retryable=True)
+    except Exception as problem:  # A bug: its text may quote the input, so only its type is told.
+        traceback.print_exc()
+        error = Failure("handler_error", f"unexpected {type(problem).__name__} in the handler", retryable=True)
+    return {
+        "type": "error", "id": job.id, "class": error.error_class, "message": error.message,
+        "retryable": error.retryable, "retry_after": error.retry_after,
+    }
+
+
+def _take_stdout():
+    """Keeps the real stdout for the protocol; file descriptor 1 becomes stderr for everybody else."""
+    sys.stdout.flush()
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return output
