@@ -106,6 +106,8 @@ class Clip:
     def blocks(self):
         try:
             # A file object and a white-list without a member that is used: nothing else can be opened.
+            if self.demuxer == "wav":
+                _check_wav_length(self.path)
             with open(self.path, "rb") as file, self.av.open(
                     file, format=self.demuxer, metadata_errors="ignore", options={"protocol_whitelist": "pipe"}) as container:
                 stream = self._checked_stream(container)
@@ -117,8 +119,7 @@ class Clip:
         if not container.streams.audio:
             raise Failure("broken_file", "the file has no audio stream")
         stream = container.streams.audio[0]
-        if not 1_000 <= (stream.rate or 0) <= 768_000 or not 1 <= (stream.channels or 0) <= 64:
-            raise Failure("broken_file", f"a sampling rate of {stream.rate} Hz with {stream.channels} channels is not audio")
+        self._check_rate(stream.rate, stream.channels)
         if stream.duration is not None and stream.time_base is not None:
             self.claimed_seconds = float(stream.duration * stream.time_base)
         elif container.duration is not None:
@@ -129,15 +130,13 @@ class Clip:
         return stream
 
     def _decoded(self, container, stream):
-        resampler = self.av.AudioResampler(format="s16", layout="mono", rate=RATE)
         decoded = 0
-        for frame in self._frames(container, stream):
-            for piece in resampler.resample(frame):
-                samples = piece.to_ndarray().reshape(-1)
-                decoded += len(samples)
-                if decoded > self.max_seconds * RATE:
-                    self._refuse_length(decoded / RATE)
-                yield samples.astype(self.numpy.float32) / 32768.0
+        for piece in self._resampled(self._frames(container, stream)):
+            samples = piece.to_ndarray().reshape(-1)
+            decoded += len(samples)
+            if decoded > self.max_seconds * RATE:
+                self._refuse_length(decoded / RATE)
+            yield samples.astype(self.numpy.float32) / 32768.0
         if decoded == 0:
             raise Failure("broken_file", "the file has no audio that can be decoded")
         seconds = decoded / RATE
@@ -145,7 +144,7 @@ class Clip:
             raise Failure("broken_file", f"the audio ends after {seconds:.1f} of {self.claimed_seconds:.1f} seconds")
 
     def _frames(self, container, stream):
-        """Frames, leaving out packets that do not decode, and at the end None: the resampler's flush."""
+        """Frames; packets that do not decode are left out, as every player does."""
         for packet in container.demux(stream):
             try:
                 for frame in packet.decode():
@@ -153,10 +152,44 @@ class Clip:
                     yield frame
             except self.av.error.InvalidDataError:
                 continue
-        yield None
+
+    def _resampled(self, frames):
+        """16 kHz mono. A stream may change its layout midway (joined mp3 files do): each stretch has its own resampler."""
+        resampler = shape = None
+        for frame in frames:
+            if shape != (frame.format.name, frame.layout.name, frame.sample_rate):
+                if resampler:
+                    yield from resampler.resample(None)
+                shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+                self._check_rate(frame.sample_rate, frame.layout.nb_channels)
+                resampler = self.av.AudioResampler(format="s16", layout="mono", rate=RATE)
+            yield from resampler.resample(frame)
+        if resampler:
+            yield from resampler.resample(None)
+
+    def _check_rate(self, rate, channels):
+        if not 1_000 <= (rate or 0) <= 768_000 or not 1 <= (channels or 0) <= 64:
+            raise Failure("broken_file", f"a sampling rate of {rate} Hz with {channels} channels is not audio")
 
     def _refuse_length(self, seconds):
         raise Failure("too_long", f"the audio lasts {seconds:.0f} s or more; the limit is {self.max_seconds} s")
+
+
+def _check_wav_length(path):
+    """Refuses a wav file whose sound is cut off, which the demuxer takes for a shorter file.
+
+    Programs that write to a pipe do not know the length and put about the largest number there.
+    """
+    with open(path, "rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        position = file.seek(12)
+        while len(header := file.read(8)) == 8:
+            size = int.from_bytes(header[4:], "little")
+            if header[:4] == b"data":
+                if position + 8 + size > end and size < 0x7FFFF000:
+                    raise Failure("broken_file", f"the audio ends after {end - position - 8} of {size} bytes")
+                return
+            position = file.seek(position + 8 + size + size % 2)
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ class Failure(Exception):
 class Job:
     """One attempt: its input file, its private directory, and how much time is left."""
 
-    def __init__(self, message, answer):
+    def __init__(self, message, send):
         self.id = message["id"]
         self.path = message["payload"]["path"]
         self.directory = message["directory"]
         limit = message.get("time_limit_ms") or 0
         self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None
-        self._answer = answer
+        self._send = send
 
     @property
     def size(self):
@@ -67,7 +67,8 @@ class Job:
         return os.path.join(self.directory, name)
 
     def progress(self, fraction, text):
-        self._answer({"type": "progress", "id": self.id, "fraction": round(min(max(fraction, 0.0), 1.0), 4), "text": text})
+        fraction = round(min(max(fraction, 0.0), 1.0), 4)
+        self._send(_line({"type": "progress", "id": self.id, "fraction": fraction, "text": text}))
 
 
 def setting(name, default):
@@ -84,40 +85,48 @@ def serve(name, prepare):
     """Speaks the protocol until stdin ends. Returns the exit status."""
     output = _take_stdout()
 
-    def answer(message):
-        line = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        # A lone surrogate cannot be UTF-8; it becomes "?" rather than a broken line.
-        output.write(line.encode("utf-8", "replace") + b"\n")
+    def send(line):
+        output.write(line)
         output.flush()
 
     try:
         work = prepare()
-    except (Unavailable, ImportError, OSError) as error:
-        answer({"type": "unavailable", "reason": f"{name}: {error}"})
+    except Exception as error:  # Whatever a library raises when its model or one of its files is not as it should be.
+        reason = str(error) if isinstance(error, (Unavailable, ImportError)) else f"{type(error).__name__}: {error}"
+        send(_line({"type": "unavailable", "reason": f"{name}: {reason}"}))
         return 0
-    answer({"type": "ready", "protocol": PROTOCOL, "name": name, "version": VERSION})
+    send(_line({"type": "ready", "protocol": PROTOCOL, "name": name, "version": VERSION}))
 
     for line in sys.stdin.buffer:
         message = json.loads(line)
         if message.get("type") == "job":
-            answer(_attempt(work, Job(message, answer)))
+            send(_attempt(work, Job(message, send)))
     return 0
 
 
 def _attempt(work, job):
+    """Runs one job; the line that answers it."""
     try:
-        return {"type": "result", "id": job.id, "result": work(job)}
+        return _line({"type": "result", "id": job.id, "result": work(job)})
     except Failure as failure:
         error = failure
     except MemoryError:
         error = Failure("out_of_memory", "the handler's memory limit was reached", retryable=True)
-    except Exception as problem:  # A bug: its text may quote the input, so only its type is told.
-        traceback.print_exc()
-        error = Failure("handler_error", f"unexpected {type(problem).__name__} in the handler", retryable=True)
-    return {
+    except Exception as problem:
+        # A bug. Its text may quote the input, so only its type and place are told.
+        name = type(problem).__name__
+        print(f"{name} in job {job.id}\n{''.join(traceback.format_tb(problem.__traceback__))}", file=sys.stderr, flush=True)
+        error = Failure("handler_error", f"unexpected {name} in the handler", retryable=True)
+    return _line({
         "type": "error", "id": job.id, "class": error.error_class, "message": error.message,
         "retryable": error.retryable, "retry_after": error.retry_after,
-    }
+    })
+
+
+def _line(message):
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A lone surrogate cannot be UTF-8; it becomes "?" rather than a broken line.
+    return text.encode("utf-8", "replace") + b"\n"
 
 
 def _take_stdout():
@@ -125,4 +134,5 @@ def _take_stdout():
     sys.stdout.flush()
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    sys.stdout = sys.stderr
     return output

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import warnings
 
 import statex_programs
@@ -28,6 +29,10 @@ class Reader:
         self._languages = os.environ.get("STATEX_OCR_LANGUAGES") or "eng"
         if not re.fullmatch(r"[A-Za-z_]+(\+[A-Za-z_]+)*", self._languages):
             raise Unavailable("STATEX_OCR_LANGUAGES: expected tesseract's names joined by +, for instance eng+deu")
+        known = subprocess.run(["tesseract", "--list-langs"], capture_output=True, timeout=30, check=False).stdout.decode().split()
+        for language in self._languages.split("+"):
+            if language not in known:
+                raise Unavailable(f"STATEX_OCR_LANGUAGES: the data of tesseract for {language} is not installed")
 
     def extract(self, job):
         pages = []

@@ -16,7 +16,7 @@ def prepare():
             text = clean(job.read().decode("utf-8"))
         except UnicodeDecodeError as error:
             raise Failure("invalid_text", f"the text is not UTF-8: byte {error.start} cannot be decoded") from None
-        if not text.strip():
+        if not any(character.isprintable() and not character.isspace() for character in text):
             raise Failure("empty_input", "the text has no visible character")
         return analyst.analyse(text)
 
