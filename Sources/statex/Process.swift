@@ -36,3 +36,6 @@ func announceReady() {
     _ = write(descriptor, "ready\n", 6)
     close(descriptor)
 }
+
+/// Colours and progress are for people.
+var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
