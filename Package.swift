@@ -108,6 +108,8 @@ let package = Package(
         .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
         .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
+        .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
+        .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
     ],
     swiftLanguageModes: [.v6]
 )
