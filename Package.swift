@@ -91,7 +91,7 @@ let package = Package(
         ),
         library(
             "StatexBenchmarks", "Benchmarks",
-            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexStack", "CLinux"],
+            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient", "StatexStack", "CLinux"],
             exclude: ["README.md"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(

@@ -29,13 +29,5 @@ enum Signals {
     }
 }
 
-/// Tells the supervisor that started this process that it serves now.
-func announceReady() {
-    guard let text = getenv("STATEX_READY_FD"), let descriptor = Int32(String(cString: text)) else { return }
-    unsetenv("STATEX_READY_FD")
-    _ = write(descriptor, "ready\n", 6)
-    close(descriptor)
-}
-
 /// Colours and progress are for people.
 var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

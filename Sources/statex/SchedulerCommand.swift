@@ -6,6 +6,7 @@ import StatexHandOff
 import StatexJournal
 import StatexProtocol
 import StatexSchedulerCore
+import StatexStack
 import StatexThreads
 import StatexZeroMQ
 

@@ -50,7 +50,7 @@ public final class Worker: Sendable {
         log = Log("worker", json: options.logsJSON)
         // The system's generator draws from the kernel.
         incarnation = UInt64.random(in: 1...UInt64.max)
-        do throws(ZeroMQError) {
+        do throws(WakeupError) {
             shared = try WorkerShared(slots: slots)
         } catch {
             throw .system("\(error)")
@@ -202,7 +202,7 @@ final class WorkerShared: Sendable {
     /// How often a drain was ordered.
     let drainOrders = Atomic<Int>(0)
 
-    init(slots: Int) throws(ZeroMQError) {
+    init(slots: Int) throws(WakeupError) {
         wakeup = try Wakeup()
         handOff = HandOff(slots: slots, wakeup: wakeup)
     }
