@@ -14,6 +14,10 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
+func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
 let package = Package(
     name: "statex",
     products: [
@@ -23,7 +27,8 @@ let package = Package(
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -33,7 +38,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "CLinux"]),
+        library("StatexThreads", "Sources/Threads", ["CLinux"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
@@ -41,12 +47,16 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
+        library("StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        .target(
+            name: "StatexMigrations", path: "config/sql",
+            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -63,24 +73,41 @@ let package = Package(
             "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration"),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "CLinux"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
+        library(
+            "StatexBenchmarks", "Benchmarks",
+            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient", "StatexStack", "CLinux"],
+            exclude: ["README.md"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test(
+            "WorkerRuntimeTests",
+            [
+                "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
+                "StatexZeroMQ", "CLinux",
+            ]),
+        test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
+        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
         .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
         .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
     ],

@@ -34,7 +34,7 @@ final class Mailbox: Sendable {
     private let state = Mutex(State())
     let wakeup: Wakeup
 
-    init() throws(ZeroMQError) { wakeup = try Wakeup() }
+    init() throws(WakeupError) { wakeup = try Wakeup() }
 
     /// Asks for something that is answered; cancelling the task takes it back.
     func ask(_ command: Command) async -> Answer {
