@@ -98,7 +98,12 @@ extension ClientCore {
 
     private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {
         if !questions.isEmpty { questions.found(record, in: bytes, into: &completions) }
-        for key in counters.keys { counters[key]?.counter.count(record.id, record.state) }
+        // In place: walking `keys` would hold a second reference, and each change would copy everything.
+        var index = counters.startIndex
+        while index < counters.endIndex {
+            counters.values[index].counter.count(record.id, record.state)
+            counters.formIndex(after: &index)
+        }
     }
 
     mutating func finishCounting(_ counter: Ticket) {
