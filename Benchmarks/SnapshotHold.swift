@@ -40,6 +40,7 @@ package struct SnapshotHold {
         let directory = stack.directory
         defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(1, slots: 4)
+        try ClientProcess.warm(program, endpoint: stack.submitEndpoint, directory: directory)
         let load = try ClientProcess.startForever(program, endpoint: stack.submitEndpoint, directory: directory)
         defer {
             load.signal(SIGKILL)
