@@ -2,6 +2,8 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "CLinuxProcess.h"
+
 #include <stdint.h>
 
 /// Names the calling thread (at most 15 bytes are kept), so that `top -H` and `perf` show it.
