@@ -114,6 +114,8 @@ let package = Package(
         .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
         .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
         .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        .testTarget(name: "LauncherTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/LauncherTests"),
+        .testTarget(name: "ProcessesTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/ProcessesTests"),
     ],
     swiftLanguageModes: [.v6]
 )

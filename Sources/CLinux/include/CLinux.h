@@ -2,6 +2,8 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "CLinuxProcess.h"
+
 #include <stdint.h>
 
 #include "files.h"
