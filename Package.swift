@@ -80,7 +80,7 @@ let package = Package(
             dependencies: [
                 argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks",
+                "StatexPostgres", "StatexBenchmarks", "StatexZeroMQ",
             ],
             path: "Sources/statex"
         ),
