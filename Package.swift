@@ -93,7 +93,9 @@ let package = Package(
 
         .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
         .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
-        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
+        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .testTarget(
+            name: "StackTests", dependencies: ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -12,7 +12,9 @@ package struct BindError: Error, Equatable, CustomStringConvertible {
 /// ours, or `tcp://` on a literal loopback address.
 /// - Parameter creatingDirectory: whether a missing directory is created, or accepted as missing.
 package func checkBind(endpoint: String, creatingDirectory: Bool = true) throws(BindError) {
-    if endpoint.hasPrefix("ipc://") { return try checkSocketPath(String(endpoint.dropFirst(6)), endpoint: endpoint, creatingDirectory) }
+    if endpoint.hasPrefix("ipc://") {
+        return try checkSocketPath(String(endpoint.dropFirst(6)), endpoint: endpoint, creatingDirectory)
+    }
     if endpoint.hasPrefix("tcp://") { return try checkLoopback(String(endpoint.dropFirst(6)), endpoint: endpoint) }
     throw BindError(
         description:

@@ -16,7 +16,9 @@ struct ConfigCommand: ParsableCommand {
 
         func run() throws {
             let loaded: LoadedConfiguration
-            do { loaded = try options.load() } catch let error as ConfigurationError { throw failure(1, error.description) }
+            do { loaded = try options.load() } catch let error as ConfigurationError {
+                throw failure(1, error.description)
+            }
             json ? try printJSON(loaded) : printTable(loaded)
         }
 

@@ -14,7 +14,9 @@ struct ConfigurationOptions: ParsableArguments {
     func sources(_ flags: KeyValuePairs<String, String?> = [:]) throws -> ConfigurationSources {
         var sources = ConfigurationSources(file: file, environment: ProcessInfo.processInfo.environment)
         for setting in settings {
-            guard let sign = setting.firstIndex(of: "=") else { throw ValidationError("--set takes KEY=VALUE, not '\(setting)'") }
+            guard let sign = setting.firstIndex(of: "=") else {
+                throw ValidationError("--set takes KEY=VALUE, not '\(setting)'")
+            }
             let key = String(setting[..<sign])
             sources.setFlag("--set \(key)", key: key, to: String(setting[setting.index(after: sign)...]))
         }

@@ -31,7 +31,9 @@ struct DoctorCommand: ParsableCommand {
         let width = findings.map(\.name.count).max() ?? 0
         for finding in findings {
             let name = finding.name.padding(toLength: width, withPad: " ", startingAt: 0)
-            print("\(finding.status.rawValue.padding(toLength: 7, withPad: " ", startingAt: 0))  \(name)  \(finding.detail)")
+            print(
+                "\(finding.status.rawValue.padding(toLength: 7, withPad: " ", startingAt: 0))  \(name)  \(finding.detail)"
+            )
             if let remedy = finding.remedy { print("\(String(repeating: " ", count: width + 11))→ \(remedy)") }
         }
     }

@@ -18,14 +18,17 @@ struct UpCommand: ParsableCommand {
     @Option(help: "Where services submit.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
     @Option(help: "Folders of objects, joined by `:`.") var objects: String?
-    @Option(help: ArgumentHelp("Gets one JSON object once everything serves, and again when a process was replaced.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Gets one JSON object once everything serves, and again when a process was replaced.", valueName: "file"))
     var readyFile: String?
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         do {
             let sources = try options.sources([
-                "data_dir": dataDir, "database": database, "workers": workers, "slots": slots, "submit_endpoint": submitEndpoint,
+                "data_dir": dataDir, "database": database, "workers": workers, "slots": slots,
+                "submit_endpoint": submitEndpoint,
                 "worker_endpoint": workerEndpoint, "objects": objects,
             ])
             let loaded = try LoadedConfiguration.load(sources)

@@ -24,7 +24,8 @@ package struct Doctor: Sendable {
     }
 
     package func examine() -> [Finding] {
-        examineVersions() + examineConfiguration() + examineKernel() + examineLimits() + examineClock() + examineDataDirectory()
+        examineVersions() + examineConfiguration() + examineKernel() + examineLimits() + examineClock()
+            + examineDataDirectory()
             + examineDatabase() + examineModels() + examineHandlers() + isolation()
     }
 
@@ -43,7 +44,9 @@ package struct Doctor: Sendable {
                     "environment", "\(ignoredVariables.joined(separator: ", ")) name no key and are ignored",
                     "see config/statex.yaml for the keys, or unset them"))
         }
-        for (key, endpoint) in [("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint)] {
+        for (key, endpoint) in [
+            ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+        ] {
             do throws(BindError) {
                 try checkBind(endpoint: endpoint, creatingDirectory: false)
                 findings.append(.ok(key, endpoint))
@@ -62,7 +65,8 @@ package struct Doctor: Sendable {
             return [
                 .warning(
                     "models", "\(directory): \(String(cString: strerror(errno)))",
-                    "without models the built-in handlers that need one are not offered; run scripts/demo, or set models")
+                    "without models the built-in handlers that need one are not offered; run scripts/demo, or set models"
+                )
             ]
         }
         return ModelSums.examine(directory)
@@ -77,7 +81,8 @@ package struct Doctor: Sendable {
             case .http(let http):
                 do throws(ConfigurationError) {
                     _ = try http.key?.read(environment: environment)
-                    findings.append(.ok(name, "\(http.url)\(http.path), \(http.key == nil ? "without a key" : "with a key")"))
+                    findings.append(
+                        .ok(name, "\(http.url)\(http.path), \(http.key == nil ? "without a key" : "with a key")"))
                 } catch {
                     findings.append(.error(name, error.description, "give the key, or take the handler out"))
                 }
@@ -90,7 +95,8 @@ package struct Doctor: Sendable {
         guard let path = find(program) else {
             let detail = "\(program) is not a program that we may run, nor in PATH"
             let remedy = "install it, or set its path"
-            return needed ? .error(name, detail, remedy) : .warning(name, detail, "\(remedy); the built-in handlers need it")
+            return needed
+                ? .error(name, detail, remedy) : .warning(name, detail, "\(remedy); the built-in handlers need it")
         }
         return .ok(name, path)
     }

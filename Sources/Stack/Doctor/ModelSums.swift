@@ -8,7 +8,11 @@ enum ModelSums {
     static func examine(_ directory: String) -> [Finding] {
         let path = "\(directory)/\(file)"
         guard access(path, F_OK) == 0 else {
-            return [.warning("models", "\(directory) has no \(file), so its models cannot be checked", "run in it: sha256sum * > \(file)")]
+            return [
+                .warning(
+                    "models", "\(directory) has no \(file), so its models cannot be checked",
+                    "run in it: sha256sum * > \(file)")
+            ]
         }
         let text = String(decoding: ProcessTable.read(path, limit: 1 << 20), as: UTF8.self)
         return text.split(separator: "\n").map { examine(line: $0, in: directory) }
@@ -23,7 +27,9 @@ enum ModelSums {
         do throws(ObjectError) {
             let (found, size) = try SHA256.digest(ofFile: FileDescriptor.open("\(directory)/\(name)", O_RDONLY))
             guard found == wanted else {
-                return .error("model \(name)", "its SHA-256 is \(found), it must be \(wanted)", "install the model again: a handler that loads it may do anything")
+                return .error(
+                    "model \(name)", "its SHA-256 is \(found), it must be \(wanted)",
+                    "install the model again: a handler that loads it may do anything")
             }
             return .ok("model \(name)", "\(size) bytes, as its sum says")
         } catch {
