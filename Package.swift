@@ -86,7 +86,7 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks",
+                "StatexPostgres", "StatexBenchmarks", "StatexZeroMQ",
             ],
             path: "Sources/statex"
         ),
@@ -116,6 +116,9 @@ let package = Package(
         .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
         .testTarget(name: "LauncherTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/LauncherTests"),
         .testTarget(name: "ProcessesTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/ProcessesTests"),
+        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .testTarget(
+            name: "StackTests", dependencies: ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

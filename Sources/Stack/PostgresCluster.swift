@@ -27,10 +27,14 @@ package struct PostgresCluster: Sendable {
     private static let port = 5432
 
     /// For libpq and `psql`, from the user who started this and from root.
-    package var url: String {
+    package var url: String { Self.url(of: directory) }
+
+    static func url(of directory: String) -> String {
         let host = directory.utf8.map { isUnreserved($0) ? String(UnicodeScalar($0)) : "%" + hexadecimal($0) }.joined()
-        return "postgresql:///\(Self.name)?host=\(host)&port=\(Self.port)&user=\(Self.name)"
+        return "postgresql:///\(name)?host=\(host)&port=\(port)&user=\(name)"
     }
+
+    static func socket(in directory: String) -> String { "\(directory)/.s.PGSQL.\(port)" }
 
     /// Makes what is missing under `dataDirectory` (an existing absolute path), checks what is there,
     /// and writes the settings.
@@ -102,7 +106,7 @@ package struct PostgresCluster: Sendable {
     /// container that pid may be anybody's. Only to be called when no process works on the data.
     package func removeLocks() {
         unlink(data + "/postmaster.pid")
-        unlink("\(directory)/.s.PGSQL.\(Self.port).lock")
+        unlink(Self.socket(in: directory) + ".lock")
     }
 
     // MARK: Making it
@@ -176,7 +180,7 @@ package struct PostgresCluster: Sendable {
     // MARK: Checking what is there
 
     private static func checkPath(_ directory: String) throws(StackError) {
-        let socket = "\(directory)/.s.PGSQL.\(port)"
+        let socket = socket(in: directory)
         guard socket.utf8.count <= maximumSocketPath else {
             let room = maximumSocketPath - (socket.utf8.count - directory.utf8.count) - "/postgres".utf8.count
             throw StackError(
