@@ -47,7 +47,8 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
-        library("StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        library(
+            "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
             resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
@@ -91,7 +92,10 @@ let package = Package(
         ),
         library(
             "StatexBenchmarks", "Benchmarks",
-            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient", "StatexStack", "CLinux"],
+            [
+                "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
+                "StatexStack", "CLinux",
+            ],
             exclude: ["README.md"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(

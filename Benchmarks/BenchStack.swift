@@ -52,7 +52,8 @@ package struct BenchStack: ~Copyable {
     package mutating func startWorkers(_ count: Int, slots: Int) throws(StackError) {
         for number in 0..<count {
             var command = Command(
-                program, ["worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)"],
+                program,
+                ["worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)"],
                 environment: Self.environment)
             command.log = directory + "/worker-\(number).log"
             let child = try ChildProcess.start(command)

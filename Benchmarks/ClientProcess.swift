@@ -17,7 +17,8 @@ package enum ClientProcess {
         var command = Command(
             program,
             [
-                "bench", "client", "--endpoint", endpoint, "--jobs", String(jobs), "--payload-bytes", String(payloadBytes),
+                "bench", "client", "--endpoint", endpoint, "--jobs", String(jobs), "--payload-bytes",
+                String(payloadBytes),
                 "--jobs-in-message", String(jobsInMessage),
             ], environment: BenchStack.environment)
         command.log = directory + "/client.log"

@@ -9,7 +9,8 @@ package enum JournalLimit {
         var postgres = try EmbeddedPostgres(directory: directory + "/data")
         try postgres.start()
         let floor = try Floor.run(url: postgres.url)
-        let journal = try JournalLoad.run(url: postgres.url, owner: Owner(number: .random(in: 1 ... .max), name: "bench limit"))
+        let journal = try JournalLoad.run(
+            url: postgres.url, owner: Owner(number: .random(in: 1 ... .max), name: "bench limit"))
         try postgres.stop()
         return (floor, journal)
     }

@@ -46,7 +46,8 @@ package struct ProcessUse: Sendable {
 
     private static func statusBytes(_ pid: Int32, _ name: String) -> Int {
         for line in text("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(name) {
-            return (line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0) * 1_024
+            return (line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0)
+                * 1_024
         }
         return 0
     }

@@ -57,16 +57,21 @@ package struct Throughput {
         let before = ProcessUse.ofTree(postgres)
         progress("running \(jobs) jobs")
         let load = try ClientProcess.run(
-            program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage,
+            program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes,
+            jobsInMessage: jobsInMessage,
             directory: directory)
         report.jobsPerSecond = Double(jobs) / load.seconds
         var database = ProcessUse.ofTree(postgres)
         database.cpuSeconds -= before.cpuSeconds
         report.use = [
             ("client", load.use), ("scheduler", .of(process: stack.schedulerPID)),
-            ("worker", stack.workerPIDs.map { ProcessUse.of(process: $0) }.reduce(ProcessUse()) { sum, one in
-                ProcessUse(cpuSeconds: sum.cpuSeconds + one.cpuSeconds, peakBytes: max(sum.peakBytes, one.peakBytes))
-            }),
+            (
+                "worker",
+                stack.workerPIDs.map { ProcessUse.of(process: $0) }.reduce(ProcessUse()) { sum, one in
+                    ProcessUse(
+                        cpuSeconds: sum.cpuSeconds + one.cpuSeconds, peakBytes: max(sum.peakBytes, one.peakBytes))
+                }
+            ),
             ("postgres", database),
         ]
         progress("counting")

@@ -11,7 +11,8 @@ struct BenchCommand: AsyncParsableCommand {
         subcommands: [Limit.self, ThroughputBench.self, ClientLoad.self])
 
     struct Limit: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The floor of this Postgres and the journal, each alone.")
+        static let configuration = CommandConfiguration(
+            abstract: "The floor of this Postgres and the journal, each alone.")
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
@@ -53,7 +54,8 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     struct ClientLoad: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "client", abstract: "The load alone.", shouldDisplay: false)
+        static let configuration = CommandConfiguration(
+            commandName: "client", abstract: "The load alone.", shouldDisplay: false)
         @Option var endpoint: String
         @Option var jobs: Int
         @Option var payloadBytes: Int

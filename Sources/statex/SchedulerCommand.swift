@@ -115,7 +115,8 @@ struct SchedulerCommand: ParsableCommand {
     private func ownerName() -> String {
         var name = [CChar](repeating: 0, count: 256)
         gethostname(&name, 255)
-        return "\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)) pid \(getpid())"
+        return
+            "\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)) pid \(getpid())"
     }
 
     private func statusMembers(_ durability: Durability) -> String {

@@ -6,7 +6,8 @@ struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
         abstract: "Judge a journal: chain unbroken, one final outcome a job, no outcome of a stale lease.",
-        discussion: "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 2 usage.")
+        discussion:
+            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 2 usage.")
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
     @Flag(help: "Every job must be final.") var allFinal = false
@@ -32,14 +33,17 @@ struct VerifyCommand: ParsableCommand {
 
     private func numbers(_ report: VerifyReport) -> [(String, Int)] {
         [
-            ("commits", report.commits), ("jobs", report.jobs), ("leases", report.leases), ("outcomes", report.outcomes),
-            ("finals", report.finals), ("open", report.open), ("results", report.results), ("violations", report.violationCount),
+            ("commits", report.commits), ("jobs", report.jobs), ("leases", report.leases),
+            ("outcomes", report.outcomes),
+            ("finals", report.finals), ("open", report.open), ("results", report.results),
+            ("violations", report.violationCount),
         ]
     }
 }
 
 struct SQLCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "sql", abstract: "Print the schema's migrations, in order.")
+    static let configuration = CommandConfiguration(
+        commandName: "sql", abstract: "Print the schema's migrations, in order.")
 
     func run() {
         for step in Migrator.steps { print("-- \(step.number) \(step.name)\n\n\(step.sql)") }

@@ -36,7 +36,8 @@ extension Broker {
                 claims.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
             }
             core.leasesClaimed(
-                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: time, into: &outbox)
+                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: time,
+                into: &outbox)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
@@ -70,13 +71,16 @@ extension Broker {
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
         case .goodbye: forget(peer, at: time)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases, .outcomes,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+            .outcomes,
             .durable, .stale, .claim, .revoke, .offerAgain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
 
-    private mutating func submitted(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
+    private mutating func submitted(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now)
+        throws(WireError)
+    {
         // A message that cannot be read is refused as a whole: its sequences cannot be trusted.
         try submit.read(frame.bytes, header: header)
         let busy = busyReason
@@ -95,7 +99,9 @@ extension Broker {
     }
 
     /// The requests of a submit that have a user key. Options that cannot be read are the core's to refuse.
-    private func userKeys(in batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan) -> [(job: Int, key: UserKeys.Key)] {
+    private func userKeys(in batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan) -> [(
+        job: Int, key: UserKeys.Key
+    )] {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
@@ -114,7 +120,8 @@ extension Broker {
         let keyed = userKeys(in: submit, span).map { found in
             let size = Int(submit.jobs[found.job].count)
             return KeyedRequest(
-                job: found.job, digest: RequestDigest.of(found.job..<found.job + size, in: submit, span), known: uses[found.key])
+                job: found.job, digest: RequestDigest.of(found.job..<found.job + size, in: submit, span),
+                known: uses[found.key])
         }
         core.submitted(
             submit, bytes: span, client: parked.session, keyed: keyed, busy: busyReason, at: now, into: &outbox)
@@ -140,7 +147,9 @@ extension Broker {
         for result in found {
             guard let peer = sessions[result.lookup.client] else { continue }
             let id = result.record.id
-            if result.lookup.record.isRequest, result.record.state != nil, result.record.index == 0, result.record.count > 1 {
+            if result.lookup.record.isRequest, result.record.state != nil, result.record.index == 0,
+                result.record.count > 1
+            {
                 let others = (1..<UInt64(result.record.count)).map {
                     AwaitRecord(JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits)
                 }

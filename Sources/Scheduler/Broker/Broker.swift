@@ -72,7 +72,8 @@ package struct Broker: ~Copyable {
     var stamp: SessionStamp { SessionStamp(session: 0, incarnation: core.incarnation, epoch: core.epoch) }
 
     func stamp(for peer: Peer) -> SessionStamp {
-        SessionStamp(session: UInt64(core.epoch) << 32 | UInt64(peer.session), incarnation: core.incarnation, epoch: core.epoch)
+        SessionStamp(
+            session: UInt64(core.epoch) << 32 | UInt64(peer.session), incarnation: core.incarnation, epoch: core.epoch)
     }
 
     /// Runs until it is asked to stop, or the journal says that this scheduler is the owner no more.

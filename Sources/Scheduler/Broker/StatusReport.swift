@@ -52,10 +52,12 @@ extension Broker {
     private func counts(_ json: inout JSONText) {
         let core = self.core.counts
         for (name, value) in [
-            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused), ("leased", core.leased),
+            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused),
+            ("leased", core.leased),
             ("succeeded", core.succeeded), ("failed", core.failed), ("dead", core.dead), ("cancelled", core.cancelled),
             ("expired", core.expired), ("retried", core.retried), ("lost", core.lost), ("returned", core.returned),
-            ("stale", core.stale), ("put_off", core.putOff), ("malformed", counts.malformed), ("unroutable", counts.unroutable),
+            ("stale", core.stale), ("put_off", core.putOff), ("malformed", counts.malformed),
+            ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
         ] { json.member(name, Int(value)) }
     }

@@ -25,8 +25,13 @@ package enum JournalLoad {
                 batch.reset()
                 let start = first + UInt64(number * group)
                 if number < groups { addJobs(group, from: start, payload, to: batch) }
-                if number > 0, number <= groups { addLeases(group, from: start - UInt64(group), token: head.nextToken, to: batch) }
-                if number > 1 { addOutcomes(group, from: start - UInt64(2 * group), token: head.nextToken - UInt64(group), to: batch) }
+                if number > 0, number <= groups {
+                    addLeases(group, from: start - UInt64(group), token: head.nextToken, to: batch)
+                }
+                if number > 1 {
+                    addOutcomes(
+                        group, from: start - UInt64(2 * group), token: head.nextToken - UInt64(group), to: batch)
+                }
                 head.batch += 1
                 head.nextID = start + UInt64(group)
                 head.nextToken += number > 0 && number <= groups ? UInt64(group) : 0
@@ -47,7 +52,8 @@ package enum JournalLoad {
             let opts = JobOpts.pack(index: 0, count: 1, priority: 5, attempts: 3, encoding: 0, hasOptions: false)
             batch.jobs.append(
                 CommitBatch.JobRow(
-                    id: start + index, opts: opts, kind: 1, tenant: 2, payloadStart: from, payloadLength: payload.count))
+                    id: start + index, opts: opts, kind: 1, tenant: 2, payloadStart: from, payloadLength: payload.count)
+            )
         }
     }
 
@@ -63,7 +69,8 @@ package enum JournalLoad {
         for index in 0..<UInt64(count) {
             batch.outcomes.append(
                 CommitBatch.OutcomeRow(
-                    id: start + index, token: token + index, started: 0.002, ended: 0.001, retry: -1, ending: .succeeded,
+                    id: start + index, token: token + index, started: 0.002, ended: 0.001, retry: -1,
+                    ending: .succeeded,
                     final: .succeeded, result: -1, slot: 0))
         }
     }

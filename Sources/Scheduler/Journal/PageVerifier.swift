@@ -48,7 +48,8 @@ struct PageVerifier {
         for row in 0..<outcomes.rows {
             histories[Int(outcomes.binaryInteger(row, 0))].outcomes.append(
                 Outcome(
-                    token: outcomes.binaryInteger(row, 1), batch: outcomes.binaryInteger(row, 2), ends: outcomes.binaryInteger(row, 3)))
+                    token: outcomes.binaryInteger(row, 1), batch: outcomes.binaryInteger(row, 2),
+                    ends: outcomes.binaryInteger(row, 3)))
         }
         report.outcomes += outcomes.rows
         let results = try connection.queryBinary(
@@ -66,7 +67,9 @@ struct PageVerifier {
     }
 
     /// Chunks say how many of their outcomes have a result; the rows must agree.
-    private func verifyResultCounts(on connection: borrowing Connection, into report: inout VerifyReport) throws(PostgresError) {
+    private func verifyResultCounts(on connection: borrowing Connection, into report: inout VerifyReport)
+        throws(PostgresError)
+    {
         let differ = try connection.query(
             """
             SELECT coalesce(c.batch, r.batch), coalesce(c.n, 0), coalesce(r.n, 0) FROM
@@ -78,7 +81,8 @@ struct PageVerifier {
             """, doing: "verify results")
         for row in 0..<differ.rows {
             report.violation(
-                "page \(page), commit \(differ.text(row, 0)): its chunks say \(differ.text(row, 1)) results, there are \(differ.text(row, 2))")
+                "page \(page), commit \(differ.text(row, 0)): its chunks say \(differ.text(row, 1)) results, there are \(differ.text(row, 2))"
+            )
         }
     }
 
@@ -97,12 +101,14 @@ struct PageVerifier {
             if history.outcomes.contains(where: { $0.batch > final.batch }) {
                 report.violation("job \(id): an outcome after its final one")
             }
-            if history.leases.contains(where: { $0.token > final.token && final.token != 0 || $0.batch > final.batch }) {
+            if history.leases.contains(where: { $0.token > final.token && final.token != 0 || $0.batch > final.batch })
+            {
                 report.violation("job \(id): a lease after its final outcome")
             }
         }
         judgeLeases(history, id: id, &report)
-        for result in history.results where !history.outcomes.contains(where: { $0.token == result.token && $0.batch == result.batch }) {
+        for result in history.results
+        where !history.outcomes.contains(where: { $0.token == result.token && $0.batch == result.batch }) {
             report.violation("job \(id): a result of token \(result.token) without its outcome")
         }
     }
@@ -125,7 +131,9 @@ struct PageVerifier {
                 report.violation("job \(id): an outcome of token \(outcome.token), which was never leased")
                 continue
             }
-            if lease.batch > outcome.batch { report.violation("job \(id): token \(outcome.token) ended before it was leased") }
+            if lease.batch > outcome.batch {
+                report.violation("job \(id): token \(outcome.token) ended before it was leased")
+            }
             if history.leases.contains(where: { $0.token > outcome.token && $0.batch < outcome.batch }) {
                 report.violation("job \(id): an outcome of the stale token \(outcome.token)")
             }

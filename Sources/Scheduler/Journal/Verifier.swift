@@ -37,7 +37,8 @@ package struct Verifier: ~Copyable {
         let opened = try Session.open(url, name: "statex verify")
         // One snapshot, so that a live journal is judged as of one moment.
         try opened.run(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET idle_in_transaction_session_timeout = 0", doing: "verify")
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET idle_in_transaction_session_timeout = 0",
+            doing: "verify")
         connection = opened
     }
 
@@ -56,13 +57,16 @@ package struct Verifier: ~Copyable {
 
     private func verifyChain(into report: inout VerifyReport) throws(PostgresError) {
         let shards = try connection.query(
-            "SELECT shard, count(*), min(batch), max(batch) FROM statex.commits GROUP BY shard", doing: "verify the chain")
+            "SELECT shard, count(*), min(batch), max(batch) FROM statex.commits GROUP BY shard",
+            doing: "verify the chain")
         for row in 0..<shards.rows {
             let (shard, count) = (shards.integer(row, 0), shards.integer(row, 1))
             let (low, high) = (shards.integer(row, 2), shards.integer(row, 3))
             report.commits += Int(count)
             if high - low + 1 != count {
-                report.violation("shard \(shard): the chain from \(low) to \(high) has \(count) commits: \(high - low + 1 - count) are missing")
+                report.violation(
+                    "shard \(shard): the chain from \(low) to \(high) has \(count) commits: \(high - low + 1 - count) are missing"
+                )
             }
         }
         let falls = try connection.query(
@@ -113,11 +117,13 @@ package struct Verifier: ~Copyable {
     private func verifySums(_ low: Int64, _ high: Int64, into report: inout VerifyReport) throws(PostgresError) {
         var sums = [Sum](repeating: Sum(), count: Int(high - low) + 1)
         let range = "batch BETWEEN \(low) AND \(high)"
-        let jobs = try connection.queryBinary("SELECT batch, id, opts FROM statex.jobs WHERE \(range)", doing: "verify sums")
+        let jobs = try connection.queryBinary(
+            "SELECT batch, id, opts FROM statex.jobs WHERE \(range)", doing: "verify sums")
         for row in 0..<jobs.rows {
             let at = Int(jobs.binaryInteger(row, 0) - low)
             sums[at].jobs += 1
-            sums[at].checksum.addJob(id: UInt64(jobs.binaryInteger(row, 1)), opts: UInt64(bitPattern: jobs.binaryInteger(row, 2)))
+            sums[at].checksum.addJob(
+                id: UInt64(jobs.binaryInteger(row, 1)), opts: UInt64(bitPattern: jobs.binaryInteger(row, 2)))
         }
         let leases = try connection.queryBinary(
             """
