@@ -99,22 +99,22 @@ public struct BulkReceipt: Sendable {
     /// Needs `BulkJobs.countsFinals`, and may be asked once.
     public func finals() async throws(ClientError) -> FinalCounts {
         guard let counter else { throw .invalid("finals are counted only if countsFinals is set") }
-        let answer = await counter.mailbox.ask(.awaitFinals(of: counter.ticket))
+        let answer = await counter.calls.ask(.awaitFinals(of: counter.ticket))
         guard case .finals(let counts) = answer else { throw answer.error }
         return counts
     }
 
     /// Keeps the count alive in the client until nobody can ask for it.
     final class Counter: Sendable {
-        let mailbox: Mailbox
+        let calls: CallBox
         let ticket: Ticket
 
-        init(_ mailbox: Mailbox) {
-            self.mailbox = mailbox
-            ticket = mailbox.post(.beginCounting)
+        init(_ calls: CallBox) {
+            self.calls = calls
+            ticket = calls.post(.beginCounting)
         }
 
-        deinit { mailbox.post(.endCounting(ticket)) }
+        deinit { calls.post(.endCounting(ticket)) }
     }
 }
 
@@ -123,7 +123,7 @@ extension Client {
     /// - Throws: the first refusal; jobs submitted before it stay submitted.
     public func submit(bulk jobs: BulkJobs) async throws(ClientError) -> BulkReceipt {
         try jobs.check()
-        let counter = jobs.countsFinals ? BulkReceipt.Counter(mailbox) : nil
+        let counter = jobs.countsFinals ? BulkReceipt.Counter(calls) : nil
         let result = await withTaskGroup(of: Answer.self) { group -> Result<[AcceptedRun], ClientError> in
             var accepted: [AcceptedRun] = []
             var next = 0
@@ -134,8 +134,8 @@ extension Client {
                         let message = try jobs.message(from: next)
                         next += message.jobs
                         underWay += 1
-                        group.addTask { [mailbox, deadline = self.patienceEnd] in
-                            await mailbox.ask(
+                        group.addTask { [calls, deadline = self.patienceEnd] in
+                            await calls.ask(
                                 .submit(
                                     message: message.bytes, requests: message.jobs, counter: counter?.ticket,
                                     deadline: deadline))

@@ -23,7 +23,7 @@ extension Client {
     public func cancel(job id: JobID) async throws(ClientError) -> Bool { try await cancel(id, isRequest: false) > 0 }
 
     public func schedulerStatus() async throws(ClientError) -> String {
-        let answer = await mailbox.ask(.status(deadline: patienceEnd))
+        let answer = await calls.ask(.status(deadline: patienceEnd))
         guard case .schedulerStatus(let json) = answer else { throw answer.error }
         return json
     }
@@ -51,7 +51,7 @@ extension Client {
 
     private func ask(_ id: JobID, isRequest: Bool, waits: Bool) async throws(ClientError) -> [JobStatus] {
         try Self.check(id)
-        let answer = await mailbox.ask(
+        let answer = await calls.ask(
             .ask(id, isRequest: isRequest, waits: waits, deadline: waits ? .max : patienceEnd))
         guard case .statuses(let jobs) = answer else { throw answer.error }
         return jobs
@@ -64,7 +64,7 @@ extension Client {
 
     private func cancel(_ id: JobID, isRequest: Bool) async throws(ClientError) -> Int {
         try Self.check(id)
-        let answer = await mailbox.ask(.cancel(id, isRequest: isRequest, deadline: patienceEnd))
+        let answer = await calls.ask(.cancel(id, isRequest: isRequest, deadline: patienceEnd))
         guard case .cancelled(let jobs) = answer else { throw answer.error }
         return jobs
     }

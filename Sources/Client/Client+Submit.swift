@@ -42,7 +42,7 @@ extension Client {
                     let command = Command.submit(
                         message: packed.message, requests: packed.requests.count, counter: nil,
                         deadline: self.patienceEnd)
-                    return (packed.requests, await self.mailbox.ask(command))
+                    return (packed.requests, await self.calls.ask(command))
                 }
             }
             for await answer in group { answers.append(answer) }

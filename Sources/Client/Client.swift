@@ -15,7 +15,7 @@ import StatexZeroMQ
 /// It reconnects by itself. What was not acknowledged is then submitted again with the same sequences,
 /// so nothing is recorded twice; what is waited for is asked for again.
 public final class Client: JobQueue {
-    let mailbox: Mailbox
+    let calls: CallBox
     let settings: ClientSettings
     let objects: (any ObjectStore)?
 
@@ -31,7 +31,7 @@ public final class Client: JobQueue {
         do {
             objects = try settings.objectFolder.map { path throws(ObjectError) in try ObjectFolder(root: path) }
         } catch { throw .object(error.description) }
-        do { mailbox = try Mailbox() } catch { throw .unreachable(error.description) }
+        do { calls = try CallBox() } catch { throw .unreachable(error.description) }
         var core = ClientCore.Settings()
         core.name = settings.name
         core.producer = settings.producer
@@ -39,20 +39,19 @@ public final class Client: JobQueue {
         core.seed = .random(in: 0 ... .max)
         core.windowBytes = settings.windowBytes
         core.windowRequests = settings.windowRequests
-        let mailbox = mailbox
-        let result = IOThread.start("statex-client") { [core] in
-            ClientLoop(endpoint: endpoint, core: ClientCore(core), mailbox: mailbox, context: context).run()
-        }
-        guard result == 0 else { throw .unreachable("no thread could be made: error \(result)") }
-        let answer = await mailbox.ask(.connect(deadline: Self.deadline(in: settings.connectTimeout)))
+        let calls = calls
+        NamedThread("statex-client") { [core] in
+            ClientLoop(endpoint: endpoint, core: ClientCore(core), calls: calls, context: context).run()
+        }.detach()
+        let answer = await calls.ask(.connect(deadline: Self.deadline(in: settings.connectTimeout)))
         if case .failed(let error) = answer {
-            mailbox.post(.close)
+            calls.post(.close)
             if case .unreachable(let reason) = error { throw .unreachable("\(endpoint): \(reason)") }
             throw error
         }
     }
 
-    deinit { mailbox.post(.close) }
+    deinit { calls.post(.close) }
 
     private static func check(_ settings: ClientSettings) throws(ClientError) {
         try RequestPacker.check(name: settings.name, "name")
@@ -61,7 +60,7 @@ public final class Client: JobQueue {
         }
     }
 
-    public func close() async { _ = await mailbox.ask(.close) }
+    public func close() async { _ = await calls.ask(.close) }
 
     // MARK: Time and threads
 

@@ -54,11 +54,11 @@ final class FakeScheduler: Sendable {
         wakeup = try Wakeup()
         let context = try ProcessContext.shared()
         let socket = try Self.bound(endpoint, context)
-        let handover = Mutex<Socket?>(consume socket)
-        _ = IOThread.start("fake-scheduler") { [self] in
-            guard let socket = handover.withLock({ $0.take() }) else { return }
+        let handover = Moved(socket)
+        NamedThread("fake-scheduler") { [self] in
+            guard let socket = handover.take() else { return }
             try? run(socket)
-        }
+        }.detach()
     }
 
     private static func bound(_ endpoint: String, _ context: ZeroMQContext) throws -> Socket {

@@ -60,6 +60,14 @@ import Testing
         #expect(script.answers[1] == .failed(.unknown(JobID(rawValue: 7))))
     }
 
+    @Test func aJobThatWasAskedAsARequestNamesItsRequest() {
+        var script = CoreScript.connected()
+        script.perform { $0.asked(1, JobID(rawValue: 102), isRequest: true, waits: true) }
+        script.result(102, index: 2, count: 3, .queued)
+        #expect(
+            script.answers[1] == .failed(.invalid("102 is job 3 of request 100, not a request; ask for that one")))
+    }
+
     @Test func afterAReconnectWhatIsWaitedForIsAskedAgain() {
         var script = CoreScript.connected()
         script.perform { $0.asked(1, JobID(rawValue: 7), isRequest: false, waits: true) }

@@ -98,12 +98,7 @@ extension ClientCore {
 
     private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {
         if !questions.isEmpty { questions.found(record, in: bytes, into: &completions) }
-        // In place: walking `keys` would hold a second reference, and each change would copy everything.
-        var index = counters.startIndex
-        while index < counters.endIndex {
-            counters.values[index].counter.count(record.id, record.state)
-            counters.formIndex(after: &index)
-        }
+        forEachCounter { $0.count(record.id, record.state) }
     }
 
     mutating func finishCounting(_ counter: Ticket) {
@@ -133,8 +128,8 @@ extension ClientCore {
     private mutating func gather() {
         guard case .up(let stamp, _, _) = link else { return }
         var awaits = questions.takeToSend()
-        for key in counters.keys {
-            counters[key]?.counter.nextToAsk { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
+        forEachCounter { counter in
+            counter.nextToAsk { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
         }
         append(.await, AwaitRecord.size, awaits, stamp) { $0.write(to: &$1) }
         let orders = orders.takeToSend()

@@ -51,7 +51,7 @@ extension ClientCore {
         window.sendAllAgain()
         questions.sendAllAgain()
         orders.sendAllAgain()
-        for key in counters.keys { counters[key]?.counter.sessionEnded() }
+        forEachCounter { $0.sessionEnded() }
         for asker in connecting { complete(asker.ticket, .connected) }
         connecting = []
     }

@@ -146,6 +146,15 @@ package struct ClientCore {
         finishCounting(counter)
     }
 
+    /// In place: walking `keys` would hold a second reference, and each change would copy everything.
+    mutating func forEachCounter(_ body: (inout FinalCounter) -> Void) {
+        var index = counters.startIndex
+        while index < counters.endIndex {
+            body(&counters.values[index].counter)
+            counters.formIndex(after: &index)
+        }
+    }
+
     package mutating func countingEnded(_ counter: Ticket) { counters[counter] = nil }
 
     /// Nobody waits for these any more.
@@ -201,7 +210,7 @@ package struct ClientCore {
             repeatAt = nil
             questions.sendAllAgain()
             orders.sendAllAgain()
-            for key in counters.keys { counters[key]?.counter.sessionEnded() }
+            forEachCounter { $0.sessionEnded() }
         }
         if hasDeadlines && now >= nextPatience {
             nextPatience = now + Self.patienceStep

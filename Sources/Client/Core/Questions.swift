@@ -56,6 +56,14 @@ struct Questions {
         }
         guard record.index < record.count, Int(record.count) <= Limits.jobsInRequest else { return }
         let request = id - UInt64(record.index)
+        if record.index > 0 {
+            // Asked as a request, answered as the job that it is.
+            let error = ClientError.invalid(
+                "\(id) is job \(record.index + 1) of request \(request), not a request; ask for that one")
+            for waits in [false, true] {
+                finish(Key(id: id, isRequest: true, waits: waits), .failed(error), into: &completions)
+            }
+        }
         var status: JobStatus?
         for waits in [false, true] where !waits || state.isFinal {
             let job = Key(id: id, isRequest: false, waits: waits)

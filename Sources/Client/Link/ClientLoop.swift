@@ -7,22 +7,20 @@ import StatexZeroMQ
 struct ClientLoop: ~Copyable {
     private let endpoint: String
     private let context: ZeroMQContext
-    private let mailbox: Mailbox
+    private let calls: CallBox
     private var core: ClientCore
     private var replies: [Ticket: CheckedContinuation<Answer, Never>] = [:]
     private var poller = Poller()
-    /// How long the full socket is left alone before the next try, in milliseconds; 0: it is not full.
-    private var fullWait: Int64 = 0
+    /// The socket took all that may go.
+    private var isAllSent = true
 
     /// Messages read before others get their turn.
     private static let receiveBurst = 64
-    /// A full socket is tried again after 1 ms, and less and less often while nobody is there.
-    private static let longestFullWait: Int64 = 50
 
-    init(endpoint: String, core: ClientCore, mailbox: Mailbox, context: ZeroMQContext) {
+    init(endpoint: String, core: ClientCore, calls: CallBox, context: ZeroMQContext) {
         self.endpoint = endpoint
         self.core = core
-        self.mailbox = mailbox
+        self.calls = calls
         self.context = context
     }
 
@@ -35,7 +33,7 @@ struct ClientLoop: ~Copyable {
         }
         answer()
         for reply in replies.values { reply.resume(returning: .failed(.closed)) }
-        for letter in mailbox.close() { letter.reply?.resume(returning: .failed(.closed)) }
+        for letter in calls.close() { letter.reply?.resume(returning: .failed(.closed)) }
     }
 
     /// Without a socket: waits until one is due.
@@ -45,7 +43,7 @@ struct ClientLoop: ~Copyable {
         answer()
         guard !core.isClosed, !core.wantsSocket else { return }
         poller.removeAll()
-        poller.add(descriptor: mailbox.wakeup.descriptor)
+        poller.add(descriptor: calls.wakeup.descriptor)
         do { _ = try poller.wait(milliseconds: wait()) } catch { core.socketFailed("\(error)", at: Self.now) }
     }
 
@@ -57,7 +55,6 @@ struct ClientLoop: ~Copyable {
             try socket.setDealerOptions()
             try socket.connect(endpoint)
             let frame = Frame()
-            fullWait = 0
             while core.wantsSocket {
                 var burst = 0
                 while burst < Self.receiveBurst, try socket.receive(into: frame) {
@@ -71,8 +68,8 @@ struct ClientLoop: ~Copyable {
                 answer()
                 guard core.wantsSocket else { break }
                 poller.removeAll()
-                poller.add(socket)
-                poller.add(descriptor: mailbox.wakeup.descriptor)
+                poller.add(socket, orWritable: !isAllSent)
+                poller.add(descriptor: calls.wakeup.descriptor)
                 _ = try poller.wait(milliseconds: burst == Self.receiveBurst ? 0 : wait())
             }
         } catch {
@@ -86,25 +83,24 @@ struct ClientLoop: ~Copyable {
 
     private mutating func send(_ socket: borrowing Socket) throws(ZeroMQError) {
         var failure: ZeroMQError?
-        let isAllSent = core.send(at: Self.now) { bytes in
+        isAllSent = core.send(at: Self.now) { bytes in
             do throws(ZeroMQError) { return try socket.send(bytes) == .sent } catch {
                 failure = error
                 return false
             }
         }
         if let failure { throw failure }
-        fullWait = isAllSent ? 0 : min(max(fullWait * 2, 1), Self.longestFullWait)
     }
 
     private func wait() -> Int {
         let left = max(core.nextDeadline - Self.now, 0)
         // A minute at most: the poller takes 32 bits, and a clock is better looked at now and then.
-        return Int(min(left, fullWait > 0 ? fullWait : .max, 60_000))
+        return Int(min(left, 60_000))
     }
 
     private mutating func takeLetters() {
         var abandoned: Set<Ticket> = []
-        for letter in mailbox.take() {
+        for letter in calls.take() {
             if let reply = letter.reply { replies[letter.ticket] = reply }
             switch letter.command {
             case .connect(let deadline): core.connectionAsked(letter.ticket, deadline: deadline)

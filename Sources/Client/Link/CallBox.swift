@@ -1,5 +1,5 @@
 import StatexProtocol
-import StatexZeroMQ
+import StatexThreads
 import Synchronization
 
 /// What a caller asks of the thread that owns the socket.
@@ -16,8 +16,9 @@ enum Command: Sendable {
     case close
 }
 
-/// The hand-off from callers to the thread: the only place where they meet.
-final class Mailbox: Sendable {
+/// The hand-off from callers to the thread: the only place where they meet. (Not a `Mailbox`: each letter
+/// has a ticket and who waits for it, and after the end none may be left lying.)
+final class CallBox: Sendable {
     struct Letter: Sendable {
         let ticket: Ticket
         let command: Command
