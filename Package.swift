@@ -37,7 +37,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "CLinux"]),
+        library("StatexThreads", "Sources/Threads", ["CLinux"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
@@ -45,12 +46,16 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
+        library("StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        .target(
+            name: "StatexMigrations", path: "config/sql",
+            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -78,10 +83,17 @@ let package = Package(
             dependencies: [
                 argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
+        library(
+            "StatexBenchmarks", "Benchmarks",
+            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexStack", "CLinux"],
+            exclude: ["README.md"]),
+        // The supervisor of one handler process: C, because it runs between fork and exec.
+        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -90,9 +102,6 @@ let package = Package(
                 "StatexZeroMQ", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
-
-        // The supervisor of one handler process: C, because it runs between fork and exec.
-        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
     ],
     swiftLanguageModes: [.v6]
 )

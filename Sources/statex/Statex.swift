@@ -3,5 +3,6 @@ import ArgumentParser
 @main
 struct Statex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.")
+        commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.",
+        subcommands: [BenchCommand.self])
 }

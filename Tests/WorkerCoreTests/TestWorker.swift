@@ -90,8 +90,7 @@ final class TestWorker {
     }
 
     func revoke(_ token: UInt64, _ reason: TokenRecord.Reason, incarnation: UInt64 = TestWorker.incarnation) {
-        core.revoked(
-            TokenRecord(Self.id(token), token: token, reason: reason), incarnation: incarnation, at: now, into: &out)
+        core.revoked(TokenRecord(Self.id(token), token: token, reason: reason), incarnation: incarnation, into: &out)
         tick()
     }
 
@@ -101,7 +100,7 @@ final class TestWorker {
     }
 
     func stale(_ token: UInt64, incarnation: UInt64 = TestWorker.incarnation) {
-        core.becameStale(TokenRecord(Self.id(token), token: token), incarnation: incarnation, into: &out)
+        core.becameStale(TokenRecord(Self.id(token), token: token), incarnation: incarnation)
         tick()
     }
 
@@ -184,6 +183,11 @@ final class TestWorker {
     }
 
     func packCredit(to buffer: inout ByteBuffer) { core.packCredit(from: &out, to: &buffer) }
+
+    static func error(_ body: [UInt8]) throws -> ErrorText {
+        let bytes = body.span.bytes
+        return try ErrorText(reading: bytes)
+    }
 
     /// The stops since the last call, by token.
     func stops() -> [UInt64: StopReason] {
