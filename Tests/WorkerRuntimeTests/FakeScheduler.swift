@@ -198,6 +198,7 @@ final class FakeScheduler {
         peer = RoutingID(frame.bytes)
         guard frame.hasMore, try socket.receive(into: frame) else { return }
         let header = try Header(reading: frame.bytes)
+        guard header.type == .hello || header.session == stamp.session else { return try fault(.session) }
         let message = Message(header: header, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
         switch header.type {
         case .heartbeat:
