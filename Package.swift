@@ -27,7 +27,8 @@ let package = Package(
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -75,13 +76,14 @@ let package = Package(
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration"),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "CLinux"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
@@ -89,11 +91,8 @@ let package = Package(
         ),
         library(
             "StatexBenchmarks", "Benchmarks",
-            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexStack", "CLinux"],
+            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient", "StatexStack", "CLinux"],
             exclude: ["README.md"]),
-        // The supervisor of one handler process: C, because it runs between fork and exec.
-        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
-
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -102,6 +101,15 @@ let package = Package(
                 "StatexZeroMQ", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+
+        // The supervisor of one handler process: C, because it runs between fork and exec.
+        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
+        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
+        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
+        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
+        .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
+        .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
     ],
     swiftLanguageModes: [.v6]
 )

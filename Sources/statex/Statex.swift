@@ -4,5 +4,5 @@ import ArgumentParser
 struct Statex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.",
-        subcommands: [BenchCommand.self, WorkerCommand.self])
+        subcommands: [WorkerCommand.self, SchedulerCommand.self, BenchCommand.self, VerifyCommand.self, SQLCommand.self])
 }

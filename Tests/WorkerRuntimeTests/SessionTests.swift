@@ -1,3 +1,4 @@
+import Dispatch
 import StatexHandlerAPI
 import StatexHandlers
 import StatexProtocol
@@ -114,12 +115,17 @@ struct WorkerSessionTests {
             let context = try ZeroMQContext()
             let worker = try Worker(endpoint: endpoint, handlers: [EchoHandler()])
             let ended = Task { try await worker.run() }
-            try await onThread {
+            let over = DispatchSemaphore(value: 0)
+            // Its socket must last until the worker has read the fault.
+            async let script: Void = onThread {
                 let scheduler = try FakeScheduler(endpoint, in: context)
                 _ = try scheduler.next(.hello)
                 try scheduler.fault(code)
+                over.wait()
             }
             await #expect(throws: WorkerError.refused("as the test wants")) { try await ended.value }
+            over.signal()
+            try await script
         }
     }
 }

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+#include "files.h"
+#include "processes.h"
+
 /// Names the calling thread (at most 15 bytes are kept), so that `top -H` and `perf` show it.
 void clinux_name_thread(const char *name);
 

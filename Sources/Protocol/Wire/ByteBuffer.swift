@@ -54,6 +54,11 @@ public struct ByteBuffer: ~Copyable, Sendable {
         count += length
     }
 
+    /// Copies a part of another buffer.
+    public mutating func append(_ other: borrowing ByteBuffer, from start: Int, length: Int) {
+        append(other.bytes.extracting(start..<start + length))
+    }
+
     public mutating func append(_ bytes: [UInt8]) { append(bytes.span.bytes) }
 
     public mutating func append(_ text: String) {

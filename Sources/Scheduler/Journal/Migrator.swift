@@ -6,6 +6,11 @@ package enum Migrator {
     /// Any number that nothing else uses: "statex" in ASCII.
     private static let lock = 0x7374_6174_6578
 
+    /// All steps, for people who apply them by hand.
+    package static var steps: [(number: Int, name: String, sql: String)] {
+        Migration.all.map { ($0.number, $0.name, $0.sql) }
+    }
+
     /// - Returns: the numbers of the steps that were applied now.
     @discardableResult
     package static func run(on connection: borrowing Connection) throws(PostgresError) -> [Int] {
