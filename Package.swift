@@ -14,8 +14,9 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
-func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -97,6 +98,13 @@ let package = Package(
                 "StatexStack", "CLinux",
             ],
             exclude: ["README.md"]),
+        // The supervisor of one handler process: C, because it runs between fork and exec.
+        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
+        test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
+        test("ObjectsTests", ["StatexObjects"]),
+        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -105,20 +113,11 @@ let package = Package(
                 "StatexZeroMQ", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
-
-        // The supervisor of one handler process: C, because it runs between fork and exec.
-        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
-
-        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
-        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
-        .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
-        .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
-        .testTarget(name: "LauncherTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/LauncherTests"),
-        .testTarget(name: "ProcessesTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/ProcessesTests"),
+        test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        // A parent that tests kill, to see what becomes of its children.
         .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
-        .testTarget(
-            name: "StackTests", dependencies: ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
+        test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )
