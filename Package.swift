@@ -87,7 +87,7 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks", "StatexZeroMQ",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
