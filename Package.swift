@@ -6,8 +6,17 @@ import PackageDescription
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: path, exclude: exclude)
+// Lifetimes: a buffer lends its bytes as a `RawSpan` that cannot outlive it.
+let settings: [SwiftSetting] = [.enableExperimentalFeature("Lifetimes")]
+
+func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target
+{
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
+}
+
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -19,7 +28,8 @@ let package = Package(
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -29,7 +39,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ"]),
+        library("StatexThreads", "Sources/Threads", ["CLinux"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
@@ -37,32 +48,76 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
-        library("StatexJournal", "Sources/Scheduler/Journal", ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
-        library("StatexBroker", "Sources/Scheduler/Broker", ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+        library(
+            "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        .target(
+            name: "StatexMigrations", path: "config/sql",
+            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
+        library(
+            "StatexJournal", "Sources/Scheduler/Journal",
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
+        library(
+            "StatexBroker", "Sources/Scheduler/Broker",
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
-        library("StatexClient", "Sources/Client", ["StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI"]),
+        library(
+            "StatexClient", "Sources/Client",
+            [
+                "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
+                "StatexHandlerAPI",
+            ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library("StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
-        library("StatexWorkerRuntime", "Sources/Worker/Runtime", ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+        library(
+            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        library(
+            "StatexWorkerRuntime", "Sources/Worker/Runtime",
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration"),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "CLinux"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol", "StatexPostgres",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
+        library(
+            "StatexBenchmarks", "Benchmarks",
+            [
+                "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
+                "StatexStack", "CLinux",
+            ],
+            exclude: ["README.md"]),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
+        test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
+        test("ObjectsTests", ["StatexObjects"]),
+        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test(
+            "WorkerRuntimeTests",
+            [
+                "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
+                "StatexZeroMQ", "CLinux",
+            ]),
+        test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+        test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        // A parent that tests kill, to see what becomes of its children.
+        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

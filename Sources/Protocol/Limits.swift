@@ -1,0 +1,45 @@
+/// Every bound of the protocol, with its reason. A peer that passes one gets an error that names it.
+public enum Limits {
+    /// Inline payload, result or error of one job, in bytes. Larger ones are objects: a commit of a
+    /// thousand jobs stays under 64 MiB, and Postgres keeps rows without large-object detours.
+    public static let inlineBytes = 65_536
+    /// The JSON text of an object reference, in bytes: a URL of 2,048, a sum, a size.
+    public static let referenceBytes = 4_096
+    /// Jobs of one request: what one page of ids holds.
+    public static let jobsInRequest = 4_096
+    /// Jobs, leases or outcomes in one message: past about 1,000 a larger batch gains nothing.
+    public static let recordsInMessage = 4_096
+    /// One message, in bytes. The largest legal single record fits 60 times.
+    public static let messageBytes = 4 << 20
+    /// Kinds, tenants, names of workers, in UTF-8 bytes.
+    public static let nameBytes = 128
+    /// Names in one message's table.
+    public static let namesInMessage = 1_024
+    /// A user's idempotency key, in bytes.
+    public static let userKeyBytes = 255
+    /// Options of one job, in bytes.
+    public static let optionsBytes = 4_096
+    /// Kinds that one worker serves.
+    public static let kindsInWorker = 256
+    /// Slots of one worker.
+    public static let slots = 4_096
+    /// Jobs that one worker may hold, slots and prefetch together.
+    public static let credit = 65_536
+    /// Priorities are 0 (first) to 9 (last).
+    public static let priorities = 10
+    public static let defaultPriority = 5
+    /// Attempts that a job may ask for.
+    public static let attempts = 100
+    public static let defaultAttempts = 3
+    /// The class of an error, in bytes.
+    public static let errorClassBytes = 64
+    /// The message of an error that a handler reports, in bytes, after cutting.
+    public static let errorMessageBytes = 4_096
+    /// A reason or a detail in a message, in bytes.
+    public static let textBytes = 16_384
+    /// Sequences of one producer that are remembered at least: a producer may have this many
+    /// requests unanswered.
+    public static let producerWindow = 65_536
+    /// Different worker incarnations that a job may be lost with before it is `dead`.
+    public static let losses = 3
+}

@@ -1,0 +1,165 @@
+import CZeroMQ
+
+/// A socket, owned by one thread at a time: it is not copyable, so it cannot be shared.
+package struct Socket: ~Copyable {
+    package enum Kind: Sendable {
+        case dealer
+        case router
+        case pair
+        case publisher
+        case subscriber
+
+        var number: Int32 {
+            switch self {
+            case .dealer: ZMQ_DEALER
+            case .router: ZMQ_ROUTER
+            case .pair: ZMQ_PAIR
+            case .publisher: ZMQ_PUB
+            case .subscriber: ZMQ_SUB
+            }
+        }
+    }
+
+    package enum Sent: Sendable {
+        case sent
+        /// The peer's queue is full; it alone is to be tried again later.
+        case full
+        /// No connection leads to that peer.
+        case unroutable
+    }
+
+    let pointer: UnsafeMutableRawPointer
+    private let context: ZeroMQContext
+
+    package init(_ kind: Kind, in context: ZeroMQContext) throws(ZeroMQError) {
+        guard let pointer = zmq_socket(context.pointer, kind.number) else { throw .last("zmq_socket") }
+        self.pointer = pointer
+        self.context = context
+        // No message is worth waiting for at the end: what counts is in the journal, or is asked again.
+        var linger: Int32 = 0
+        zmq_setsockopt(pointer, ZMQ_LINGER, &linger, MemoryLayout<Int32>.size)
+    }
+
+    deinit { zmq_close(pointer) }
+
+    /// What both ends of Statex's links use. The reasons stand beside the numbers.
+    package borrowing func setLinkOptions(maximumMessageBytes: Int) throws(ZeroMQError) {
+        // Flow control is credit in the protocol; the queue below only bridges a thread switch.
+        try set(ZMQ_SNDHWM, 64)
+        try set(ZMQ_RCVHWM, 64)
+        try set64(ZMQ_MAXMSGSIZE, Int64(maximumMessageBytes))
+        // A half-made handshake must not hold a connection.
+        try set(ZMQ_HANDSHAKE_IVL, 3_000)
+        try set(ZMQ_BACKLOG, 1_024)
+        // Dead links are found by the I/O thread even while the application is busy.
+        try set(ZMQ_HEARTBEAT_IVL, 1_000)
+        try set(ZMQ_HEARTBEAT_TIMEOUT, 3_000)
+        try set(ZMQ_HEARTBEAT_TTL, 3_000)
+        try set(ZMQ_TCP_KEEPALIVE, 1)
+        try set(ZMQ_TCP_KEEPALIVE_IDLE, 10)
+        try set(ZMQ_TCP_KEEPALIVE_INTVL, 3)
+        try set(ZMQ_TCP_KEEPALIVE_CNT, 3)
+        try set(ZMQ_TCP_MAXRT, 10_000)
+    }
+
+    /// A ROUTER says when a peer is unroutable or full instead of dropping the message.
+    package borrowing func setMandatory() throws(ZeroMQError) { try set(ZMQ_ROUTER_MANDATORY, 1) }
+
+    /// A DEALER queues nothing for a connection that is not there, and backs off while it is not.
+    package borrowing func setDealerOptions() throws(ZeroMQError) {
+        try set(ZMQ_IMMEDIATE, 1)
+        try set(ZMQ_RECONNECT_IVL, 100)
+        try set(ZMQ_RECONNECT_IVL_MAX, 2_000)
+    }
+
+    /// Gives what was sent so long to leave after the socket is closed; a last message is worth it.
+    package borrowing func setLinger(milliseconds: Int32) throws(ZeroMQError) { try set(ZMQ_LINGER, milliseconds) }
+
+    package borrowing func bind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_bind(pointer, endpoint) == 0 else { throw .last("bind \(endpoint)") }
+    }
+
+    package borrowing func connect(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_connect(pointer, endpoint) == 0 else { throw .last("connect \(endpoint)") }
+    }
+
+    /// The endpoint that `bind` chose, with the port that `*` became.
+    package borrowing func lastEndpoint() throws(ZeroMQError) -> String {
+        var length = 1_024
+        var text = [CChar](repeating: 0, count: length)
+        guard zmq_getsockopt(pointer, ZMQ_LAST_ENDPOINT, &text, &length) == 0 else { throw .last("last endpoint") }
+        return String(decoding: text.prefix(max(length - 1, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Receives one frame without waiting.
+    /// - Returns: false if there is none.
+    package borrowing func receive(into frame: borrowing Frame) throws(ZeroMQError) -> Bool {
+        while true {
+            if zmq_msg_recv(frame.message, pointer, ZMQ_DONTWAIT) >= 0 { return true }
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return false
+            default: throw .last("receive")
+            }
+        }
+    }
+
+    /// Sends one frame without waiting. `more`: another frame of the same message follows.
+    package borrowing func send(_ bytes: borrowing RawSpan, more: Bool = false) throws(ZeroMQError) -> Sent {
+        while true {
+            let sent = bytes.withUnsafeBytes {
+                zmq_send(pointer, $0.baseAddress, $0.count, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0))
+            }
+            if sent >= 0 { return .sent }
+            switch zmq_errno() {
+            case EINTR: continue
+            case EAGAIN: return .full
+            case EHOSTUNREACH: return .unroutable
+            default: throw .last("send")
+            }
+        }
+    }
+
+    /// Sends one message of a ROUTER to the peer with that routing id.
+    package borrowing func send(_ bytes: borrowing RawSpan, to peer: RoutingID) throws(ZeroMQError) -> Sent {
+        let first = try peer.withSpan { id throws(ZeroMQError) in try send(id, more: true) }
+        guard first == .sent else { return first }
+        return try send(bytes)
+    }
+
+    /// Reports connections that close to a PAIR at `endpoint` (an `inproc://` address), see `Monitor`.
+    package borrowing func monitorDisconnects(at endpoint: String) throws(ZeroMQError) {
+        guard zmq_socket_monitor(pointer, endpoint, ZMQ_EVENT_DISCONNECTED) == 0 else { throw .last("monitor") }
+    }
+
+    private borrowing func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {
+        var value = value
+        guard zmq_setsockopt(pointer, option, &value, MemoryLayout<Int32>.size) == 0 else {
+            throw .last("socket option \(option)")
+        }
+    }
+
+    private borrowing func set64(_ option: Int32, _ value: Int64) throws(ZeroMQError) {
+        var value = value
+        guard zmq_setsockopt(pointer, option, &value, MemoryLayout<Int64>.size) == 0 else {
+            throw .last("socket option \(option)")
+        }
+    }
+}
+
+/// The name that a ROUTER gave to a connection: one zero byte and four that count. Opaque.
+package struct RoutingID: Hashable, Sendable {
+    private let number: UInt32
+
+    /// nil: not a name that a ROUTER gives. (A peer that chose its own name is not of Statex.)
+    package init?(_ bytes: borrowing RawSpan) {
+        guard bytes.byteCount == 5, bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self) == 0 else { return nil }
+        number = bytes.unsafeLoadUnaligned(fromByteOffset: 1, as: UInt32.self)
+    }
+
+    func withSpan<R, E: Error>(_ body: (borrowing RawSpan) throws(E) -> R) throws(E) -> R {
+        var bytes: [5 of UInt8] = [0, 0, 0, 0, 0]
+        for index in 0..<4 { bytes[index + 1] = UInt8(truncatingIfNeeded: number >> (8 * UInt32(index))) }
+        return try body(bytes.span.bytes)
+    }
+}
