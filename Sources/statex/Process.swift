@@ -15,7 +15,7 @@ enum Signals {
     static func onStop(_ body: @escaping @Sendable () -> Void) {
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
-        guard clinux_pipe(&ends) == 0 else {
+        guard clinux_signal_pipe(&ends) == 0 else {
             return complain("signals cannot be handled: \(String(cString: strerror(errno)))")
         }
         let (reader, writer) = (ends[0], ends[1])

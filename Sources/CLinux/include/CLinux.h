@@ -17,7 +17,7 @@ int clinux_eventfd(void);
 
 /// A new pipe, close-on-exec: `ends[0]` is read, `ends[1]` is written and never blocks; -1 and errno on
 /// failure.
-int clinux_pipe(int ends[2]);
+int clinux_signal_pipe(int ends[2]);
 
 /// Nanoseconds of a clock that never steps and counts suspended time.
 int64_t clinux_monotonic_nanoseconds(void);
