@@ -111,11 +111,13 @@ package struct PostgresCluster: Sendable {
 
     // MARK: Making it
 
-    /// Under another name first: a directory called `data` is always complete.
+    static let freshPrefix = "data.new-"
+
+    /// Under another name first: a directory called `data` is always complete. A name of its own each
+    /// time: `initdb` of a run that was killed may not have noticed yet.
     private func create(initialLog log: String) throws(StackError) {
-        let fresh = directory + "/data.new"
-        // As ourselves: what is there may be anybody's.
-        try run("/bin/rm", ["-rf", fresh], as: nil, log: log)
+        removeUnfinished(log)
+        let fresh = "\(directory)/\(Self.freshPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36))"
         try run(
             installation.initdb,
             [
@@ -135,6 +137,7 @@ package struct PostgresCluster: Sendable {
         _ program: String, _ arguments: [String], as user: OrdinaryUser?, input: String? = nil, log: String
     ) throws(StackError) {
         var command = Command(program, arguments, environment: Self.environment, user: user)
+        command.deathSignal = "KILL"
         command.log = log
         command.input = input
         let status = try ChildProcess.run(command, limit: .seconds(300))
