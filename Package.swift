@@ -14,6 +14,11 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
+func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
+}
+
 let package = Package(
     name: "statex",
     products: [
@@ -43,7 +48,8 @@ let package = Package(
 
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
-        library("StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        library(
+            "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
             resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
@@ -65,11 +71,12 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library(
-            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        .target(
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
@@ -78,24 +85,40 @@ let package = Package(
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks", "StatexZeroMQ",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
         library(
             "StatexBenchmarks", "Benchmarks",
-            ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexStack", "CLinux"],
+            [
+                "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
+                "StatexStack", "CLinux",
+            ],
             exclude: ["README.md"]),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
-        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
+        test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
+        test("ObjectsTests", ["StatexObjects"]),
+        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test(
+            "WorkerRuntimeTests",
+            [
+                "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
+                "StatexZeroMQ", "CLinux",
+            ]),
+        test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+        test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        // A parent that tests kill, to see what becomes of its children.
         .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
-        .testTarget(
-            name: "StackTests", dependencies: ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
+        test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -65,7 +65,8 @@ package enum Floor {
     }
 
     private static func column(
-        _ buffer: inout ByteBuffer, _ parameters: inout Parameters, type: UInt32, _ value: (inout ByteBuffer, Int) -> Void
+        _ buffer: inout ByteBuffer, _ parameters: inout Parameters, type: UInt32,
+        _ value: (inout ByteBuffer, Int) -> Void
     ) {
         let start = buffer.count
         for word in [1, 0, type, UInt32(group), 1] { buffer.appendBigEndian(word) }

@@ -45,16 +45,22 @@ package struct Connection: ~Copyable {
     }
 
     /// Runs one statement with text parameters and gives its rows, in text.
-    package borrowing func query(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError) -> Result {
+    package borrowing func query(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError)
+        -> Result
+    {
         try query(sql, parameters, binary: false, doing: doing)
     }
 
     /// The same, with the rows in binary: for bytes, and for many numbers.
-    package borrowing func queryBinary(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError) -> Result {
+    package borrowing func queryBinary(_ sql: String, _ parameters: [String?] = [], doing: String) throws(PostgresError)
+        -> Result
+    {
         try query(sql, parameters, binary: true, doing: doing)
     }
 
-    private borrowing func query(_ sql: String, _ parameters: [String?], binary: Bool, doing: String) throws(PostgresError) -> Result {
+    private borrowing func query(_ sql: String, _ parameters: [String?], binary: Bool, doing: String)
+        throws(PostgresError) -> Result
+    {
         var values: [UnsafePointer<CChar>?] = parameters.map { $0.map { UnsafePointer(strdup($0)) } }
         defer { for value in values { free(UnsafeMutableRawPointer(mutating: value)) } }
         let raw = PQexecParams(pointer, sql, Int32(values.count), nil, &values, nil, nil, binary ? 1 : 0)
@@ -103,7 +109,9 @@ package struct Result: ~Copyable {
     /// For instance `COMMIT` or `INSERT 0 5`.
     package var tag: String { String(cString: PQcmdStatus(pointer)) }
 
-    package borrowing func isNull(_ row: Int, _ column: Int) -> Bool { PQgetisnull(pointer, Int32(row), Int32(column)) == 1 }
+    package borrowing func isNull(_ row: Int, _ column: Int) -> Bool {
+        PQgetisnull(pointer, Int32(row), Int32(column)) == 1
+    }
 
     /// A column in text; empty for NULL.
     package borrowing func text(_ row: Int, _ column: Int) -> String {
@@ -113,7 +121,9 @@ package struct Result: ~Copyable {
     package borrowing func integer(_ row: Int, _ column: Int) -> Int64 { Int64(text(row, column)) ?? 0 }
 
     /// The raw bytes of a column of a binary answer; empty for NULL.
-    package borrowing func withBytes<R, E: Error>(_ row: Int, _ column: Int, _ body: (borrowing RawSpan) throws(E) -> R) throws(E) -> R {
+    package borrowing func withBytes<R, E: Error>(_ row: Int, _ column: Int, _ body: (borrowing RawSpan) throws(E) -> R)
+        throws(E) -> R
+    {
         let length = Int(PQgetlength(pointer, Int32(row), Int32(column)))
         let bytes = UnsafeRawBufferPointer(start: PQgetvalue(pointer, Int32(row), Int32(column)), count: length)
         return try body(bytes.bytes)

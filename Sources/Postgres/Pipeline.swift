@@ -36,7 +36,8 @@ extension Connection {
                         formats.initializeElement(at: index, to: 1)
                     }
                     return PQsendQueryPrepared(
-                        pointer, UnsafeRawPointer(statement.utf8Start).assumingMemoryBound(to: CChar.self), Int32(count),
+                        pointer, UnsafeRawPointer(statement.utf8Start).assumingMemoryBound(to: CChar.self),
+                        Int32(count),
                         values.baseAddress, lengths.baseAddress, formats.baseAddress, 1)
                 }
             }

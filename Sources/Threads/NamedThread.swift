@@ -35,6 +35,9 @@ package struct NamedThread: Sendable {
         self.thread = thread
     }
 
+    /// Nobody will join it: what it holds is given back when its body ends.
+    package func detach() { pthread_detach(thread) }
+
     /// Waits until the body has ended.
     package func join() { pthread_join(thread, nil) }
 }

@@ -93,7 +93,8 @@ package final class CommitBatch {
         package var slot: Int32
 
         package init(
-            id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?, result: Int32, slot: Int32
+            id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?,
+            result: Int32, slot: Int32
         ) {
             self.id = id
             self.token = token
@@ -227,7 +228,8 @@ package enum JobOpts {
     package static func pack(
         index: UInt16, count: UInt16, priority: UInt8, attempts: UInt8, encoding: UInt8, hasOptions: Bool
     ) -> UInt64 {
-        UInt64(index) | UInt64(count) << 12 | UInt64(priority) << 25 | UInt64(attempts) << 33 | UInt64(encoding & 15) << 41
+        UInt64(index) | UInt64(count) << 12 | UInt64(priority) << 25 | UInt64(attempts) << 33 | UInt64(encoding & 15)
+            << 41
             | (hasOptions ? 1 << 45 : 0)
     }
     package static func index(_ opts: UInt64) -> UInt16 { UInt16(opts & 0xFFF) }

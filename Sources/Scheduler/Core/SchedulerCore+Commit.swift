@@ -52,7 +52,9 @@ extension SchedulerCore {
     }
 
     /// A job's final outcome is durable: tell who waits, and forget it.
-    private mutating func finish(_ row: CommitBatch.OutcomeRow, _ final: JobState, of batch: CommitBatch, into out: inout Outbox) {
+    private mutating func finish(
+        _ row: CommitBatch.OutcomeRow, _ final: JobState, of batch: CommitBatch, into out: inout Outbox
+    ) {
         let job = jobs[row.slot]
         if job.waiter != 0 || job.flags.contains(.hasMoreWaits) {
             var record = resultRecord(row.slot)

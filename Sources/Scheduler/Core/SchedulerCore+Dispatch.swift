@@ -11,7 +11,9 @@ extension SchedulerCore {
             while leaseRound(Int32(kind), limit: { $0.freeSlots > 0 ? 1 : 0 }) {}
             // … and what is left in equal shares, so that the runs stay long.
             guard kinds[kind].ready.count > 0 else { continue }
-            let takers = workers.indices.count { workers[$0].freeCredit > 0 && workers[$0].ownIndex(of: Int32(kind)) != nil }
+            let takers = workers.indices.count {
+                workers[$0].freeCredit > 0 && workers[$0].ownIndex(of: Int32(kind)) != nil
+            }
             guard takers > 0 else { continue }
             let share = max(1, kinds[kind].ready.count / takers)
             while leaseRound(Int32(kind), limit: { min($0.freeCredit, share) }) {}
@@ -48,7 +50,8 @@ extension SchedulerCore {
         counts.leased += 1
         gathering.leases.append(
             CommitBatch.LeaseRow(
-                id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt, slot: slot,
+                id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt,
+                slot: slot,
                 workerIndex: worker))
     }
 

@@ -49,7 +49,8 @@ extension SchedulerCore {
     }
 
     /// A client orders jobs or requests to stop. The answer leaves when the order is durable.
-    package mutating func cancelOrdered(_ records: [CancelRecord], client: UInt32, at now: Now, into out: inout Outbox) {
+    package mutating func cancelOrdered(_ records: [CancelRecord], client: UInt32, at now: Now, into out: inout Outbox)
+    {
         let who = clients[client]?.name ?? ""
         for record in records {
             var ids: [UInt64] = []
@@ -64,7 +65,8 @@ extension SchedulerCore {
                 CommitBatch.ActionRow(action: "cancel", who: who, ids: ids, reached: UInt32(ids.count)))
             gathering.cancelled.append(
                 CommitBatch.Cancelled(
-                    client: client, record: CancelRecord(record.id, isRequest: record.isRequest, jobs: UInt32(ids.count))))
+                    client: client,
+                    record: CancelRecord(record.id, isRequest: record.isRequest, jobs: UInt32(ids.count))))
         }
     }
 

@@ -7,7 +7,8 @@ extension SchedulerCore {
     ///   - tokensOf: the journal incarnation that the tokens belong to.
     ///   - bytes: the message; results are copied from it into the commit.
     package mutating func outcomesReported(
-        _ records: [OutcomeRecord], bytes: borrowing RawSpan, tokensOf: UInt64, worker: Int32, session: UInt32, at now: Now,
+        _ records: [OutcomeRecord], bytes: borrowing RawSpan, tokensOf: UInt64, worker: Int32, session: UInt32,
+        at now: Now,
         into out: inout Outbox
     ) {
         guard let index = workers.index(ofSession: session, at: worker) else { return }
@@ -19,7 +20,8 @@ extension SchedulerCore {
             return
         }
         for record in records {
-            guard tokensOf == incarnation, let slot = jobs.slot(of: record.id.rawValue), jobs[slot].token == record.token,
+            guard tokensOf == incarnation, let slot = jobs.slot(of: record.id.rawValue),
+                jobs[slot].token == record.token,
                 jobs[slot].worker == index
             else {
                 outcomeOfNoLease(record, tokensOf: tokensOf, worker: index, session: session, into: &out)
@@ -37,7 +39,8 @@ extension SchedulerCore {
             counts.stale += 1
             out.stale.append(
                 Outbox.Token(
-                    worker: worker, session: session, record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
+                    worker: worker, session: session,
+                    record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
         out.outcomeLookups.append(
@@ -65,7 +68,8 @@ extension SchedulerCore {
         var row = CommitBatch.OutcomeRow(
             id: record.id.rawValue, token: record.token,
             started: Float(UInt64(record.agoMicroseconds) + record.ranMicroseconds) / 1_000_000,
-            ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1, slot: slot)
+            ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
+            slot: slot)
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
@@ -111,7 +115,8 @@ extension SchedulerCore {
         gathering.resultBytes.append(bytes.extracting(record.bodyStart..<record.bodyStart + Int(record.bodyLength)))
         gathering.results.append(
             CommitBatch.ResultRow(
-                job: record.id.rawValue, token: record.token, ending: record.ending, encoding: record.encoding, start: start,
+                job: record.id.rawValue, token: record.token, ending: record.ending, encoding: record.encoding,
+                start: start,
                 length: Int(record.bodyLength)))
         return Int32(gathering.results.count - 1)
     }
@@ -136,7 +141,8 @@ extension SchedulerCore {
     mutating func endUnleased(_ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0) {
         write(
             CommitBatch.OutcomeRow(
-                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final, result: -1,
+                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
+                result: -1,
                 slot: slot))
     }
 
@@ -170,7 +176,8 @@ extension SchedulerCore {
         }
         write(
             CommitBatch.OutcomeRow(
-                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final, result: -1,
+                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
+                result: -1,
                 slot: slot))
         if final == nil { makeReady(slot) }
     }

@@ -74,7 +74,9 @@ extension SchedulerCore {
         let slot = jobs.insert(record)
         if !job.lostWith.isEmpty { lostWith[job.id] = job.lostWith }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
-        if job.token != 0, let name = workerNames[job.worker], let holder = absentWorker(name, number: job.worker, at: now) {
+        if job.token != 0, let name = workerNames[job.worker],
+            let holder = absentWorker(name, number: job.worker, at: now)
+        {
             if let deadline = job.deadline {
                 let due = now.monotonic + (deadline - now.wall) * 1_000
                 timers.add(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))

@@ -31,7 +31,9 @@ extension SchedulerCore {
 
     /// A worker said HELLO: a new incarnation, or one that comes back.
     /// - Returns: its index, and the session that it had, which is superseded.
-    package mutating func workerJoined(_ hello: Hello, session: UInt32, at now: Now) -> (index: Int32, superseded: UInt32) {
+    package mutating func workerJoined(_ hello: Hello, session: UInt32, at now: Now) -> (
+        index: Int32, superseded: UInt32
+    ) {
         var served: [(kind: Int32, own: UInt16)] = []
         for (own, kind) in hello.kinds.enumerated() where kind.unavailable.isEmpty {
             served.append((kindIndex(kind.name), UInt16(own)))

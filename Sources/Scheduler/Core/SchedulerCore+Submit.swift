@@ -63,7 +63,8 @@ extension SchedulerCore {
             return "\(jobs.count) jobs are open, the limit is \(settings.maxOpenJobs)"
         }
         if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
-            return "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
+            return
+                "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
         }
         return nil
     }
@@ -72,7 +73,8 @@ extension SchedulerCore {
     /// - Returns: its run of one if it is new.
     private mutating func takeRequest(
         _ batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan, _ range: Range<Int>, _ sequence: UInt64,
-        _ producer: Producer, _ client: UInt32, _ key: KeyedRequest?, _ kindOf: inout [Int32], _ tenantOf: inout [Int32],
+        _ producer: Producer, _ client: UInt32, _ key: KeyedRequest?, _ kindOf: inout [Int32],
+        _ tenantOf: inout [Int32],
         _ now: Now, _ out: inout Outbox
     ) -> AcceptedRun? {
         switch producers.look(producer, sequence) {
@@ -81,7 +83,8 @@ extension SchedulerCore {
             answerRepeat(sequence, firstID, UInt16(jobsEach), knownBatch, client, &out)
             return nil
         case .forgotten:
-            let error = WireError(.stale, "sequence \(sequence) is older than the last \(Limits.producerWindow) of its producer")
+            let error = WireError(
+                .stale, "sequence \(sequence) is older than the last \(Limits.producerWindow) of its producer")
             refuse(sequence, 1, error, retryAfter: 0, client, &out)
             return nil
         }
@@ -105,7 +108,8 @@ extension SchedulerCore {
         let firstID = allocateIDs(range.count, at: now)
         for (offset, index) in range.enumerated() {
             addJob(
-                batch.jobs[index], bytes, id: firstID + UInt64(offset), options: options.isEmpty ? nil : options[offset],
+                batch.jobs[index], bytes, id: firstID + UInt64(offset),
+                options: options.isEmpty ? nil : options[offset],
                 kind: resolveKind(batch, index, &kindOf), tenant: resolveTenant(batch, index, &tenantOf),
                 waiter: batch.notify ? client : 0, now)
         }
@@ -117,7 +121,8 @@ extension SchedulerCore {
             gathering.keys.append(
                 CommitBatch.KeyRow(tenant: tenant, key: userKey.key, digest: key.digest, request: firstID, jobs: size))
         }
-        return AcceptedRun(sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: size, repeated: false)
+        return AcceptedRun(
+            sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: size, repeated: false)
     }
 
     /// Empty if no job of the request has options.
@@ -129,7 +134,8 @@ extension SchedulerCore {
             if options.isEmpty { options = [JobOptions?](repeating: nil, count: range.count) }
             let job = batch.jobs[index]
             options[index - range.lowerBound] = try JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: job.index == 0)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength),
+                isFirstOfRequest: job.index == 0)
         }
         return options
     }
@@ -182,7 +188,8 @@ extension SchedulerCore {
         }
         if let runAt, runAt > now.wall {
             jobs[slot].state = .delayed
-            timers.add(Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
+            timers.add(
+                Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
         } else {
             kinds[Int(jobs[slot].kind)].ready.append(slot, in: &jobs)
         }
@@ -194,7 +201,8 @@ extension SchedulerCore {
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(_ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32]) -> Int32 {
+    private mutating func resolveTenant(_ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32]) -> Int32
+    {
         let name = Int(batch.jobs[job].tenant)
         if tenantOf[name] < 0 { tenantOf[name] = tenantIndex(batch.names[name]) }
         return tenantOf[name]
@@ -235,7 +243,8 @@ extension SchedulerCore {
     }
 
     private mutating func answerRepeat(
-        _ sequence: UInt64, _ firstID: UInt64, _ jobsEach: UInt16, _ knownBatch: UInt64, _ client: UInt32, _ out: inout Outbox
+        _ sequence: UInt64, _ firstID: UInt64, _ jobsEach: UInt16, _ knownBatch: UInt64, _ client: UInt32,
+        _ out: inout Outbox
     ) {
         counts.repeated += 1
         let run = AcceptedRun(
@@ -246,7 +255,8 @@ extension SchedulerCore {
     }
 
     private mutating func answerKeyed(
-        _ sequence: UInt64, _ digest: [UInt8], _ use: UserKeys.Use, _ producer: Producer, _ client: UInt32, _ out: inout Outbox
+        _ sequence: UInt64, _ digest: [UInt8], _ use: UserKeys.Use, _ producer: Producer, _ client: UInt32,
+        _ out: inout Outbox
     ) {
         guard use.digest == digest else {
             let error = WireError(.keyConflict, "the user key was used for request \(use.request) with another content")
@@ -257,7 +267,8 @@ extension SchedulerCore {
     }
 
     private mutating func refuse(
-        _ sequence: UInt64, _ requests: UInt32, _ error: WireError, retryAfter: UInt32, _ client: UInt32, _ out: inout Outbox
+        _ sequence: UInt64, _ requests: UInt32, _ error: WireError, retryAfter: UInt32, _ client: UInt32,
+        _ out: inout Outbox
     ) {
         let run = RefusedRun(sequence: sequence, requests: requests, error: error, retryAfterMilliseconds: retryAfter)
         out.refused.append(Outbox.Refused(client: client, run: run))

@@ -5,15 +5,19 @@ import StatexProtocol
 extension SchedulerCore {
     /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over.
     package mutating func leaseContent(_ lease: Outbox.Lease) -> LeaseContent? {
-        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker else { return nil }
+        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker else {
+            return nil
+        }
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
         let record = LeaseRecord(
-            id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit, payloadLength: job.payloadLength,
+            id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
+            payloadLength: job.payloadLength,
             attempt: job.attempt, kind: own, encoding: job.encoding)
         return LeaseContent(
-            session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart))
+            session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
+        )
     }
 
     package struct LeaseContent: Sendable {
@@ -65,7 +69,8 @@ extension SchedulerCore {
                 precondition(job.token == 0, "a final job with a lease")
             }
         }
-        precondition(leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
+        precondition(
+            leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
         precondition(queued == kinds.reduce(0) { $0 + $1.ready.count }, "ready queues and jobs disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)

@@ -166,7 +166,8 @@ package struct ChainHead: Sendable, Equatable {
     package var nextToken: UInt64
     package var nextName: UInt32
 
-    package init(batch: UInt64, incarnation: UInt64, epoch: UInt32, nextID: UInt64, nextToken: UInt64, nextName: UInt32) {
+    package init(batch: UInt64, incarnation: UInt64, epoch: UInt32, nextID: UInt64, nextToken: UInt64, nextName: UInt32)
+    {
         self.batch = batch
         self.incarnation = incarnation
         self.epoch = epoch

@@ -16,7 +16,8 @@ enum Chain {
         try row(connection, "WHERE c.shard = \(shard) ORDER BY c.batch DESC LIMIT 1")
     }
 
-    static func row(_ connection: borrowing Connection, shard: UInt8, batch: UInt64) throws(PostgresError) -> ChainEnd? {
+    static func row(_ connection: borrowing Connection, shard: UInt8, batch: UInt64) throws(PostgresError) -> ChainEnd?
+    {
         try row(connection, "WHERE c.shard = \(shard) AND c.batch = \(batch)")
     }
 

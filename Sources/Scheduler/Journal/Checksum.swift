@@ -11,7 +11,9 @@ package struct Checksum: Sendable {
     package init() {}
 
     package mutating func addJob(id: UInt64, opts: UInt64) { add(1, id, opts) }
-    package mutating func addLease(id: UInt64, token: UInt64, worker: UInt32) { add(2, id ^ UInt64(worker) << 32, token) }
+    package mutating func addLease(id: UInt64, token: UInt64, worker: UInt32) {
+        add(2, id ^ UInt64(worker) << 32, token)
+    }
     /// - Parameter ends: the ending, and the final state in the next byte.
     package mutating func addOutcome(id: UInt64, token: UInt64, ends: UInt64) { add(3, id ^ ends << 48, token) }
     package mutating func addResult(id: UInt64, token: UInt64, length: Int) { add(4, id ^ UInt64(length) << 40, token) }

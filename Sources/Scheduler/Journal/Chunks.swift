@@ -8,7 +8,9 @@ enum Chunks {
     static let entries = 100
 
     /// Calls `body` with the range of each chunk of rows that are sorted by id.
-    static func forEach<Row>(_ rows: [Row], id: (Row) -> UInt64, token: (Row) -> UInt64, _ body: (ArraySlice<Row>, _ base: UInt64) -> Void) {
+    static func forEach<Row>(
+        _ rows: [Row], id: (Row) -> UInt64, token: (Row) -> UInt64, _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
+    ) {
         var start = 0
         while start < rows.count {
             let page = id(rows[start]) >> JobID.pageBits

@@ -146,7 +146,11 @@ struct CommitWriter: ~Copyable {
             writer.int2s(rows) { Int16($0.ends) }
             writer.floats(rows) { $0.started }
             writer.floats(rows) { $0.ended }
-            if rows.contains(where: { $0.retry >= 0 }) { writer.floats(rows) { max($0.retry, 0) } } else { writer.null() }
+            if rows.contains(where: { $0.retry >= 0 }) {
+                writer.floats(rows) { max($0.retry, 0) }
+            } else {
+                writer.null()
+            }
         }
     }
 

@@ -106,7 +106,9 @@ package struct Committer: ~Copyable {
         guard end.head.incarnation == batch.head.incarnation else {
             return .stepDown(.fenced(by: "a journal of another incarnation"))
         }
-        if end.head.batch == batch.head.batch, end.ownerNumber == settings.owner.number, end.head.epoch == batch.head.epoch {
+        if end.head.batch == batch.head.batch, end.ownerNumber == settings.owner.number,
+            end.head.epoch == batch.head.epoch
+        {
             return .durable
         }
         if end.head.batch >= batch.head.batch || end.head.epoch > batch.head.epoch {

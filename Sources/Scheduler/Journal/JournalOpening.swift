@@ -26,6 +26,12 @@ package enum JournalOpenError: Error, Sendable, CustomStringConvertible {
     /// The settings of this Postgres lose acknowledged jobs.
     case notDurable([String])
 
+    /// Postgres is starting, or restarting.
+    package var isWorthWaiting: Bool {
+        if case .postgres(let error) = self { return error.isConnectionLoss }
+        return false
+    }
+
     package var description: String {
         switch self {
         case .postgres(let error): error.description

@@ -98,7 +98,9 @@ struct ParameterWriter: ~Copyable {
     }
 
     /// Byte strings that stand in another buffer.
-    mutating func byteas<C: Collection>(_ items: C, in source: borrowing ByteBuffer, _ range: (C.Element) -> (start: Int, length: Int)) {
+    mutating func byteas<C: Collection>(
+        _ items: C, in source: borrowing ByteBuffer, _ range: (C.Element) -> (start: Int, length: Int)
+    ) {
         let start = beginArray(items.count, OID.bytea)
         for item in items {
             let (from, length) = range(item)
@@ -122,7 +124,9 @@ struct ParameterWriter: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func array<C: Collection>(_ items: C, _ type: UInt32, _ write: (inout ByteBuffer, C.Element) -> Void) {
+    private mutating func array<C: Collection>(
+        _ items: C, _ type: UInt32, _ write: (inout ByteBuffer, C.Element) -> Void
+    ) {
         let start = beginArray(items.count, type)
         for item in items { write(&buffer, item) }
         finish(from: start)

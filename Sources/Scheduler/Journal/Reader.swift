@@ -9,17 +9,18 @@ import StatexSchedulerCore
 /// a connection of its own, so it never delays a commit.
 package struct Reader: ~Copyable {
     private let url: String
+    private let keyDays: Int
     private let handOff: HandOff
     private var link: Link?
     private var nextMaintenance: Int64 = 0
 
-    package init(url: String, handOff: HandOff) {
+    /// - Parameter keyDays: how many days a user's key is remembered.
+    package init(url: String, keyDays: Int, handOff: HandOff) {
         self.url = url
+        self.keyDays = keyDays
         self.handOff = handOff
     }
 
-    /// Days that a user's key is remembered.
-    private static let keyDays = 7
     private static let maintenanceNanoseconds: Int64 = 60_000_000_000
 
     package mutating func run() {
@@ -57,7 +58,8 @@ package struct Reader: ~Copyable {
         case .payloads(let wanted): return try payloads(wanted, link.connection)
         case .outcomes(let lookups): return try outcomes(lookups, link.connection)
         case .results(let lookups): return .results(try results(lookups, link.connection))
-        case .producer(let producer, let tag): return .producer(producer, runs: try runs(of: producer, link.connection), tag: tag)
+        case .producer(let producer, let tag):
+            return .producer(producer, runs: try runs(of: producer, link.connection), tag: tag)
         case .keys(let keys, let tag): return .keys(try uses(of: keys, link.connection), tag: tag)
         case .stop: return nil
         }
@@ -71,7 +73,8 @@ package struct Reader: ~Copyable {
             guard let link else { return }
             let end = try Chain.end(link.connection, shard: 0)
             try Partitions.prepare(
-                on: link.connection, at: clinux_wall_microseconds(), hour: (end?.head.nextID ?? 0) >> 43, batch: end?.head.batch ?? 1)
+                on: link.connection, at: clinux_wall_microseconds(), hour: (end?.head.nextID ?? 0) >> 43,
+                batch: end?.head.batch ?? 1)
             nextMaintenance = now + Self.maintenanceNanoseconds
         } catch {
             // The committer makes a partition that is missing by itself; this is tried again soon.
@@ -82,20 +85,26 @@ package struct Reader: ~Copyable {
 
     private func list(_ ids: [UInt64]) -> String { "{" + ids.map { String($0) }.joined(separator: ",") + "}" }
 
-    private func payloads(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError) -> ReadAnswer {
+    private func payloads(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
+        -> ReadAnswer
+    {
         let ids = wanted.map(\.id)
         let rows = try connection.queryBinary(
             "SELECT id, payload FROM statex.all_jobs WHERE id = ANY($1::bigint[])", [list(ids)], doing: "payloads")
         var payloads: [UInt64: [UInt8]] = [:]
         payloads.reserveCapacity(rows.rows)
         for row in 0..<rows.rows {
-            payloads[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) { $0.array(0..<$0.byteCount) }
+            payloads[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) {
+                $0.array(0..<$0.byteCount)
+            }
         }
         return .payloads(
             wanted.compactMap { wanted in payloads[wanted.id].map { (wanted: wanted, payload: $0) } })
     }
 
-    private func outcomes(_ lookups: [Outbox.OutcomeLookup], _ connection: borrowing Connection) throws(PostgresError) -> ReadAnswer {
+    private func outcomes(_ lookups: [Outbox.OutcomeLookup], _ connection: borrowing Connection) throws(PostgresError)
+        -> ReadAnswer
+    {
         let rows = try connection.query(
             """
             SELECT w.job, w.token FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token)
@@ -108,7 +117,9 @@ package struct Reader: ~Copyable {
         return .outcomes(lookups.map { (lookup: $0, isRecorded: recorded.contains($0.token)) })
     }
 
-    private func results(_ lookups: [Outbox.ResultLookup], _ connection: borrowing Connection) throws(PostgresError) -> [FoundResult] {
+    private func results(_ lookups: [Outbox.ResultLookup], _ connection: borrowing Connection) throws(PostgresError)
+        -> [FoundResult]
+    {
         let rows = try connection.queryBinary(
             """
             SELECT id, opts, kind, state, attempts, losses, ended, encoding, body
@@ -141,7 +152,9 @@ package struct Reader: ~Copyable {
     }
 
     /// What a producer submitted, at least as far back as its window.
-    private func runs(of producer: Producer, _ connection: borrowing Connection) throws(PostgresError) -> [Producers.Run] {
+    private func runs(of producer: Producer, _ connection: borrowing Connection) throws(PostgresError) -> [Producers
+        .Run]
+    {
         let uuid = Self.uuid(producer)
         let rows = try connection.query(
             """
@@ -167,7 +180,9 @@ package struct Reader: ~Copyable {
         return hex(producer.high) + hex(producer.low)
     }
 
-    private func uses(of keys: [UserKeys.Key], _ connection: borrowing Connection) throws(PostgresError) -> [UserKeys.Key: UserKeys.Use] {
+    private func uses(of keys: [UserKeys.Key], _ connection: borrowing Connection) throws(PostgresError) -> [UserKeys
+        .Key: UserKeys.Use]
+    {
         let today = clinux_wall_microseconds() / 86_400_000_000
         var uses: [UserKeys.Key: UserKeys.Use] = [:]
         for key in keys {
@@ -177,10 +192,11 @@ package struct Reader: ~Copyable {
                 SELECT k.digest, k.request, k.jobs FROM statex.keys k
                 JOIN statex.names n ON n.number = k.tenant AND n.family = 2 AND n.name = $1
                 WHERE k.key = $2::bytea AND k.day > $3::int ORDER BY k.day DESC LIMIT 1
-                """, [key.tenant, hex, String(today - Int64(Self.keyDays))], doing: "keys")
+                """, [key.tenant, hex, String(today - Int64(keyDays))], doing: "keys")
             guard rows.rows == 1 else { continue }
             uses[key] = UserKeys.Use(
-                digest: rows.withBytes(0, 0) { $0.array(0..<$0.byteCount) }, request: UInt64(bitPattern: rows.binaryInteger(0, 1)),
+                digest: rows.withBytes(0, 0) { $0.array(0..<$0.byteCount) },
+                request: UInt64(bitPattern: rows.binaryInteger(0, 1)),
                 jobs: UInt16(truncatingIfNeeded: rows.binaryInteger(0, 2)), batch: 0)
         }
         return uses

@@ -38,7 +38,11 @@ package struct Recovery: ~Copyable {
             guard let family = NameFamily(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 1))) else { continue }
             let name = rows.text(row, 2)
             // Of workers only those that hold leases are of interest, and those come with their jobs.
-            if family == .worker { state.workerNames[number] = name } else { state.names.append((number, family, name)) }
+            if family == .worker {
+                state.workerNames[number] = name
+            } else {
+                state.names.append((number, family, name))
+            }
         }
     }
 
@@ -68,7 +72,8 @@ package struct Recovery: ~Copyable {
 
     /// Orders to cancel stand for ever: a running job that was to stop still is.
     private func cancelledJobs() throws(PostgresError) -> Set<Int64> {
-        let rows = try connection.query("SELECT unnest(ids) FROM statex.actions WHERE action = 'cancel'", doing: "orders")
+        let rows = try connection.query(
+            "SELECT unnest(ids) FROM statex.actions WHERE action = 'cancel'", doing: "orders")
         var ids = Set<Int64>()
         for row in 0..<rows.rows { ids.insert(rows.integer(row, 0)) }
         return ids
@@ -85,7 +90,8 @@ package struct Recovery: ~Copyable {
         var workerOf: [(token: Int64, worker: UInt32)] = []
     }
 
-    private func readPage(_ page: Int64, cancelled: Set<Int64>, into state: inout RecoveredState) throws(PostgresError) {
+    private func readPage(_ page: Int64, cancelled: Set<Int64>, into state: inout RecoveredState) throws(PostgresError)
+    {
         var ends = [Ends](repeating: Ends(), count: 4_096)
         let leases = try connection.query(
             """
@@ -107,7 +113,8 @@ package struct Recovery: ~Copyable {
         }
         for row in 0..<outcomes.rows {
             note(
-                &ends[Int(outcomes.integer(row, 0)) & 4_095], token: outcomes.integer(row, 1), ends: outcomes.integer(row, 2),
+                &ends[Int(outcomes.integer(row, 0)) & 4_095], token: outcomes.integer(row, 1),
+                ends: outcomes.integer(row, 2),
                 retryAt: outcomes.integer(row, 3))
         }
         let jobs = try connection.query(
@@ -121,7 +128,8 @@ package struct Recovery: ~Copyable {
             let end = ends[Int(id & 4_095)]
             guard !end.isFinal else { continue }
             var job = RecoveredJob(
-                id: UInt64(id), opts: UInt64(jobs.integer(row, 1)), kind: UInt32(truncatingIfNeeded: jobs.integer(row, 2)),
+                id: UInt64(id), opts: UInt64(jobs.integer(row, 1)),
+                kind: UInt32(truncatingIfNeeded: jobs.integer(row, 2)),
                 tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
             job.failures = UInt8(min(end.failures, 255))
             job.lostWith = end.lost

@@ -12,7 +12,9 @@ package struct Durability: Sendable, Equatable {
     package var faults: [String] {
         var faults: [String] = []
         if !fsync { faults.append("fsync is off: a crash of the machine loses acknowledged jobs; set fsync = on") }
-        if !fullPageWrites { faults.append("full_page_writes is off: a crash may tear pages; set full_page_writes = on") }
+        if !fullPageWrites {
+            faults.append("full_page_writes is off: a crash may tear pages; set full_page_writes = on")
+        }
         if !["on", "remote_write", "remote_apply"].contains(synchronousCommit) {
             faults.append("synchronous_commit is \(synchronousCommit); set it to on")
         }

@@ -13,7 +13,10 @@ enum Statements {
                 pg_backend_pid(), $10::int4, $11::int4, $12::int4, $13::int4, $14::int8, $15::int8[], $16::text)
             """
         ),
-        ("name", "INSERT INTO statex.names (number, family, name, batch) VALUES ($1::int4, $2::int2, $3::text, $4::int8)"),
+        (
+            "name",
+            "INSERT INTO statex.names (number, family, name, batch) VALUES ($1::int4, $2::int2, $3::text, $4::int8)"
+        ),
         (
             "jobs",
             """

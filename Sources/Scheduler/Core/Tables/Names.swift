@@ -32,5 +32,7 @@ package struct Names: Sendable {
     package mutating func restore(next: UInt32) { self.next = max(self.next, next) }
 
     /// Forgets a worker incarnation that will not come back, so that names do not add up in memory.
-    package mutating func forget(_ family: NameFamily, _ name: String) { numbers[Key(family: family, name: name)] = nil }
+    package mutating func forget(_ family: NameFamily, _ name: String) {
+        numbers[Key(family: family, name: name)] = nil
+    }
 }

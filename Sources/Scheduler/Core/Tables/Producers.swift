@@ -99,7 +99,8 @@ package struct Producers: Sendable {
         guard low > 0 else { return .new }
         let run = window.runs[low - 1]
         guard sequence < run.end else { return .new }
-        return .known(firstID: run.firstID + (sequence - run.sequence) * run.jobsEach, jobsEach: run.jobsEach, batch: run.batch)
+        return .known(
+            firstID: run.firstID + (sequence - run.sequence) * run.jobsEach, jobsEach: run.jobsEach, batch: run.batch)
     }
 
     package mutating func record(_ producer: Producer, _ run: Run) {
