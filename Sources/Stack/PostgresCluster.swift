@@ -133,6 +133,15 @@ package struct PostgresCluster: Sendable {
         unlink(log)
     }
 
+    private func removeUnfinished(_ log: String) {
+        for name in directoryNames(directory) where name.hasPrefix(Self.freshPrefix) {
+            let path = "\(directory)/\(name)"
+            _ = ProcessTable.end(SIGKILL, patience: .zero) { ProcessTable.postgresProcesses(on: path) }
+            // As ourselves: what is there may be anybody's. What stays only takes room until the next try.
+            try? run("/bin/rm", ["-rf", path], as: nil, log: log)
+        }
+    }
+
     private func run(
         _ program: String, _ arguments: [String], as user: OrdinaryUser?, input: String? = nil, log: String
     ) throws(StackError) {
@@ -146,10 +155,10 @@ package struct PostgresCluster: Sendable {
         }
     }
 
-    /// The last lines of a log, in one.
+    /// The last lines of a log, in one, without what a terminal would act on.
     static func lastWords(_ log: String) -> String {
-        String(decoding: ProcessTable.read(log, limit: 64 << 10), as: UTF8.self).split(separator: "\n").suffix(5)
-            .joined(separator: " | ")
+        let bytes = ProcessTable.read(log, limit: 64 << 10).filter { $0 == 0x0A || $0 >= 0x20 }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").suffix(5).joined(separator: " | ")
     }
 
     private func writeSettings() throws(StackError) {
