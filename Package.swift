@@ -74,8 +74,9 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library(
-            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        .target(
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),

@@ -40,7 +40,4 @@ package struct NamedThread: Sendable {
 
     /// Waits until the body has ended.
     package func join() { pthread_join(thread, nil) }
-
-    /// Nobody will join: what the thread costs is given back when its body ends.
-    package func detach() { pthread_detach(thread) }
 }
