@@ -14,9 +14,12 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
-func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+func test(
+    _ name: String, _ dependencies: [Target.Dependency], folder: String? = nil, exclude: [String] = []
+) -> Target {
     .testTarget(
-        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: settings)
+        name: name, dependencies: dependencies, path: "Tests/\(folder ?? name)", exclude: exclude,
+        swiftSettings: settings)
 }
 
 let package = Package(
@@ -118,6 +121,17 @@ let package = Package(
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
         // A parent that tests kill, to see what becomes of its children.
         .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        // A worker whose jobs a test holds in its hand.
+        .executableTarget(
+            name: "GateWorker",
+            dependencies: ["StatexWorkerRuntime", "StatexHandlerAPI", "StatexHandlers", "StatexStack"],
+            path: "Tests/GateWorker"),
+        test(
+            "EndToEndTests",
+            [
+                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
+            ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
