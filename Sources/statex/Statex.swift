@@ -5,6 +5,7 @@ struct Statex: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "statex", abstract: "The orchestrator and worker runtime of an AI platform.",
         subcommands: [
-            WorkerCommand.self, SchedulerCommand.self, BenchCommand.self, VerifyCommand.self, SQLCommand.self,
+            SubmitCommand.self, StatusCommand.self, WorkerCommand.self, SchedulerCommand.self, BenchCommand.self,
+            VerifyCommand.self, SQLCommand.self,
         ])
 }
