@@ -14,8 +14,12 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
-func test(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+func test(
+    _ name: String, _ dependencies: [Target.Dependency], folder: String? = nil, exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(folder ?? name)", exclude: exclude,
+        swiftSettings: settings)
 }
 
 let package = Package(
@@ -70,8 +74,9 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library(
-            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        .target(
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
@@ -97,6 +102,13 @@ let package = Package(
                 "StatexStack", "CLinux",
             ],
             exclude: ["README.md"]),
+        // The supervisor of one handler process: C, because it runs between fork and exec.
+        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
+
+        test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
+        test("ObjectsTests", ["StatexObjects"]),
+        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -105,15 +117,22 @@ let package = Package(
                 "StatexZeroMQ", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
-
-        // The supervisor of one handler process: C, because it runs between fork and exec.
-        .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
-
-        .testTarget(name: "ObjectsTests", dependencies: ["StatexObjects"]),
-        .testTarget(name: "ConfigurationTests", dependencies: ["StatexConfiguration"]),
-        .testTarget(name: "StackTests", dependencies: ["StatexStack", "StatexConfiguration", "StatexObjects"]),
-        .testTarget(name: "ProtocolTests", dependencies: ["StatexProtocol"], exclude: ["Vectors"]),
-        .testTarget(name: "ClientTests", dependencies: ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        // A parent that tests kill, to see what becomes of its children.
+        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        // A worker whose jobs a test holds in its hand.
+        .executableTarget(
+            name: "GateWorker",
+            dependencies: ["StatexWorkerRuntime", "StatexHandlerAPI", "StatexHandlers", "StatexStack"],
+            path: "Tests/GateWorker"),
+        test(
+            "EndToEndTests",
+            [
+                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
+            ], folder: "EndToEnd"),
+        test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

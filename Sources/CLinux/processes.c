@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 pid_t clinux_spawn(char *const argv[], char *const environment[], int input, int output, int extra) {
@@ -69,4 +70,9 @@ void clinux_signals_restore(const int *signals, int count) {
     struct sigaction action = {.sa_handler = SIG_DFL};
     sigemptyset(&action.sa_mask);
     for (int i = 0; i < count; i++) sigaction(signals[i], &action, 0);
+}
+
+int clinux_clock_is_synchronised(void) {
+    struct timex state = {.modes = 0};
+    return adjtimex(&state) != TIME_ERROR;
 }

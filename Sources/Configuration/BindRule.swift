@@ -9,9 +9,12 @@ package struct BindError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Checks that an endpoint is safe to bind without keys: `ipc://` in a directory of mode 0700 that is
-/// ours (created when it is missing), or `tcp://` on a literal loopback address.
-package func checkBind(endpoint: String) throws(BindError) {
-    if endpoint.hasPrefix("ipc://") { return try checkSocketPath(String(endpoint.dropFirst(6)), endpoint: endpoint) }
+/// ours, or `tcp://` on a literal loopback address.
+/// - Parameter creatingDirectory: whether a missing directory is created, or accepted as missing.
+package func checkBind(endpoint: String, creatingDirectory: Bool = true) throws(BindError) {
+    if endpoint.hasPrefix("ipc://") {
+        return try checkSocketPath(String(endpoint.dropFirst(6)), endpoint: endpoint, creatingDirectory)
+    }
     if endpoint.hasPrefix("tcp://") { return try checkLoopback(String(endpoint.dropFirst(6)), endpoint: endpoint) }
     throw BindError(
         description:
@@ -53,7 +56,7 @@ private func isLoopback(_ host: String) -> Bool {
 
 // MARK: ipc
 
-private func checkSocketPath(_ path: String, endpoint: String) throws(BindError) {
+private func checkSocketPath(_ path: String, endpoint: String, _ creatingDirectory: Bool) throws(BindError) {
     func refuse(_ reason: String) -> BindError { BindError(description: "\(endpoint.shown): \(reason)") }
 
     guard !path.hasPrefix("@") else {
@@ -73,7 +76,9 @@ private func checkSocketPath(_ path: String, endpoint: String) throws(BindError)
     else {
         throw refuse("the socket must lie in a directory of its own, such as /run/statex")
     }
-    try checkDirectory(String(path[..<slash]), refuse)
+    let directory = String(path[..<slash])
+    if !creatingDirectory, access(directory, F_OK) != 0 { return }
+    try checkDirectory(directory, refuse)
 }
 
 private func checkDirectory(_ directory: String, _ refuse: (String) -> BindError) throws(BindError) {

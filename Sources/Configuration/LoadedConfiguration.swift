@@ -16,6 +16,11 @@ package struct ConfigurationSources: Sendable {
     package mutating func setFlag(_ name: String, key: String, to text: String?) {
         if let text { flags[key] = ValueReader.Flag(name: name, text: text) }
     }
+
+    /// The environment with what was given by flags, for processes that read the same configuration.
+    package var environmentWithFlags: [String: String] {
+        environment.merging(flags.map { (ValueReader.variable(of: $0.key), $0.value.text) }) { _, flag in flag }
+    }
 }
 
 /// The configuration, and where each value came from.

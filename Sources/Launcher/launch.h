@@ -161,6 +161,8 @@ struct folder_usage {
     bool too_deep;
 };
 
+/// Makes a private directory and holds it against `folder_sweep`. A descriptor, or -1 and errno.
+int folder_create(const char *path);
 /// Adds up what is under `directory`, but stops after `entries`.
 void folder_measure(int directory, uint64_t entries, struct folder_usage *usage);
 /// Empties `directory`, whatever is in it; follows no link. 0, or an errno.

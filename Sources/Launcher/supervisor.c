@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -214,8 +213,8 @@ static void open_all(struct supervisor *supervisor) {
     if (options->control > 3) (void)close_range(3, (unsigned)options->control - 1, 0);
     (void)close_range((unsigned)options->control + 1, ~0u, 0);
     fcntl(options->control, F_SETFD, FD_CLOEXEC);
-    supervisor->directory = open(options->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (supervisor->directory < 0 || flock(supervisor->directory, LOCK_EX | LOCK_NB)) {
+    supervisor->directory = folder_create(options->directory);
+    if (supervisor->directory < 0) {
         fprintf(stderr, "statex-launch: %s: %s\n", options->directory, strerror(errno));
         exit(66);
     }

@@ -33,7 +33,7 @@ package struct Command: Sendable {
 }
 
 /// How a process ended.
-package enum ExitStatus: Sendable, Equatable, CustomStringConvertible {
+package enum ProcessEnd: Sendable, Equatable, CustomStringConvertible {
     case exited(Int32)
     case signalled(Int32)
 
@@ -91,11 +91,11 @@ package struct ChildProcess: ~Copyable {
     package borrowing func signal(_ number: Int32) { kill(pid, number) }
 
     /// How the process ended, if it has; it is then gone, and this value must not be used again.
-    package borrowing func reap() -> ExitStatus? {
+    package borrowing func reap() -> ProcessEnd? {
         var status: Int32 = 0
         while true {
             let result = waitpid(pid, &status, WNOHANG)
-            if result == pid { return ExitStatus(waitStatus: status) }
+            if result == pid { return ProcessEnd(waitStatus: status) }
             if result < 0 && errno == EINTR { continue }
             // Nothing to wait for although it is ours: somebody else reaped it.
             return result < 0 ? .signalled(0) : nil
@@ -103,7 +103,7 @@ package struct ChildProcess: ~Copyable {
     }
 
     /// Waits for the end, up to a limit, and reaps.
-    package borrowing func wait(atMost limit: Duration) -> ExitStatus? {
+    package borrowing func wait(atMost limit: Duration) -> ProcessEnd? {
         let deadline = ContinuousClock.now + limit
         repeat {
             if let status = reap() { return status }
@@ -113,7 +113,7 @@ package struct ChildProcess: ~Copyable {
     }
 
     /// Runs a command to its end. A process that does not end in time is killed.
-    package static func run(_ command: Command, limit: Duration) throws(StackError) -> ExitStatus {
+    package static func run(_ command: Command, limit: Duration) throws(StackError) -> ProcessEnd {
         let child = try start(command)
         if let status = child.wait(atMost: limit) { return status }
         child.signal(SIGKILL)
@@ -162,7 +162,7 @@ private func standardInput(_ command: Command) throws(StackError) -> FileDescrip
 }
 
 private func openLog(_ path: String) throws(StackError) -> Int32 {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system("opening \(path)") }
     return descriptor
 }
@@ -195,7 +195,7 @@ private func spawn(_ command: Command, _ descriptors: Descriptors) -> Result<pid
 /// Calls `body` with a null-terminated array of C strings.
 private func withCStrings<Result>(_ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
     let pointers = texts.map { strdup($0) }
-    defer { pointers.forEach { free($0) } }
+    defer { for pointer in pointers { free(pointer) } }
     return body(pointers + [nil])
 }
 

@@ -11,7 +11,9 @@ private let announced = Atomic(false)
 ///   (The kernel tells it of a later death by SIGTERM; this covers the moment before that was set up.)
 @discardableResult
 package func announceReady() -> Bool {
-    guard let text = getenv("STATEX_READY_FD"), let descriptor = Int32(String(cString: text)), descriptor > 2 else { return true }
+    guard let text = getenv("STATEX_READY_FD"), let descriptor = Int32(String(cString: text)), descriptor > 2 else {
+        return true
+    }
     guard !announced.exchange(true, ordering: .relaxed) else { return true }
     let line = Array("ready\n".utf8)
     // MSG_NOSIGNAL: that nobody reads is an answer, not a reason to die.

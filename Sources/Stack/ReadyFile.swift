@@ -31,7 +31,8 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     }
 
     package static func read(_ path: String) throws(StackError) -> ReadyFile {
-        guard let file = try? JSONDecoder().decode(ReadyFile.self, from: Data(ProcessTable.read(path, limit: 1 << 20))) else {
+        guard let file = try? JSONDecoder().decode(ReadyFile.self, from: Data(ProcessTable.read(path, limit: 1 << 20)))
+        else {
             throw StackError("\(path) is no ready file of `statex up`")
         }
         return file

@@ -14,7 +14,7 @@ final class Service {
         /// Becomes `waiting` when it dies, or `ended`.
         case serving(since: ContinuousClock.Instant)
         /// Not to be started again.
-        case ended(ExitStatus)
+        case ended(ProcessEnd)
     }
 
     struct Plan {
@@ -37,7 +37,7 @@ final class Service {
     /// What a look at a service found out.
     enum Event {
         case started, serves
-        case died(ExitStatus, again: Duration?)
+        case died(ProcessEnd, again: Duration?)
     }
 
     /// Longest from its start to serving: recovery of a database after a crash may take a while.
@@ -114,8 +114,8 @@ final class Service {
     }
 
     /// How it ended, if it has; it is then forgotten.
-    func reap() -> ExitStatus? {
-        let status: ExitStatus? =
+    func reap() -> ProcessEnd? {
+        let status: ProcessEnd? =
             switch child {
             case .some(let child): child.reap()
             case .none: nil

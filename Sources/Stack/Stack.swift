@@ -24,7 +24,8 @@ package struct Stack: Sendable {
     package var environment: [String: String]
 
     package init(
-        configuration: Configuration, program: String, configurationFile: String? = nil, readyFile: String? = nil, environment: [String: String]
+        configuration: Configuration, program: String, configurationFile: String? = nil, readyFile: String? = nil,
+        environment: [String: String]
     ) {
         self.configuration = configuration
         self.program = program
@@ -69,7 +70,9 @@ package struct Stack: Sendable {
     }
 
     private func checkEndpoints() throws(StackError) {
-        for (key, endpoint) in [("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint)] {
+        for (key, endpoint) in [
+            ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+        ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw StackError("\(key): \(error)") }
         }
     }
@@ -80,7 +83,9 @@ package struct Stack: Sendable {
         guard !left.isEmpty else { return }
         log("ending processes of an earlier run: \(left.map(String.init).joined(separator: ", "))")
         guard ProcessTable.end(SIGTERM, patience: .seconds(5), { ProcessTable.members(ofStack: directory) }) else {
-            throw StackError("processes \(ProcessTable.members(ofStack: directory)) of an earlier run cannot be ended; see what they wait for (ps, dmesg)")
+            throw StackError(
+                "processes \(ProcessTable.members(ofStack: directory)) of an earlier run cannot be ended; see what they wait for (ps, dmesg)"
+            )
         }
     }
 
@@ -97,7 +102,10 @@ package struct Stack: Sendable {
     }
 
     private func scheduler(_ database: String, stack: String) -> Service.Plan {
-        var arguments = ["scheduler", "--submit-endpoint", configuration.submitEndpoint, "--worker-endpoint", configuration.workerEndpoint]
+        var arguments = [
+            "scheduler", "--submit-endpoint", configuration.submitEndpoint, "--worker-endpoint",
+            configuration.workerEndpoint,
+        ]
         arguments += configurationArguments
         var command = child(arguments, stack)
         // Not as an argument, which every user of the machine can read: it may hold a password.
@@ -108,7 +116,10 @@ package struct Stack: Sendable {
     }
 
     private func worker(_ number: Int, stack: String) -> Service.Plan {
-        var arguments = ["worker", "--endpoint", configuration.workerEndpoint, "--slots", String(configuration.slots), "--name", "up-\(number)"]
+        var arguments = [
+            "worker", "--endpoint", configuration.workerEndpoint, "--slots", String(configuration.slots), "--name",
+            "up-\(number)",
+        ]
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
         arguments += configurationArguments
         var command = child(arguments, stack)
@@ -116,7 +127,8 @@ package struct Stack: Sendable {
         command.environment["STATEX_DATABASE"] = nil
         // Its own limit ends its draining; ours only ends a worker that does not keep it.
         return Service.Plan(
-            name: "worker up-\(number)", role: .worker, command: command, stopLimit: configuration.drainTime + .seconds(10))
+            name: "worker up-\(number)", role: .worker, command: command,
+            stopLimit: configuration.drainTime + .seconds(5))
     }
 
     private var configurationArguments: [String] { configurationFile.map { ["--config", $0] } ?? [] }
@@ -130,9 +142,11 @@ package struct Stack: Sendable {
 
     private func announce(_ services: [Service], _ database: String, _ log: (String) -> Void) throws(StackError) {
         func pids(_ role: Service.Role) -> [pid_t] { services.filter { $0.plan.role == role }.compactMap(\.pid) }
-        let processes = ReadyFile.Processes(postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker))
+        let processes = ReadyFile.Processes(
+            postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker))
         let file = ReadyFile(
-            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint, database: database, pid: getpid(),
+            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
+            database: database, pid: getpid(),
             pids: processes)
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
@@ -176,10 +190,13 @@ private struct StackLock: ~Copyable {
         let lock = StackLock(FileDescriptor(owning: raw))
         guard flock(raw, LOCK_EX | LOCK_NB) == 0 else {
             let owner = String(decoding: ProcessTable.read(path, limit: 32), as: UTF8.self).prefix { $0.isNumber }
-            throw StackError("another `statex up` (process \(owner)) runs on \(directory); stop it or choose another data_dir")
+            throw StackError(
+                "another `statex up` (process \(owner)) runs on \(directory); stop it or choose another data_dir")
         }
         let text = Array("\(getpid())\n".utf8)
-        guard ftruncate(raw, 0) == 0, write(raw, text, text.count) == text.count else { throw .system("writing \(path)") }
+        guard ftruncate(raw, 0) == 0, write(raw, text, text.count) == text.count else {
+            throw .system("writing \(path)")
+        }
         return lock
     }
 

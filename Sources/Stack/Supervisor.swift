@@ -13,7 +13,10 @@ final class Supervisor {
     /// A process that died this often before everything served will not come to serve.
     private static let deathsBeforeServing = 3
 
-    init(_ plans: [Service.Plan], log: @escaping (String) -> Void, ready: @escaping ([Service]) throws(StackError) -> Void) throws(StackError) {
+    init(
+        _ plans: [Service.Plan], log: @escaping (String) -> Void,
+        ready: @escaping ([Service]) throws(StackError) -> Void
+    ) throws(StackError) {
         services = plans.map(Service.init)
         self.log = log
         self.ready = ready
@@ -56,7 +59,7 @@ final class Supervisor {
     }
 
     /// - Returns: whether the serving processes are others for good.
-    private func note(_ service: Service, _ status: ExitStatus, _ delay: Duration?) throws(StackError) -> Bool {
+    private func note(_ service: Service, _ status: ProcessEnd, _ delay: Duration?) throws(StackError) -> Bool {
         let name = service.plan.name
         guard let delay else {
             let text = "\(name) ended with \(status), which says that it must not be started again"
@@ -68,7 +71,9 @@ final class Supervisor {
             return true
         }
         if !hasServed, service.restarts.deaths >= Self.deathsBeforeServing {
-            throw StackError("\(name) ended \(service.restarts.deaths) times before it served, the last time with \(status); its last words are above or in its log")
+            throw StackError(
+                "\(name) ended \(service.restarts.deaths) times before it served, the last time with \(status); its last words are above or in its log"
+            )
         }
         log("\(name) ended with \(status); starting it again\(delay > .zero ? " in \(delay)" : "")")
         return false
@@ -93,17 +98,17 @@ final class Supervisor {
     // MARK: Stopping
 
     /// Workers first, so that they can hand back and report; then the scheduler, then the database. A
-    /// second signal ends the patience.
+    /// further signal ends the patience with those that are being waited for.
     private func stop() {
-        var hurry = false
         for role in [Service.Role.worker, .scheduler, .postgres] {
             let group = services.filter { $0.plan.role == role && $0.pid != nil }
             for service in group { service.signal(service.plan.stopSignal) }
-            wait(for: group, &hurry)
+            wait(for: group)
         }
     }
 
-    private func wait(for group: [Service], _ hurry: inout Bool) {
+    private func wait(for group: [Service]) {
+        var hurry = false
         let start = ContinuousClock.now
         var patient = group
         var left = group

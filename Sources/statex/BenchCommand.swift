@@ -8,7 +8,7 @@ import StatexStack
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
-        subcommands: [Limit.self, ThroughputBench.self, ClientLoad.self])
+        subcommands: [Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self])
 
     struct Limit: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -53,6 +53,54 @@ struct BenchCommand: AsyncParsableCommand {
         }
     }
 
+    struct LatencyBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "latency", abstract: "One job at a time, submit to durable result, beside a bare commit.")
+        @Option(help: "How many jobs.") var jobs = 500
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() async throws {
+            var bench = Latency()
+            bench.jobs = jobs
+            let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
+    struct BacklogBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "backlog", abstract: "What a waiting job costs in memory and on the disk.")
+        @Option(help: "How many jobs.") var jobs = 1_000_000
+        @Option(help: "Bytes of each payload.") var payloadBytes = 256
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            var bench = Backlog()
+            bench.jobs = jobs
+            bench.payloadBytes = payloadBytes
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
+    struct SnapshotBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "snapshot", abstract: "What another transaction's open snapshot costs; about five minutes.")
+        @Option(help: "Windows with and without, each so many.") var pairs = 6
+        @Option(help: "Seconds of a window.") var windowSeconds = 10
+        @Option(help: "Seconds of the long hold.") var holdSeconds = 120
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            var bench = SnapshotHold()
+            bench.pairs = pairs
+            bench.windowSeconds = windowSeconds
+            bench.holdSeconds = holdSeconds
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
     struct ClientLoad: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "client", abstract: "The load alone.", shouldDisplay: false)
@@ -60,10 +108,13 @@ struct BenchCommand: AsyncParsableCommand {
         @Option var jobs: Int
         @Option var payloadBytes: Int
         @Option var jobsInMessage = 500
+        @Flag var noWait = false
+        @Flag var forever = false
 
         func run() async throws {
             try await ClientProcess.main(
-                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage)
+                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage, waits: !noWait,
+                forever: forever)
         }
     }
 }

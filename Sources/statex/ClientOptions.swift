@@ -6,25 +6,23 @@ import StatexConfiguration
 /// The flags of every command that speaks to a scheduler as a client.
 struct ClientOptions: ParsableArguments {
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
-    @Option(
-        name: .customLong("config"), help: ArgumentHelp("The configuration file.", valueName: "file"))
-    var file: String?
+    @OptionGroup var configuration: ConfigurationOptions
     @Option(help: "Seconds that a busy or absent scheduler is waited for.") var timeout = 30.0
 
     /// - Parameter objects: the folder that a flag names instead of the configured ones.
     func connect(objects: String? = nil) async throws -> Client {
-        var sources = ConfigurationSources(file: file, environment: ProcessInfo.processInfo.environment)
-        sources.setFlag("--endpoint", key: "submit_endpoint", to: endpoint)
-        guard timeout > 0, timeout <= 86_400 else { throw ending(.usage, "--timeout takes more than 0 to 86400 seconds") }
-        let configuration: Configuration
-        do { configuration = try LoadedConfiguration.load(sources).configuration } catch {
-            throw ending(.usage, "\(error)")
+        guard timeout > 0, timeout <= 86_400 else {
+            throw ending(.usage, "--timeout takes more than 0 to 86400 seconds")
         }
+        let loaded: Configuration
+        do {
+            loaded = try configuration.load(["submit_endpoint": endpoint]).configuration
+        } catch let error as ConfigurationError { throw ending(.usage, error.description) }
         var settings = ClientSettings(name: "statex", patience: .seconds(timeout))
         settings.connectTimeout = .seconds(timeout)
-        settings.objectFolders = objects.map { [$0] } ?? configuration.objectRoots
+        settings.objectFolders = objects.map { [$0] } ?? loaded.objectRoots
         return try await asClient { () throws(ClientError) in
-            try await Client(configuration.submitEndpoint, settings: settings)
+            try await Client(loaded.submitEndpoint, settings: settings)
         }
     }
 }

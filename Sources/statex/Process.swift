@@ -8,23 +8,27 @@ func complain(_ message: String) {
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// SIGTERM and SIGINT, taken by one thread; every other thread has them blocked.
+/// SIGTERM and SIGINT, handed to one thread.
 enum Signals {
-    /// Calls `body` at each of them. To be called before any other thread is started.
+    /// Calls `body` at each of them. A handler and not `sigwait`: that needs them blocked in every thread,
+    /// also in those that Swift's runtime has started before `main`.
     static func onStop(_ body: @escaping @Sendable () -> Void) {
-        var set = sigset_t()
-        sigemptyset(&set)
-        sigaddset(&set, SIGTERM)
-        sigaddset(&set, SIGINT)
-        pthread_sigmask(SIG_BLOCK, &set, nil)
         signal(SIGPIPE, SIG_IGN)
-        _ = NamedThread("signals") {
-            var set = sigset_t()
-            sigemptyset(&set)
-            sigaddset(&set, SIGTERM)
-            sigaddset(&set, SIGINT)
-            var number: Int32 = 0
-            while sigwait(&set, &number) == 0 { body() }
+        var ends: [Int32] = [-1, -1]
+        guard clinux_signal_pipe(&ends) == 0 else {
+            return complain("signals cannot be handled: \(String(cString: strerror(errno)))")
+        }
+        let (reader, writer) = (ends[0], ends[1])
+        NamedThread("signals") {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(reader, &byte, 1)
+                if count == 1 { body() } else if count == 0 || errno != EINTR { return }
+            }
+        }.detach()
+        let numbers = [SIGTERM, SIGINT]
+        if clinux_signals_to_descriptor(numbers, Int32(numbers.count), writer) != 0 {
+            complain("signals cannot be handled")
         }
     }
 }

@@ -21,7 +21,7 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def manual(tmp_path_factory):
-    """A real PDF of 36 pages with a text layer: the manual of bzip2."""
+    """A real PDF of 38 pages with a text layer: the manual of bzip2."""
     path = tmp_path_factory.mktemp("manual") / "manual.pdf"
     path.write_bytes(gzip.decompress(MANUAL.read_bytes()))
     return path

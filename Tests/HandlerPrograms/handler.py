@@ -4,22 +4,33 @@ import json
 import os
 import select
 import shutil
+import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAMS = CHECKOUT / "Sources/Worker/Handlers/python"
 MODELS = CHECKOUT / ".models"
+PYTHON = CHECKOUT / ".venv/bin/python3"
+
+
+# What the worker allows a handler to use besides the system's programs and libraries.
+READ_ONLY = [CHECKOUT / ".venv", MODELS, PROGRAMS]
 
 
 class Handler:
-    """A running handler process; use it in a `with`."""
+    """A running handler process; use it in a `with`. With a launcher (its path and options), isolated."""
 
-    def __init__(self, program, directory, **settings):
+    def __init__(self, program, directory, launcher=(), **settings):
         self.directory = Path(directory)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.control, control = socket.socketpair()
+        command = [str(PYTHON), str(PROGRAMS / f"{program}.py")]
+        if launcher:
+            allowed = [argument for path in READ_ONLY for argument in ("--read", str(path))]
+            command = [*launcher, *allowed, "--directory", str(directory), "--control-fd", str(control.fileno()), "--", *command]
+        else:
+            self.directory.mkdir(parents=True, exist_ok=True)
         environment = {
             "PATH": "/usr/bin:/bin", "HOME": str(self.directory), "TMPDIR": str(self.directory), "LANG": "C.UTF-8",
             "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -27,8 +38,9 @@ class Handler:
         }
         self.log = open(self.directory.parent / f"{self.directory.name}.stderr", "w+b")
         self.process = subprocess.Popen(
-            [sys.executable, str(PROGRAMS / f"{program}.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=self.log, cwd=self.directory, env=environment)
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd=self.directory.parent, env=environment,
+            pass_fds=[control.fileno()])
+        control.close()
         self._pending = b""
         self._jobs = 0
         self.progress = []
@@ -58,6 +70,8 @@ class Handler:
             shutil.copyfile(data, path)
         else:
             path.write_bytes(data)
+        owner = self.directory.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
         job = str(1000 + self._jobs)
         message = {
             "type": "job", "id": job, "kind": "any", "attempt": 1, "payload": {"path": str(path), "size": path.stat().st_size},
@@ -112,4 +126,5 @@ class Handler:
             raise
         finally:
             self.process.stdout.close()
+            self.control.close()
             self.log.close()

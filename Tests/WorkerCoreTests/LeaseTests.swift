@@ -23,8 +23,7 @@ struct LeaseTests {
         let message = try #require(try worker.sendOutcomes().first)
         #expect(message.1[0].ending == .failed)
         #expect(message.1[0].retryable)
-        let error = try ErrorText(reading: message.bodies[0].span.bytes)
-        #expect(error.errorClass == "unknown_kind")
+        #expect(try TestWorker.error(message.bodies[0]).errorClass == "unknown_kind")
     }
 
     @Test("More payload than a worker may hold is handed back at once")
@@ -93,21 +92,13 @@ struct LeaseTests {
         #expect(try worker.outcomes() == [.init(token: 1, ending: .cancelled)])
     }
 
-    @Test("A refused claim stops the job without an outcome")
-    func staleClaim() throws {
+    @Test("A revocation that crosses the outcome does not forget it: the answer to the outcome does")
+    func revokedEnded() {
         worker.lease(1)
-        worker.start(1)
+        worker.end(1)
+        worker.revoke(1, .notHeld)
+        #expect(worker.kept == 1)
         worker.stale(1)
-        #expect(worker.stops() == [1: .revoked])
-        worker.end(1)
-        #expect(try worker.outcomes().isEmpty)
-    }
-
-    @Test("A revocation of an outcome that is kept forgets it")
-    func revokedEnded() throws {
-        worker.lease(1)
-        worker.end(1)
-        worker.revoke(1, .final)
         #expect(worker.kept == 0)
     }
 
@@ -124,7 +115,7 @@ struct LeaseTests {
         #expect(try worker.outcomes().isEmpty)
         worker.end(1, .failed, body: [1, 65])
         let message = try #require(try worker.sendOutcomes().first)
-        #expect(try ErrorText(reading: message.bodies[0].span.bytes).errorClass == "timeout")
+        #expect(try TestWorker.error(message.bodies[0]).errorClass == "timeout")
         #expect(message.1[0].retryable)
     }
 

@@ -71,6 +71,22 @@ struct OutcomeTests {
         #expect(try worker.outcomes().map(\.token) == [1, 2])
     }
 
+    @Test("After a reconnect the credit is told by a message of its own, after claims and outcomes")
+    func creditEndsResuming() throws {
+        worker.lease(1)
+        worker.end(1)
+        _ = try worker.outcomes()
+        worker.disconnect()
+        worker.connect(session: 2)
+        #expect(try worker.outcomes().count == 1)
+        #expect(worker.out.credit)
+        var buffer = ByteBuffer()
+        worker.packCredit(to: &buffer)
+        #expect(try Credit.read(buffer.bytes, header: Header(reading: buffer.bytes)) == 4)
+        worker.tick()
+        #expect(!worker.out.credit)
+    }
+
     @Test("A claim says whether the job runs already")
     func claimRunning() throws {
         worker.lease(1)
@@ -131,6 +147,7 @@ struct OutcomeTests {
 
     @Test("Many outcomes go out in messages of at most 1,024, large bodies in messages of about a megabyte")
     func messageSizes() throws {
+        worker.validates = false
         for token in 1...2_500 {
             worker.lease(UInt64(token))
             worker.end(UInt64(token))

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Random events")
 struct RandomEventTests {
-    @Test("Whatever comes in whatever order, the counts agree and nothing is lost", arguments: 1...40 as ClosedRange<UInt64>)
+    @Test("Whatever comes in whatever order, the counts agree and nothing is lost", arguments: 1...12 as ClosedRange<UInt64>)
     func randomEvents(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         let worker = TestWorker(slots: 3)
@@ -13,7 +13,7 @@ struct RandomEventTests {
         var session: UInt64 = 1
         var next: UInt64 = 1
         func token() -> UInt64 { 1 + random.next() % max(next, 1) }
-        for _ in 0..<2_000 {
+        for _ in 0..<1_000 {
             switch random.next() % 12 {
             case 0, 1, 2:
                 worker.lease(next, kind: UInt16(random.next() % 3), limit: UInt32(random.next() % 3))
@@ -63,17 +63,17 @@ struct RandomEventTests {
             let counter = random.next() % 500 * (random.next() % 2 == 0 ? 1 : 64)
             if random.next() % 2 == 0 {
                 let row = Int(random.next() % 1_000)
-                #expect(index.insert(counter, 3, row: row) == (truth[counter] == nil))
-                if truth[counter] == nil { truth[counter] = row }
+                let isNew = truth[counter] == nil
+                if index.insert(counter, 3, row: row) != isNew { Issue.record("\(counter) was inserted wrongly") }
+                if isNew { truth[counter] = row }
             } else {
                 index.remove(counter, 3)
                 truth[counter] = nil
             }
         }
         #expect(index.count == truth.count)
-        for counter in 0..<32_000 as Range<UInt64> {
-            #expect(index.find(counter, 3) == truth[counter])
-        }
+        let wrong = (0..<32_000 as Range<UInt64>).filter { index.find($0, 3) != truth[$0] }
+        #expect(wrong.isEmpty)
         #expect(index.find(1, 4) == nil)
     }
 }

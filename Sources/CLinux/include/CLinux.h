@@ -2,6 +2,8 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
+#include "CLinuxProcess.h"
+
 #include <stdint.h>
 
 #include "files.h"
@@ -12,6 +14,10 @@ void clinux_name_thread(const char *name);
 
 /// A new event descriptor, close-on-exec and non-blocking; -1 and errno on failure.
 int clinux_eventfd(void);
+
+/// A new pipe, close-on-exec: `ends[0]` is read, `ends[1]` is written and never blocks; -1 and errno on
+/// failure.
+int clinux_signal_pipe(int ends[2]);
 
 /// Nanoseconds of a clock that never steps and counts suspended time.
 int64_t clinux_monotonic_nanoseconds(void);

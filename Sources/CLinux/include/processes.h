@@ -20,4 +20,7 @@ int clinux_signals_to_descriptor(const int *signals, int count, int descriptor);
 /// Gives the signals their default effect again.
 void clinux_signals_restore(const int *signals, int count);
 
+/// Whether something keeps the wall clock right.
+int clinux_clock_is_synchronised(void);
+
 #endif

@@ -45,7 +45,7 @@ package enum JournalLoad {
         return Double(total) / (Double(clinux_monotonic_nanoseconds() - started) / 1_000_000_000)
     }
 
-    private static func addJobs(_ count: Int, from start: UInt64, _ payload: [UInt8], to batch: CommitBatch) {
+    fileprivate static func addJobs(_ count: Int, from start: UInt64, _ payload: [UInt8], to batch: CommitBatch) {
         for index in 0..<UInt64(count) {
             let from = batch.payloads.buffer.count
             batch.payloads.buffer.append(payload)
@@ -57,7 +57,7 @@ package enum JournalLoad {
         }
     }
 
-    private static func addLeases(_ count: Int, from start: UInt64, token: UInt64, to batch: CommitBatch) {
+    fileprivate static func addLeases(_ count: Int, from start: UInt64, token: UInt64, to batch: CommitBatch) {
         for index in 0..<UInt64(count) {
             batch.leases.append(
                 CommitBatch.LeaseRow(
@@ -65,7 +65,7 @@ package enum JournalLoad {
         }
     }
 
-    private static func addOutcomes(_ count: Int, from start: UInt64, token: UInt64, to batch: CommitBatch) {
+    fileprivate static func addOutcomes(_ count: Int, from start: UInt64, token: UInt64, to batch: CommitBatch) {
         for index in 0..<UInt64(count) {
             batch.outcomes.append(
                 CommitBatch.OutcomeRow(
@@ -73,5 +73,42 @@ package enum JournalLoad {
                     ending: .succeeded,
                     final: .succeeded, result: -1, slot: 0))
         }
+    }
+}
+
+/// Commits one job's whole life at a time (chain row, job, lease, outcome) with the connection settings of
+/// the journal, in a shard of its own: what `statex bench latency` compares with.
+package struct JournalProbe: ~Copyable {
+    private static let shard: UInt8 = 255
+    private let connection: Connection
+    private var head: ChainHead
+    private var writer: CommitWriter
+    private let batch = CommitBatch()
+    private let payload: [UInt8]
+
+    package init(url: String, owner: Owner, payloadBytes: Int) throws(JournalOpenError) {
+        var settings = JournalSettings(url: url, owner: owner)
+        settings.shard = Self.shard
+        let opened = try settings.open()
+        head = opened.head
+        writer = CommitWriter(owner: owner)
+        payload = [UInt8](repeating: 120, count: payloadBytes)
+        connection = opened.takeConnection()
+    }
+
+    /// - Returns: how long the commit took, in nanoseconds.
+    package mutating func commitOne() throws(PostgresError) -> Int64 {
+        batch.reset()
+        JournalLoad.addJobs(1, from: head.nextID, payload, to: batch)
+        JournalLoad.addLeases(1, from: head.nextID, token: head.nextToken, to: batch)
+        JournalLoad.addOutcomes(1, from: head.nextID, token: head.nextToken, to: batch)
+        head.batch += 1
+        head.nextID += 1
+        head.nextToken += 1
+        batch.head = CommitBatch.Head(head, shard: Self.shard, at: clinux_wall_microseconds())
+        let started = clinux_monotonic_nanoseconds()
+        writer.encode(batch)
+        try writer.send(on: connection) { -1 }
+        return clinux_monotonic_nanoseconds() - started
     }
 }

@@ -9,17 +9,18 @@ import StatexSchedulerCore
 /// a connection of its own, so it never delays a commit.
 package struct Reader: ~Copyable {
     private let url: String
+    private let keyDays: Int
     private let handOff: HandOff
     private var link: Link?
     private var nextMaintenance: Int64 = 0
 
-    package init(url: String, handOff: HandOff) {
+    /// - Parameter keyDays: how many days a user's key is remembered.
+    package init(url: String, keyDays: Int, handOff: HandOff) {
         self.url = url
+        self.keyDays = keyDays
         self.handOff = handOff
     }
 
-    /// Days that a user's key is remembered.
-    private static let keyDays = 7
     private static let maintenanceNanoseconds: Int64 = 60_000_000_000
 
     package mutating func run() {
@@ -191,7 +192,7 @@ package struct Reader: ~Copyable {
                 SELECT k.digest, k.request, k.jobs FROM statex.keys k
                 JOIN statex.names n ON n.number = k.tenant AND n.family = 2 AND n.name = $1
                 WHERE k.key = $2::bytea AND k.day > $3::int ORDER BY k.day DESC LIMIT 1
-                """, [key.tenant, hex, String(today - Int64(Self.keyDays))], doing: "keys")
+                """, [key.tenant, hex, String(today - Int64(keyDays))], doing: "keys")
             guard rows.rows == 1 else { continue }
             uses[key] = UserKeys.Use(
                 digest: rows.withBytes(0, 0) { $0.array(0..<$0.byteCount) },

@@ -40,10 +40,12 @@ public struct Job: Sendable {
     public let runLimitMilliseconds: Int
     /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
     public let cancellation: Cancellation
+    /// Takes what the handler says about how far it is; may be called often, from any thread.
+    public let onProgress: @Sendable (Progress) -> Void
 
     public init(
         id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0,
-        cancellation: Cancellation = Cancellation()
+        cancellation: Cancellation = Cancellation(), onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
         self.id = id
         self.kind = kind
@@ -51,6 +53,20 @@ public struct Job: Sendable {
         self.payload = payload
         self.runLimitMilliseconds = runLimitMilliseconds
         self.cancellation = cancellation
+        self.onProgress = onProgress
+    }
+}
+
+/// How far an attempt is. For people to look at; it is not recorded.
+public struct Progress: Sendable, Equatable {
+    /// From 0 to 1.
+    public let fraction: Double
+    /// At most 4 KiB; may be empty.
+    public let text: String
+
+    public init(fraction: Double, text: String = "") {
+        self.fraction = fraction
+        self.text = text
     }
 }
 

@@ -21,7 +21,7 @@ struct Link {
     /// More restores of a journal than this in one worker's life are not remembered.
     static let incarnationsRemembered = 64
 
-    private(set) var state = State.closed(until: .min)
+    private(set) var state = State.closed(until: 0)
     private(set) var stamp = SessionStamp()
     private(set) var welcome: Welcome?
     private var heardAt: Int64 = 0

@@ -105,30 +105,22 @@ extension WorkerCore {
         }
     }
 
-    /// REVOKE: the scheduler wants the lease stopped.
-    package mutating func revoked(
-        _ record: TokenRecord, incarnation: UInt64, at now: Int64, into out: inout Outbox
-    ) {
+    /// REVOKE: the scheduler wants the lease stopped. Once it has ended its outcome is on the way, and
+    /// DURABLE or STALE will answer that.
+    package mutating func revoked(_ record: TokenRecord, incarnation: UInt64, into out: inout Outbox) {
         guard let row = table.find(record, incarnation: incarnation) else {
             counters.unknownTokens += 1
             return
         }
+        let state = table.rows[row].state
+        guard state == .waiting || state == .running else { return }
         switch record.reason {
         case .cancelled: stop(row, .cancelled, into: &out)
-        case .notHeld, .final, .none: disown(row, into: &out)
-        }
-    }
-
-    /// The lease is not this worker's: nothing about it is to be said any more.
-    mutating func disown(_ row: Int, into out: inout Outbox) {
-        switch table.rows[row].state {
-        case .ended: forgetOutcome(row)
-        case .waiting, .running:
-            guard table.rows[row].stop != .revoked else { return }
-            if table.rows[row].state == .running { stuck += 1 }
+        case .notHeld, .final, .none:
+            // Not this worker's any more: nothing about it is to be said.
+            if state == .running { stuck += 1 }
             table.disown(row)
             stop(row, .revoked, into: &out)
-        case .free: break
         }
     }
 

@@ -39,17 +39,17 @@ extension WorkerCore {
         forgetOutcome(row)
     }
 
-    /// STALE: the outcome was refused, the worker must forget it; so too a lease that it still holds.
-    package mutating func becameStale(_ record: TokenRecord, incarnation: UInt64, into out: inout Outbox) {
-        guard let row = table.find(record, incarnation: incarnation) else {
+    /// STALE: the outcome was refused, the worker must forget it.
+    package mutating func becameStale(_ record: TokenRecord, incarnation: UInt64) {
+        guard let row = table.find(record, incarnation: incarnation), table.rows[row].state == .ended else {
             counters.unknownTokens += 1
             return
         }
         counters.staleOutcomes += 1
-        disown(row, into: &out)
+        forgetOutcome(row)
     }
 
-    mutating func forgetOutcome(_ row: Int) {
+    private mutating func forgetOutcome(_ row: Int) {
         kept -= 1
         keptBytes -= table.bodies[row].count
         table.remove(row)
@@ -93,7 +93,7 @@ extension WorkerCore {
         guard records > 0 else { return false }
         Header.setCount(records, in: &buffer)
         reportedCredit = credit
-        out.credit = false
+        if !isResuming { out.credit = false }
         return true
     }
 
@@ -129,6 +129,7 @@ extension WorkerCore {
     package mutating func packCredit(from out: inout Outbox, to buffer: inout ByteBuffer) {
         reportedCredit = credit
         out.credit = false
+        isResuming = false
         buffer.removeAll()
         Credit.write(reportedCredit, stamp: link.stamp, to: &buffer)
     }

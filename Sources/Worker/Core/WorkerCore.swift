@@ -40,6 +40,9 @@ package struct WorkerCore: ~Copyable {
     var limits: [(deadline: Int64, handle: LeaseHandle)] = []
     var nextLimit = Int64.max
     var reportedCredit = 0
+    /// The first CREDIT of a session says that everything of before was claimed or offered; so it goes
+    /// out even if an OUTCOMES has told the number.
+    var isResuming = false
     /// When the loop was last measured: once for each message, not for each of its records.
     var loopedAt = Int64.min
 

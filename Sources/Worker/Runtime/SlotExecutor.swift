@@ -1,6 +1,4 @@
-import CLinux
 import Dispatch
-import Glibc
 import Synchronization
 
 /// A thread of its own for one slot: what a handler does there, also blocking, holds up nobody else.
@@ -39,30 +37,4 @@ final class SlotExecutor: TaskExecutor {
             }
         }
     }
-}
-
-/// Starts a detached thread that `top -H` and `perf` show under `name`.
-func startThread(named name: String, _ body: @escaping @Sendable () -> Void) throws(WorkerError) {
-    final class Start: Sendable {
-        let name: String
-        let body: @Sendable () -> Void
-        init(name: String, body: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.body = body
-        }
-    }
-    let start = Unmanaged.passRetained(Start(name: name, body: body))
-    var thread = pthread_t()
-    let code = pthread_create(&thread, nil, { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        clinux_name_thread(start.name)
-        start.body()
-        return nil
-    }, start.toOpaque())
-    guard code == 0 else {
-        start.release()
-        throw .system("the thread \(name) could not be started: \(String(cString: strerror(code)))")
-    }
-    pthread_detach(thread)
 }

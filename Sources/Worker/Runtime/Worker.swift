@@ -57,20 +57,22 @@ public final class Worker: Sendable {
         }
     }
 
-    /// Works until it is drained.
+    /// Works until it is drained, which the cancellation of its task orders too.
     /// - Throws: when it could not start, when the scheduler refused it, or when outcomes could not be
     ///   delivered before the drain's limit.
     public func run() async throws(WorkerError) {
         let hello = await greeting()
-        let executors = (0..<slots).map { _ in SlotExecutor() }
-        do throws(WorkerError) {
-            try start(executors)
-            try await runLoop(hello)
-        } catch {
-            await stop(executors)
-            throw error
+        let executors = start()
+        let result = await withTaskCancellationHandler {
+            await runLoop(hello)
+        } onCancel: {
+            drain()
         }
-        await stop(executors)
+        // Slots whose handler never came back stay behind; the process is about to end.
+        shared.handOff.close()
+        for executor in executors { executor.close() }
+        for handler in handlers { await handler.close() }
+        try result.get()
     }
 
     /// Takes no more jobs, finishes what runs within the limit, hands back what has not started, delivers
@@ -80,34 +82,30 @@ public final class Worker: Sendable {
         shared.wakeup.signal()
     }
 
-    private func start(_ executors: [SlotExecutor]) throws(WorkerError) {
+    private func start() -> [SlotExecutor] {
         let rules = ResultRules(objectSink: options.objectSink, largestResultBytes: options.largestResultBytes)
-        for (index, executor) in executors.enumerated() {
-            try startThread(named: "slot-\(index)") { executor.run() }
-            let slot = Slot(
-                index: index, handOff: shared.handOff, handlers: handlers, kinds: handlers.map(\.kind),
-                results: rules)
+        let kinds = handlers.map(\.kind)
+        return (0..<slots).map { index in
+            let executor = SlotExecutor()
+            // As much stack as a program's first thread has: handlers are anybody's code.
+            NamedThread("slot-\(index)", stackBytes: 8 << 20) { executor.run() }.detach()
+            let slot = Slot(index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules)
             Task(executorPreference: executor) { await slot.work() }
+            return executor
         }
     }
 
-    private func runLoop(_ hello: Hello) async throws(WorkerError) {
+    private func runLoop(_ hello: Hello) async -> Result<Void, WorkerError> {
         var settings = WorkerSettings(slots: slots, kinds: handlers.count)
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
-        let result = await withCheckedContinuation { (done: CheckedContinuation<Result<Void, WorkerError>, Never>) in
-            let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
-            do throws(WorkerError) {
-                try startThread(named: "worker-io") { [settings] in
-                    let result = Self.ownLoop(
-                        endpoint: endpoint, hello: hello, settings: settings, shared: shared, log: log,
-                        onReady: onReady)
-                    done.resume(returning: result)
-                }
-            } catch {
-                done.resume(returning: .failure(error))
-            }
+        let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
+        return await withCheckedContinuation { done in
+            NamedThread("worker-io") { [settings] in
+                let result = Self.ownLoop(
+                    endpoint: endpoint, hello: hello, settings: settings, shared: shared, log: log, onReady: onReady)
+                done.resume(returning: result)
+            }.detach()
         }
-        try result.get()
     }
 
     /// The life of the thread that talks to the scheduler. The socket lives and ends on it.
@@ -126,13 +124,6 @@ public final class Worker: Sendable {
         } catch {
             return .failure(error)
         }
-    }
-
-    /// Slots whose handler never came back stay behind; the process is about to end.
-    private func stop(_ executors: [SlotExecutor]) async {
-        shared.handOff.close()
-        for executor in executors { executor.close() }
-        for handler in handlers { await handler.close() }
     }
 
     private func greeting() async -> Hello {

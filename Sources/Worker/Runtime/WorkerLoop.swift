@@ -171,8 +171,8 @@ struct WorkerLoop: ~Copyable {
             let record = try TokenRecord(reading: &cursor, header: header, in: frame.bytes)
             switch header.type {
             case .durable: core.becameDurable(record, incarnation: header.incarnation, at: now)
-            case .stale: core.becameStale(record, incarnation: header.incarnation, into: &out)
-            default: core.revoked(record, incarnation: header.incarnation, at: now, into: &out)
+            case .stale: core.becameStale(record, incarnation: header.incarnation)
+            default: core.revoked(record, incarnation: header.incarnation, into: &out)
             }
         }
     }

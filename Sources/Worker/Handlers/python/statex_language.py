@@ -23,7 +23,7 @@ SAME = 0.97  # Two sentences more alike than this say the same thing.
 
 _LONGEST_SENTENCE = 500
 _LONGEST_WORD = 40
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]\w*(?:['’-]\w+)*")  # Begins with a letter; "bzip2" is one, "2024" is none.
 _PARAGRAPH = re.compile(r"\n\s*\n|\f")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+(?=[^\s])|(?<=[。！？])")
 _ABBREVIATION = re.compile(

@@ -1,0 +1,153 @@
+// A handler whose jobs run in child processes: as many as there are slots, started when first needed,
+// kept warm between jobs, each with one job at a time.
+
+import Glibc
+import StatexHandlerAPI
+import Synchronization
+
+package final class ProcessHandler: Handler {
+    package let settings: ProcessSettings
+    package var kind: String { settings.kind }
+
+    private struct State {
+        var idle: [HandlerProcess] = []
+        var isClosed = false
+        var isSwept = false
+        var isolation: IsolationReport?
+        var backoff = StartBackoff()
+    }
+    private let state = Mutex(State())
+    private let permits: Permits
+
+    /// - Throws: `HandlerError` with what is wrong with the settings.
+    package init(_ settings: ProcessSettings) throws(HandlerError) {
+        if let fault = settings.fault() { throw HandlerError(.start, "\(settings.kind): \(fault)", retryable: false) }
+        self.settings = settings
+        do {
+            permits = try Permits(settings.processes)
+        } catch {
+            throw HandlerError(.start, "\(error)")
+        }
+    }
+
+    /// The isolation of the last process that started; nil: none did yet.
+    package var isolation: IsolationReport? { state.withLock { $0.isolation } }
+
+    /// Blocks the calling thread until the attempt is over.
+    package func run(_ job: Job) async throws -> Payload { try attempt(job) }
+
+    /// Starts one process and keeps it for the first job. Blocks for as long as a model takes to load.
+    package func unavailable() async -> String? {
+        await onThread { [self] () -> String? in
+            do throws(HandlerError) {
+                let process = try start(wake: nil)
+                keep(process)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
+    }
+
+    /// Ends the idle processes, and those that are busy when their jobs end.
+    package func close() async {
+        let idle = state.withLock { state in
+            state.isClosed = true
+            defer { state.idle = [] }
+            return state.idle
+        }
+        await onThread {
+            for var process in idle { process.end(graceMilliseconds: 0) }
+        }
+    }
+
+    // MARK: one attempt
+
+    func attempt(_ job: Job) throws(HandlerError) -> Payload {
+        let wake: Wake
+        do {
+            wake = try Wake()
+        } catch {
+            throw HandlerError(.start, "\(error)")
+        }
+        job.cancellation.onCancel { _ in wake.set() }
+        defer { job.cancellation.onCancel(nil) }
+        guard permits.take(orWokenBy: wake) else { throw HandlerError(job.cancellation.reason ?? .revoked) }
+        defer { permits.giveBack() }
+        var process = try nextProcess(job, wake)
+        let attempt = process.run(job, settings, wake: wake)
+        if attempt.isProcessSound, process.settle() {
+            keep(process)
+        } else {
+            process.end(graceMilliseconds: 0)
+        }
+        return try attempt.result.get()
+    }
+
+    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> HandlerProcess {
+        // The one that was used last: its memory is the warmest.
+        while var process = state.withLock({ $0.idle.popLast() }) {
+            if process.isReadyForJob() { return process }
+            process.end(graceMilliseconds: 0)
+        }
+        let delay = state.withLock { $0.backoff.remainingMilliseconds }
+        if delay > 0 {
+            throw HandlerError(
+                .start, "the handler failed to start; the next try is in \(delay) ms", retryAfterMilliseconds: delay)
+        }
+        do {
+            return try start(wake: wake)
+        } catch {
+            if let reason = job.cancellation.reason { throw HandlerError(reason) }
+            throw error
+        }
+    }
+
+    private func start(wake: Wake?) throws(HandlerError) -> HandlerProcess {
+        let mustSweep = state.withLock { state in
+            defer { state.isSwept = true }
+            return !state.isSwept
+        }
+        if mustSweep { sweepScratch(settings) }
+        do {
+            let process = try HandlerProcess.start(settings, wake: wake)
+            state.withLock { state in
+                state.isolation = process.isolation
+                state.backoff.succeeded()
+            }
+            return process
+        } catch {
+            if error.errorClass != FailureClass.cancelled.rawValue { state.withLock { $0.backoff.failed() } }
+            throw error
+        }
+    }
+
+    private func keep(_ process: HandlerProcess) {
+        let isKept = state.withLock { state in
+            guard !state.isClosed else { return false }
+            state.idle.append(process)
+            return true
+        }
+        guard !isKept else { return }
+        var process = process
+        process.end(graceMilliseconds: 0)
+    }
+}
+
+/// Keeps a handler that cannot start from being started again and again.
+struct StartBackoff: Sendable {
+    private static let first = 500
+    private static let longest = 30_000
+
+    private var failures = 0
+    private var next = Deadline.now()
+
+    var remainingMilliseconds: Int { next.remaining }
+
+    mutating func succeeded() { self = StartBackoff() }
+
+    mutating func failed() {
+        next = .after(milliseconds: min(Self.longest, Self.first << min(failures, 10)))
+        failures += 1
+    }
+}
