@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,17 +44,17 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
 }
 
 /// Above the numbers that a spawned process gives its own meaning, and closed by exec.
-static int raise(int descriptor) {
-    int raised = fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
+static int move_up(int descriptor) {
+    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
     int error = errno;
     close(descriptor);
     errno = error;
-    return raised;
+    return moved;
 }
 
-static int raise_both(int ends[2]) {
-    ends[0] = raise(ends[0]);
-    ends[1] = raise(ends[1]);
+static int move_both_up(int ends[2]) {
+    ends[0] = move_up(ends[0]);
+    ends[1] = move_up(ends[1]);
     if (ends[0] >= 0 && ends[1] >= 0) return 0;
     int error = errno;
     if (ends[0] >= 0) close(ends[0]);
@@ -61,10 +62,10 @@ static int raise_both(int ends[2]) {
     return error;
 }
 
-int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) ? errno : raise_both(ends); }
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) ? errno : move_both_up(ends); }
 
 int clinux_socket_pair(int ends[2]) {
-    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? errno : raise_both(ends);
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? errno : move_both_up(ends);
 }
 
 int clinux_semaphore(unsigned count) { return eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE); }
@@ -73,6 +74,11 @@ int clinux_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return errno;
     return 0;
+}
+
+int clinux_unread(int descriptor) {
+    int count = 0;
+    return ioctl(descriptor, FIONREAD, &count) ? -1 : count;
 }
 
 ssize_t clinux_copy_file_range(int from, int to, size_t count) { return copy_file_range(from, NULL, to, NULL, count, 0); }

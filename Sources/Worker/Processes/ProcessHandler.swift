@@ -74,20 +74,23 @@ package final class ProcessHandler: Handler {
         defer { job.cancellation.onCancel(nil) }
         guard permits.take(orWokenBy: wake) else { throw HandlerError(job.cancellation.reason ?? .revoked) }
         defer { permits.giveBack() }
-        var process = try nextProcess(job, wake)
-        let attempt = process.run(job, settings, wake: wake)
-        if attempt.isProcessSound, process.settle() {
-            keep(process)
-        } else {
-            process.end(graceMilliseconds: 0)
+        while true {
+            var (process, isNew) = try nextProcess(job, wake)
+            let attempt = process.run(job, settings, wake: wake)
+            if attempt.isProcessSound, process.settle() {
+                keep(process)
+            } else {
+                process.end(graceMilliseconds: 0)
+            }
+            if attempt.isEarlierJobsFault, !isNew, !job.cancellation.isCancelled { continue }
+            return try attempt.result.get()
         }
-        return try attempt.result.get()
     }
 
-    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> HandlerProcess {
+    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> (HandlerProcess, isNew: Bool) {
         // The one that was used last: its memory is the warmest.
         while var process = state.withLock({ $0.idle.popLast() }) {
-            if process.isReadyForJob() { return process }
+            if process.isReadyForJob() { return (process, false) }
             process.end(graceMilliseconds: 0)
         }
         let delay = state.withLock { $0.backoff.remainingMilliseconds }
@@ -96,7 +99,7 @@ package final class ProcessHandler: Handler {
                 .start, "the handler failed to start; the next try is in \(delay) ms", retryAfterMilliseconds: delay)
         }
         do {
-            return try start(wake: wake)
+            return (try start(wake: wake), true)
         } catch {
             if let reason = job.cancellation.reason { throw HandlerError(reason) }
             throw error
