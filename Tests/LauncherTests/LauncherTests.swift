@@ -131,7 +131,7 @@ import Testing
             import os, subprocess, ctypes
             libc = ctypes.CDLL(None, use_errno=True)
             status = dict(line.split(':', 1) for line in open('/proc/self/status') if ':' in line)
-            print(os.getuid() != 0, status['NoNewPrivs'].strip(), int(status['CapEff'], 16), int(status['CapBnd'], 16))
+            print(os.getuid() != 0, status['NoNewPrivs'].strip(), int(status['CapEff'], 16), int(status['CapPrm'], 16))
             print(libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.mount(b'x', b'/', b'tmpfs', 0, None))
             print(os.getsid(0) == os.getpid(), os.stat('.').st_mode & 0o777 == 0o700, os.umask(0) == 0o077)
             """

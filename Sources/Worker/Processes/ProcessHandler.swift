@@ -36,8 +36,14 @@ package final class ProcessHandler: Handler {
     /// Blocks the calling thread until the attempt is over.
     package func run(_ job: Job) async throws -> Payload { try attempt(job) }
 
-    /// Starts one process and keeps it for the first job. Blocks for as long as a model takes to load.
+    /// Starts one process and keeps it for the first job, so it takes as long as a model to load. To be
+    /// asked before jobs are taken.
     package func unavailable() async -> String? {
+        guard state.withLock({ $0.idle.isEmpty }) else { return nil }
+        return await startFirst()
+    }
+
+    private func startFirst() async -> String? {
         await onThread { [self] () -> String? in
             do throws(HandlerError) {
                 let process = try start(wake: nil)
@@ -127,7 +133,7 @@ package final class ProcessHandler: Handler {
 
     private func keep(_ process: HandlerProcess) {
         let isKept = state.withLock { state in
-            guard !state.isClosed else { return false }
+            guard !state.isClosed, state.idle.count < settings.processes else { return false }
             state.idle.append(process)
             return true
         }
