@@ -14,6 +14,14 @@ func library(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: settings)
 }
 
+func test(
+    _ name: String, _ dependencies: [Target.Dependency], folder: String? = nil, exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(folder ?? name)", exclude: exclude,
+        swiftSettings: settings)
+}
+
 let package = Package(
     name: "statex",
     products: [
@@ -23,7 +31,8 @@ let package = Package(
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -33,7 +42,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "CLinux"]),
+        library("StatexThreads", "Sources/Threads", ["CLinux"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
@@ -42,11 +52,16 @@ let package = Package(
         // The scheduler: a pure core in two thin shells that never import each other.
         library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
         library(
+            "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+        .target(
+            name: "StatexMigrations", path: "config/sql",
+            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
+        library(
             "StatexJournal", "Sources/Scheduler/Journal",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "CLinux"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -58,33 +73,66 @@ let package = Package(
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
-        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
-        library(
-            "StatexHandlers", "Sources/Worker/Handlers", ["StatexHandlerAPI", "StatexProcesses"], exclude: ["python"]),
+        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
+        .target(
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "CLinux"]),
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration"),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "CLinux"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
             name: "statex",
             dependencies: [
-                argumentParser, "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
+                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres",
+                "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
+        library(
+            "StatexBenchmarks", "Benchmarks",
+            [
+                "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
+                "StatexStack", "CLinux",
+            ],
+            exclude: ["README.md"]),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
-        .testTarget(
-            name: "LauncherTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/LauncherTests"),
-        .testTarget(
-            name: "ProcessesTests", dependencies: ["StatexProcesses", "StatexHandlerAPI"], path: "Tests/ProcessesTests"),
+        test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
+        test("ObjectsTests", ["StatexObjects"]),
+        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test(
+            "WorkerRuntimeTests",
+            [
+                "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
+                "StatexZeroMQ", "CLinux",
+            ]),
+        test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
+        test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        // A parent that tests kill, to see what becomes of its children.
+        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        // A worker whose jobs a test holds in its hand.
+        .executableTarget(
+            name: "GateWorker",
+            dependencies: ["StatexWorkerRuntime", "StatexHandlerAPI", "StatexHandlers", "StatexStack"],
+            path: "Tests/GateWorker"),
+        test(
+            "EndToEndTests",
+            [
+                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
+            ], folder: "EndToEnd"),
+        test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -27,7 +27,7 @@ static int attributes_fill(posix_spawnattr_t *attributes) {
     return error ? error : posix_spawnattr_setflags(attributes, (short)flags);
 }
 
-int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment, const int *descriptors,
+int clinux_spawn_session(pid_t *pid, const char *path, char *const *arguments, char *const *environment, const int *descriptors,
                  int count) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -44,17 +44,17 @@ int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *con
 }
 
 /// Above the numbers that a spawned process gives its own meaning, and closed by exec.
-static int move_up(int descriptor) {
-    int moved = fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
+static int lift(int descriptor) {
+    int lifted = fcntl(descriptor, F_DUPFD_CLOEXEC, 16);
     int error = errno;
     close(descriptor);
     errno = error;
-    return moved;
+    return lifted;
 }
 
-static int move_both_up(int ends[2]) {
-    ends[0] = move_up(ends[0]);
-    ends[1] = move_up(ends[1]);
+static int lift_both(int ends[2]) {
+    ends[0] = lift(ends[0]);
+    ends[1] = lift(ends[1]);
     if (ends[0] >= 0 && ends[1] >= 0) return 0;
     int error = errno;
     if (ends[0] >= 0) close(ends[0]);
@@ -62,10 +62,10 @@ static int move_both_up(int ends[2]) {
     return error;
 }
 
-int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) ? errno : move_both_up(ends); }
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) ? errno : lift_both(ends); }
 
 int clinux_socket_pair(int ends[2]) {
-    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? errno : move_both_up(ends);
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) ? errno : lift_both(ends);
 }
 
 int clinux_semaphore(unsigned count) { return eventfd(count, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE); }

@@ -1,6 +1,6 @@
 import CZeroMQ
 
-/// Waits until one of a few sockets and descriptors can be read.
+/// Waits until one of a few sockets and descriptors can be read (or a DEALER written).
 ///
 /// The set is given anew at each wait: it is a handful, and so nothing dangles.
 package struct Poller: ~Copyable {
@@ -14,6 +14,14 @@ package struct Poller: ~Copyable {
     package mutating func add(_ socket: borrowing Socket) -> Int {
         items.append(zmq_pollitem_t(socket: socket.pointer, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0))
         return items.count - 1
+    }
+
+    /// Ends the wait also when the socket takes a message again. Not for a ROUTER: it always can.
+    @discardableResult
+    package mutating func add(_ socket: borrowing Socket, orWritable: Bool) -> Int {
+        let index = add(socket)
+        if orWritable { items[index].events |= Int16(ZMQ_POLLOUT) }
+        return index
     }
 
     @discardableResult

@@ -72,6 +72,9 @@ package struct Socket: ~Copyable {
         try set(ZMQ_RECONNECT_IVL_MAX, 2_000)
     }
 
+    /// Gives what was sent so long to leave after the socket is closed; a last message is worth it.
+    package borrowing func setLinger(milliseconds: Int32) throws(ZeroMQError) { try set(ZMQ_LINGER, milliseconds) }
+
     package borrowing func bind(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_bind(pointer, endpoint) == 0 else { throw .last("bind \(endpoint)") }
     }

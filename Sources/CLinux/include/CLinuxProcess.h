@@ -7,7 +7,7 @@
 
 /// Starts a program in a session of its own, all signals as at birth. `descriptors` become 0, 1, 2, …
 /// (each must be above `count`), and no other is inherited. 0, or an errno.
-int clinux_spawn(pid_t *pid, const char *path, char *const *arguments, char *const *environment, const int *descriptors,
+int clinux_spawn_session(pid_t *pid, const char *path, char *const *arguments, char *const *environment, const int *descriptors,
                  int count);
 
 /// Both ends closed by exec and above 15. 0, or an errno.

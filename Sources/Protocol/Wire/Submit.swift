@@ -36,6 +36,38 @@ public struct SubmitJob: Sendable, Equatable {
     public var optionsLength: UInt16
     public var payloadStart: UInt32 = 0
     public var payloadLength: UInt32
+
+    public init(
+        kind: UInt16, tenant: UInt16, index: UInt16 = 0, count: UInt16 = 1,
+        priority: UInt8 = UInt8(Limits.defaultPriority), attempts: UInt8 = UInt8(Limits.defaultAttempts),
+        encoding: UInt8 = Encoding.bytes.rawValue, optionsLength: UInt16 = 0, payloadLength: UInt32 = 0
+    ) {
+        self.kind = kind
+        self.tenant = tenant
+        self.index = index
+        self.count = count
+        self.priority = priority
+        self.attempts = attempts
+        self.encoding = encoding
+        self.optionsLength = optionsLength
+        self.payloadLength = payloadLength
+    }
+
+    /// Writes the fixed fields; options and payload must follow.
+    @inline(__always)
+    public func write(to buffer: inout ByteBuffer) {
+        buffer.append(kind)
+        buffer.append(tenant)
+        buffer.append(index)
+        buffer.append(count)
+        buffer.append(priority)
+        buffer.append(attempts)
+        buffer.append(encoding)
+        buffer.append(UInt8(0))
+        buffer.append(optionsLength)
+        buffer.append(UInt16(0))
+        buffer.append(payloadLength)
+    }
 }
 
 /// A SUBMIT that was read and checked as a whole. The arrays are reused from message to message.
@@ -262,6 +294,8 @@ public struct AcceptedRun: Sendable, Equatable {
     /// Accepted before: these are the ids of the first time.
     public var repeated: Bool
 
+    public var sequences: Range<UInt64> { sequence..<sequence + UInt64(requests) }
+
     public init(sequence: UInt64, firstID: JobID, requests: UInt32, jobsEach: UInt16, repeated: Bool) {
         self.sequence = sequence
         self.firstID = firstID
@@ -278,8 +312,7 @@ public struct AcceptedRun: Sendable, Equatable {
         jobsEach = bytes.integer(UInt16.self, at: start + 20)
         repeated = bytes.integer(UInt16.self, at: start + 22) & 1 != 0
         guard requests >= 1, jobsEach >= 1, Int(requests) <= Limits.producerWindow,
-            Int(jobsEach) <= Limits.jobsInRequest,
-            sequence < 1 << 62, firstID.rawValue < 1 << 62
+            Int(jobsEach) <= Limits.jobsInRequest, sequence < 1 << 62, firstID.rawValue > 0, firstID.rawValue < 1 << 63
         else { throw WireError(.malformed, "an accepted run is out of range") }
     }
 
@@ -302,6 +335,8 @@ public struct RefusedRun: Sendable, Equatable {
     /// 0: the same content will be refused again.
     public var retryAfterMilliseconds: UInt32
     public var message: String
+
+    public var sequences: Range<UInt64> { sequence..<sequence + UInt64(requests) }
 
     public init(sequence: UInt64, requests: UInt32, error: WireError, retryAfterMilliseconds: UInt32) {
         self.sequence = sequence

@@ -23,6 +23,9 @@ public final class Cancellation: Sendable {
     public var reason: Reason? { state.withLock { $0.reason } }
     public var isCancelled: Bool { reason != nil }
 
+    /// Nobody asked anything of it, so it can serve another attempt.
+    package var isUnused: Bool { state.withLock { $0.reason == nil && $0.onCancel == nil } }
+
     /// Calls `body` once, on the canceller's thread, when the attempt must stop; at once if it already
     /// must. A later call replaces an earlier one; nil takes it back.
     public func onCancel(_ body: (@Sendable (Reason) -> Void)?) {
@@ -42,5 +45,14 @@ public final class Cancellation: Sendable {
             return state.onCancel
         }
         call?(reason)
+    }
+
+    /// Runs `body` as a task that is cancelled when the attempt must stop: for what reacts to the
+    /// cancellation of its task, such as `Task.sleep` or a request of `URLSession`.
+    public func cancelling<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        let task = Task { try await body() }
+        onCancel { _ in task.cancel() }
+        defer { onCancel(nil) }
+        return try await task.value
     }
 }

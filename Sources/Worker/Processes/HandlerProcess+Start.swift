@@ -115,7 +115,7 @@ func spawnProgram(
     guard let program = argumentPointers.first, let program else { throw SystemError("posix_spawn", EINVAL) }
     guard !(argumentPointers + environmentPointers).contains(nil) else { throw SystemError("strdup", ENOMEM) }
     var pid: pid_t = 0
-    let code = clinux_spawn(
+    let code = clinux_spawn_session(
         &pid, program, argumentPointers + [nil], environmentPointers + [nil], descriptors.map(\.number),
         CInt(descriptors.count))
     guard code == 0 else { throw SystemError("posix_spawn", code) }

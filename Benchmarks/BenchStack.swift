@@ -1,0 +1,77 @@
+import Glibc
+import StatexStack
+
+/// A private stack as separate processes: Postgres with real fsync, a scheduler, workers with native
+/// handlers. Everything lives in one temporary directory and goes with it.
+package struct BenchStack: ~Copyable {
+    package let directory: String
+    package let program: String
+    package var postgres: EmbeddedPostgres
+    private let scheduler: ChildProcess
+    private var workers: [Int: Int32] = [:]
+    package let schedulerPID: Int32
+    package private(set) var workerPIDs: [Int32] = []
+
+    package var submitEndpoint: String { "ipc://\(directory)/run/submit.sock" }
+    package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
+    package var database: String { postgres.url }
+
+    /// - Parameter program: this executable.
+    package init(program: String) throws(StackError) {
+        let directory = try Self.temporaryDirectory()
+        var postgres = try EmbeddedPostgres(directory: directory + "/data")
+        try postgres.start()
+        guard mkdir(directory + "/run", 0o700) == 0 else { throw StackError("cannot make \(directory)/run") }
+        var command = Command(
+            program,
+            [
+                "scheduler", "--database", postgres.url, "--submit-endpoint", "ipc://\(directory)/run/submit.sock",
+                "--worker-endpoint", "ipc://\(directory)/run/worker.sock",
+            ], environment: Self.environment)
+        command.log = directory + "/scheduler.log"
+        let scheduler = try ChildProcess.start(command)
+        self.directory = directory
+        self.program = program
+        self.postgres = postgres
+        schedulerPID = scheduler.pid
+        self.scheduler = scheduler
+    }
+
+    deinit {
+        for pid in workerPIDs { kill(pid, SIGKILL) }
+        for pid in workerPIDs { waitpid(pid, nil, 0) }
+        kill(schedulerPID, SIGTERM)
+        if scheduler.wait(atMost: .seconds(10)) == nil {
+            kill(schedulerPID, SIGKILL)
+            waitpid(schedulerPID, nil, 0)
+        }
+    }
+
+    package static var environment: [String: String] { ["PATH": "/usr/bin:/bin"] }
+
+    package mutating func startWorkers(_ count: Int, slots: Int) throws(StackError) {
+        for number in 0..<count {
+            var command = Command(
+                program,
+                ["worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)"],
+                environment: Self.environment)
+            command.log = directory + "/worker-\(number).log"
+            let child = try ChildProcess.start(command)
+            workerPIDs.append(child.pid)
+        }
+    }
+
+    /// Takes everything away. Postgres and the rest must be stopped.
+    package static func remove(_ directory: String) throws(StackError) {
+        _ = try ChildProcess.run(Command("/bin/rm", ["-rf", directory]), limit: .seconds(60))
+    }
+
+    static func temporaryDirectory() throws(StackError) -> String {
+        var template = Array("/var/tmp/statex-bench-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw StackError("cannot make a directory in /var/tmp") }
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        // Postgres runs as an ordinary user below it.
+        chmod(path, 0o711)
+        return path
+    }
+}

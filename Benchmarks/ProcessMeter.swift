@@ -1,0 +1,64 @@
+import Glibc
+
+/// What processes used, as the kernel counts it in /proc.
+package struct ProcessUse: Sendable {
+    package var cpuSeconds = 0.0
+    package var peakBytes = 0
+
+    /// A process and its children, those that ended included.
+    package static func ofTree(_ root: Int32) -> ProcessUse {
+        var use = ProcessUse()
+        var shared = 0
+        for pid in [root] + children(of: root) {
+            let one = of(pid)
+            use.cpuSeconds += one.cpuSeconds
+            use.peakBytes += one.anonymousBytes
+            shared = max(shared, one.sharedBytes)
+        }
+        use.peakBytes += shared
+        return use
+    }
+
+    /// One process alone, with its peak.
+    package static func of(process pid: Int32) -> ProcessUse {
+        ProcessUse(cpuSeconds: of(pid).cpuSeconds, peakBytes: statusBytes(pid, "VmHWM:"))
+    }
+
+    private struct One {
+        var cpuSeconds: Double
+        var anonymousBytes: Int
+        var sharedBytes: Int
+    }
+
+    private static func of(_ pid: Int32) -> One {
+        // Fields 14 to 17 of stat: own and waited-for children's user and system ticks. The name may hold spaces.
+        let stat = text("/proc/\(pid)/stat")
+        let fields = stat.split(separator: ")").last?.split(separator: " ").map(String.init) ?? []
+        let ticks = fields.count > 14 ? fields[11...14].compactMap { Double($0) }.reduce(0, +) : 0
+        return One(
+            cpuSeconds: ticks / Double(sysconf(Int32(_SC_CLK_TCK))), anonymousBytes: statusBytes(pid, "RssAnon:"),
+            sharedBytes: statusBytes(pid, "RssShmem:"))
+    }
+
+    private static func children(of parent: Int32) -> [Int32] {
+        text("/proc/\(parent)/task/\(parent)/children").split(separator: " ").compactMap { Int32($0) }
+    }
+
+    private static func statusBytes(_ pid: Int32, _ name: String) -> Int {
+        for line in text("/proc/\(pid)/status").split(separator: "\n") where line.hasPrefix(name) {
+            return (line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0)
+                * 1_024
+        }
+        return 0
+    }
+
+    /// The first 64 KiB of a file; empty if it cannot be read.
+    static func text(_ path: String) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let length = read(descriptor, &buffer, buffer.count)
+        return length > 0 ? String(decoding: buffer[..<length], as: UTF8.self) : ""
+    }
+}

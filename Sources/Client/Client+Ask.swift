@@ -1,0 +1,75 @@
+import StatexObjects
+import StatexProtocol
+
+extension Client {
+    public func result(ofRequest id: JobID) async throws(ClientError) -> RequestStatus {
+        RequestStatus(id: id, jobs: try await ask(id, isRequest: true, waits: true))
+    }
+
+    public func result(ofJob id: JobID) async throws(ClientError) -> JobStatus {
+        try await one(ask(id, isRequest: false, waits: true), id)
+    }
+
+    public func status(ofRequest id: JobID) async throws(ClientError) -> RequestStatus {
+        RequestStatus(id: id, jobs: try await ask(id, isRequest: true, waits: false))
+    }
+
+    public func status(ofJob id: JobID) async throws(ClientError) -> JobStatus {
+        try await one(ask(id, isRequest: false, waits: false), id)
+    }
+
+    public func cancel(request id: JobID) async throws(ClientError) -> Int { try await cancel(id, isRequest: true) }
+
+    public func cancel(job id: JobID) async throws(ClientError) -> Bool { try await cancel(id, isRequest: false) > 0 }
+
+    public func schedulerStatus() async throws(ClientError) -> String {
+        let answer = await calls.ask(.status(deadline: patienceEnd))
+        guard case .schedulerStatus(let json) = answer else { throw answer.error }
+        return json
+    }
+
+    public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
+        guard case .object(let text) = payload else { return payload.inline }
+        guard let objects else {
+            throw .object("the payload is an object; give the client the object folder")
+        }
+        let limit = settings.largestObject
+        return try await Self.blocking { () throws(ObjectError) in
+            try objects.read(ObjectReference(text: text), limit: limit)
+        }
+    }
+
+    /// Stores a file that the user named in the object folder, durably.
+    /// - Returns: the payload that names it.
+    public func store(file path: String) async throws(ClientError) -> Payload {
+        guard let objects else {
+            throw .object("\(path) is larger than a message takes; give the client an object folder")
+        }
+        let reference = try await Self.blocking { () throws(ObjectError) in try objects.put(copyingFile: path) }
+        return .object(reference: reference.text)
+    }
+
+    private func ask(_ id: JobID, isRequest: Bool, waits: Bool) async throws(ClientError) -> [JobStatus] {
+        try Self.check(id)
+        let answer = await calls.ask(
+            .ask(id, isRequest: isRequest, waits: waits, deadline: waits ? .max : patienceEnd))
+        guard case .statuses(let jobs) = answer else { throw answer.error }
+        return jobs
+    }
+
+    private func one(_ jobs: [JobStatus], _ id: JobID) throws(ClientError) -> JobStatus {
+        guard let job = jobs.first else { throw .unknown(id) }
+        return job
+    }
+
+    private func cancel(_ id: JobID, isRequest: Bool) async throws(ClientError) -> Int {
+        try Self.check(id)
+        let answer = await calls.ask(.cancel(id, isRequest: isRequest, deadline: patienceEnd))
+        guard case .cancelled(let jobs) = answer else { throw answer.error }
+        return jobs
+    }
+
+    private static func check(_ id: JobID) throws(ClientError) {
+        guard id.rawValue > 0, id.rawValue < 1 << 63 else { throw .unknown(id) }
+    }
+}

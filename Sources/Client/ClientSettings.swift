@@ -1,0 +1,28 @@
+/// How a client behaves. The defaults suit a service beside its scheduler.
+public struct ClientSettings: Sendable {
+    /// For people, in the scheduler's status: 1 to 128 bytes.
+    public var name: String
+    /// Who counts the submits. A fresh random one suits everybody who does not store it; two living
+    /// processes must never share one.
+    public var producer: Producer
+    /// How long the first connection may take.
+    public var connectTimeout: Duration = .seconds(10)
+    /// How long a submit, a cancel or a look may wait for a scheduler that is busy or away; nil: for ever.
+    /// Waiting for results has no limit: cancel the task instead.
+    public var patience: Duration?
+    /// Unanswered submits, in bytes and in requests: a caller past it waits. Twice what hides one commit
+    /// at 300,000 jobs of 256 bytes a second.
+    public var windowBytes = 16 << 20
+    public var windowRequests = 32_768
+    /// The folder for payloads and results above `Limits.inlineBytes`; nil: they are refused.
+    public var objectFolder: String?
+    /// The largest object that `bytes(of:)` reads into memory.
+    public var largestObject = 256 << 20
+
+    public init(name: String = "client", objectFolder: String? = nil, patience: Duration? = nil) {
+        self.name = name
+        self.objectFolder = objectFolder
+        self.patience = patience
+        producer = Producer(high: .random(in: 1 ... .max), low: .random(in: 1 ... .max))
+    }
+}

@@ -1,0 +1,154 @@
+import StatexProtocol
+
+/// Messages in and out.
+extension ClientCore {
+    /// A message came from the scheduler.
+    package mutating func received(_ bytes: borrowing RawSpan, at now: Int64) {
+        do throws(WireError) {
+            let header = try Header(reading: bytes)
+            switch (header.type, link) {
+            case (.welcome, _): welcomed(try Welcome(reading: bytes, header: header), at: now)
+            case (.fault, _): faulted(try Fault(reading: bytes, header: header), at: now)
+            case (_, .up(let stamp, _, _)) where stamp == header.stamp:
+                lastHeard = now
+                try receivedInSession(bytes, header, at: now)
+            default: dropped += 1
+            }
+        } catch {
+            dropped += 1
+        }
+    }
+
+    private mutating func receivedInSession(_ bytes: borrowing RawSpan, _ header: Header, at now: Int64)
+        throws(WireError)
+    {
+        switch header.type {
+        case .heartbeat: break
+        case .goodbye: lose("the scheduler said goodbye", at: now, wait: reconnect.next())
+        case .accepted:
+            var cursor = try header.recordCursor(atLeast: AcceptedRun.size)
+            for _ in 0..<header.count { accepted(try AcceptedRun(reading: &cursor, header: header, in: bytes)) }
+        case .refused:
+            var cursor = try header.recordCursor(atLeast: RefusedRun.size)
+            for _ in 0..<header.count { refused(try RefusedRun(reading: &cursor, header: header, in: bytes), at: now) }
+        case .results:
+            var cursor = try header.recordCursor(atLeast: ResultRecord.size)
+            for _ in 0..<header.count { found(try ResultRecord(reading: &cursor, header: header, in: bytes), bytes) }
+            for counter in counters.keys { finishCounting(counter) }
+        case .cancelled:
+            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
+            for _ in 0..<header.count {
+                let record = try CancelRecord(reading: &cursor, header: header, in: bytes)
+                orders.cancelled(record, into: &completions)
+            }
+        case .statusReply:
+            let json = try StatusReply.read(bytes, header: header)
+            orders.statusCame(json, into: &completions)
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .credit, .leases, .outcomes, .durable,
+            .stale, .claim, .revoke, .offerAgain:
+            // Not a scheduler's to say to a client.
+            dropped += 1
+        }
+    }
+
+    private mutating func accepted(_ run: AcceptedRun) {
+        busy.reset()
+        var counted: [(Ticket, AcceptedRun)] = []
+        var done: [Submission] = []
+        window.answer(run.sequences) { submission, part in
+            var piece = run
+            piece.sequence = part.lowerBound
+            piece.firstID = JobID(
+                rawValue: run.firstID.rawValue + (part.lowerBound - run.sequence) * UInt64(run.jobsEach))
+            piece.requests = UInt32(part.count)
+            submission.accepted.append(piece)
+            if let counter = submission.counter { counted.append((counter, piece)) }
+        } done: {
+            done.append($0)
+        }
+        for (counter, piece) in counted { counters[counter]?.counter.add(piece) }
+        finish(done)
+    }
+
+    private mutating func refused(_ run: RefusedRun, at now: Int64) {
+        guard run.retryAfterMilliseconds == 0 else {
+            window.postpone(run.sequences, why: run.message)
+            pausedUntil = max(pausedUntil, now + busy.next(asked: Int64(run.retryAfterMilliseconds)))
+            return
+        }
+        var done: [Submission] = []
+        window.answer(run.sequences) { submission, part in
+            var piece = run
+            piece.sequence = part.lowerBound
+            piece.requests = UInt32(part.count)
+            submission.refused.append(piece)
+        } done: {
+            done.append($0)
+        }
+        finish(done)
+    }
+
+    private mutating func finish(_ done: [Submission]) {
+        for submission in done {
+            let receipt = Receipt(
+                firstSequence: submission.firstSequence, accepted: submission.accepted, refused: submission.refused)
+            complete(submission.ticket, .submitted(receipt))
+        }
+    }
+
+    private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {
+        if !questions.isEmpty { questions.found(record, in: bytes, into: &completions) }
+        forEachCounter { $0.count(record.id, record.state) }
+    }
+
+    mutating func finishCounting(_ counter: Ticket) {
+        guard let counting = counters[counter], let asker = counting.asker, counting.counter.open == 0 else { return }
+        counters[counter] = nil
+        complete(asker, .finals(counting.counter.counts))
+    }
+
+    // MARK: Out
+
+    /// Hands each message that may go now to `send`, until there is none or `send` returns false: then the
+    /// socket is full, and the message is offered again at the next call.
+    /// - Returns: whether the socket took all that may go now.
+    package mutating func send(at now: Int64, _ send: (borrowing RawSpan) -> Bool) -> Bool {
+        gather()
+        while let message = control.first {
+            guard send(message.span.bytes) else { return false }
+            lastSent = now
+            control.removeFirst()
+        }
+        guard case .up(let stamp, _, _) = link, now >= pausedUntil else { return true }
+        while window.sendNext(stamp: stamp, send) { lastSent = now }
+        return !window.hasUnsent
+    }
+
+    /// Makes messages of what was asked since the last time.
+    private mutating func gather() {
+        guard case .up(let stamp, _, _) = link else { return }
+        var awaits = questions.takeToSend()
+        forEachCounter { counter in
+            counter.nextToAsk { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
+        }
+        append(.await, AwaitRecord.size, awaits, stamp) { $0.write(to: &$1) }
+        let orders = orders.takeToSend()
+        append(.cancel, CancelRecord.size, orders.cancels, stamp) { $0.write(to: &$1) }
+        if orders.status { sendBare(.status, stamp) }
+    }
+
+    private mutating func append<Record>(
+        _ type: MessageType, _ size: Int, _ records: [Record], _ stamp: SessionStamp,
+        _ write: (Record, inout ByteBuffer) -> Void
+    ) {
+        var rest = records[...]
+        while !rest.isEmpty {
+            let part = rest.prefix(Limits.recordsInMessage)
+            rest = rest.dropFirst(part.count)
+            var buffer = ByteBuffer(capacity: Header.size + part.count * size)
+            Header(type, recordLength: size, stamp: stamp, count: part.count).write(to: &buffer)
+            for record in part { write(record, &buffer) }
+            control.append(buffer.array())
+        }
+    }
+}

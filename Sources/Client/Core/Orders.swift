@@ -1,0 +1,64 @@
+import StatexProtocol
+
+/// Cancels and questions about the scheduler itself, until they are answered. Asked again, each does
+/// what it did the first time.
+struct Orders {
+    private struct Key: Hashable, Comparable {
+        let id: UInt64
+        let isRequest: Bool
+
+        static func < (left: Key, right: Key) -> Bool {
+            (left.id, left.isRequest ? 1 : 0) < (right.id, right.isRequest ? 1 : 0)
+        }
+    }
+
+    private typealias Asker = (ticket: Ticket, deadline: Int64)
+
+    private var cancels: [Key: [Asker]] = [:]
+    private var statuses: [Asker] = []
+    private var cancelsToSend: [CancelRecord] = []
+    private var isStatusToSend = false
+
+    mutating func cancel(_ id: JobID, isRequest: Bool, ticket: Ticket, deadline: Int64) {
+        cancels[Key(id: id.rawValue, isRequest: isRequest), default: []].append((ticket, deadline))
+        cancelsToSend.append(CancelRecord(id, isRequest: isRequest))
+    }
+
+    mutating func status(ticket: Ticket, deadline: Int64) {
+        if statuses.isEmpty { isStatusToSend = true }
+        statuses.append((ticket, deadline))
+    }
+
+    mutating func takeToSend() -> (cancels: [CancelRecord], status: Bool) {
+        defer {
+            cancelsToSend = []
+            isStatusToSend = false
+        }
+        return (cancelsToSend, isStatusToSend)
+    }
+
+    mutating func sendAllAgain() {
+        cancelsToSend = cancels.keys.sorted().map { CancelRecord(JobID(rawValue: $0.id), isRequest: $0.isRequest) }
+        isStatusToSend = !statuses.isEmpty
+    }
+
+    mutating func cancelled(_ record: CancelRecord, into completions: inout [Completion]) {
+        guard let askers = cancels.removeValue(forKey: Key(id: record.id.rawValue, isRequest: record.isRequest)) else {
+            return
+        }
+        for asker in askers { completions.append((asker.ticket, .cancelled(Int(record.jobs)))) }
+    }
+
+    mutating func statusCame(_ json: String, into completions: inout [Completion]) {
+        for asker in statuses { completions.append((asker.ticket, .schedulerStatus(json))) }
+        statuses = []
+    }
+
+    mutating func drop(where isDropped: (_ ticket: Ticket, _ deadline: Int64) -> Bool) {
+        for key in Array(cancels.keys) {
+            cancels[key]?.removeAll { isDropped($0.ticket, $0.deadline) }
+            if cancels[key]?.isEmpty ?? false { cancels[key] = nil }
+        }
+        statuses.removeAll { isDropped($0.ticket, $0.deadline) }
+    }
+}

@@ -1,0 +1,132 @@
+// The thread that owns the socket and the core: drain, feed the core, send, answer, sleep.
+
+import CLinux
+import StatexProtocol
+import StatexZeroMQ
+
+struct ClientLoop: ~Copyable {
+    private let endpoint: String
+    private let context: ZeroMQContext
+    private let calls: CallBox
+    private var core: ClientCore
+    private var replies: [Ticket: CheckedContinuation<Answer, Never>] = [:]
+    private var poller = Poller()
+    /// The socket took all that may go.
+    private var isAllSent = true
+
+    /// Messages read before others get their turn.
+    private static let receiveBurst = 64
+
+    init(endpoint: String, core: ClientCore, calls: CallBox, context: ZeroMQContext) {
+        self.endpoint = endpoint
+        self.core = core
+        self.calls = calls
+        self.context = context
+    }
+
+    static var now: Int64 { clinux_monotonic_nanoseconds() / 1_000_000 }
+
+    /// Runs until the client is closed.
+    consuming func run() {
+        while !core.isClosed {
+            if core.wantsSocket { serve() } else { rest() }
+        }
+        answer()
+        for reply in replies.values { reply.resume(returning: .failed(.closed)) }
+        for letter in calls.close() { letter.reply?.resume(returning: .failed(.closed)) }
+    }
+
+    /// Without a socket: waits until one is due.
+    private mutating func rest() {
+        takeLetters()
+        core.ticked(at: Self.now)
+        answer()
+        guard !core.isClosed, !core.wantsSocket else { return }
+        poller.removeAll()
+        poller.add(descriptor: calls.wakeup.descriptor)
+        do { _ = try poller.wait(milliseconds: wait()) } catch { core.socketFailed("\(error)", at: Self.now) }
+    }
+
+    /// With one socket, until the core gives it up.
+    private mutating func serve() {
+        do {
+            let socket = try Socket(.dealer, in: context)
+            try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
+            try socket.setDealerOptions()
+            try socket.connect(endpoint)
+            let frame = Frame()
+            while core.wantsSocket {
+                var burst = 0
+                while burst < Self.receiveBurst, try socket.receive(into: frame) {
+                    // One frame is one message; whatever comes in more is not of Statex.
+                    if frame.hasMore { try Self.skip(socket, frame) } else { core.received(frame.bytes, at: Self.now) }
+                    burst += 1
+                }
+                takeLetters()
+                core.ticked(at: Self.now)
+                try send(socket)
+                answer()
+                guard core.wantsSocket else { break }
+                poller.removeAll()
+                poller.add(socket, orWritable: !isAllSent)
+                poller.add(descriptor: calls.wakeup.descriptor)
+                _ = try poller.wait(milliseconds: burst == Self.receiveBurst ? 0 : wait())
+            }
+        } catch {
+            core.socketFailed("\(error)", at: Self.now)
+        }
+    }
+
+    private static func skip(_ socket: borrowing Socket, _ frame: borrowing Frame) throws(ZeroMQError) {
+        while frame.hasMore { guard try socket.receive(into: frame) else { return } }
+    }
+
+    private mutating func send(_ socket: borrowing Socket) throws(ZeroMQError) {
+        var failure: ZeroMQError?
+        isAllSent = core.send(at: Self.now) { bytes in
+            do throws(ZeroMQError) { return try socket.send(bytes) == .sent } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private func wait() -> Int {
+        let left = max(core.nextDeadline - Self.now, 0)
+        // A minute at most: the poller takes 32 bits, and a clock is better looked at now and then.
+        return Int(min(left, 60_000))
+    }
+
+    private mutating func takeLetters() {
+        var abandoned: Set<Ticket> = []
+        for letter in calls.take() {
+            if let reply = letter.reply { replies[letter.ticket] = reply }
+            switch letter.command {
+            case .connect(let deadline): core.connectionAsked(letter.ticket, deadline: deadline)
+            case .submit(let message, let requests, let counter, let deadline):
+                core.submitted(
+                    Submission(
+                        ticket: letter.ticket, message: message, requests: requests, counter: counter,
+                        deadline: deadline))
+            case .ask(let id, let isRequest, let waits, let deadline):
+                core.asked(letter.ticket, id, isRequest: isRequest, waits: waits, deadline: deadline)
+            case .cancel(let id, let isRequest, let deadline):
+                core.cancelOrdered(letter.ticket, id, isRequest: isRequest, deadline: deadline)
+            case .status(let deadline): core.statusAsked(letter.ticket, deadline: deadline)
+            case .beginCounting: core.countingBegan(letter.ticket)
+            case .awaitFinals(let counter): core.countAsked(letter.ticket, of: counter)
+            case .endCounting(let counter): core.countingEnded(counter)
+            case .abandon(let ticket): abandoned.insert(ticket)
+            case .close: core.closeOrdered()
+            }
+        }
+        if !abandoned.isEmpty { core.abandoned(abandoned) }
+    }
+
+    private mutating func answer() {
+        for (ticket, answer) in core.takeCompletions() {
+            replies.removeValue(forKey: ticket)?.resume(returning: answer)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import FoundationEssentials
+
+/// What a user submits: jobs that complete together.
+public struct Request: Sendable {
+    /// 1 to `Limits.jobsInRequest`.
+    public var jobs: [JobSpec]
+    /// Who the jobs are for.
+    public var tenant: String
+    /// The same key of the same tenant with the same jobs is the same request, for 7 days; with other
+    /// jobs it is refused. 1 to `Limits.userKeyBytes` bytes.
+    public var key: String?
+
+    public init(_ jobs: [JobSpec], tenant: String = "default", key: String? = nil) {
+        self.jobs = jobs
+        self.tenant = tenant
+        self.key = key
+    }
+
+    /// A request of one job.
+    public init(kind: String, payload: Payload, tenant: String = "default", key: String? = nil) {
+        self.init([JobSpec(kind: kind, payload: payload)], tenant: tenant, key: key)
+    }
+}
+
+/// One job of a request.
+public struct JobSpec: Sendable {
+    /// What handler runs it: `text`, `audio`, `file`, or a name that the operator added.
+    public var kind: String
+    public var payload: Payload
+    /// 0 (first) to 9 (last).
+    public var priority = Limits.defaultPriority
+    /// How many times it may fail before it is dead, 1 to `Limits.attempts`.
+    public var attempts = Limits.defaultAttempts
+    /// Not before this time.
+    public var startAt: Date?
+    /// Expired if it is not final by this time.
+    public var deadline: Date?
+    /// An attempt that runs longer is stopped and has failed.
+    public var runLimit: Duration?
+    /// Labels to find it by: up to 8 of 1 to 64 bytes.
+    public var tags: [String] = []
+    /// The W3C trace that it belongs to: 55 characters.
+    public var traceparent: String?
+
+    public init(kind: String, payload: Payload) {
+        self.kind = kind
+        self.payload = payload
+    }
+}
+
+extension Payload {
+    /// The UTF-8 bytes of a text.
+    public static func text(_ text: String) -> Payload { .bytes(Array(text.utf8)) }
+}

@@ -1,0 +1,185 @@
+import FoundationEssentials
+import StatexProtocol
+
+/// Checks requests against the limits and packs them into SUBMIT messages.
+struct RequestPacker {
+    struct Packed {
+        let message: [UInt8]
+        /// Which requests it holds.
+        let requests: Range<Int>
+    }
+
+    /// A message is closed at so many jobs or bytes: past a few hundred a larger one gains nothing, and a
+    /// lost one costs little. A request is never cut.
+    static let jobsInMessage = 500
+    static let bytesInMessage = 1 << 20
+
+    /// Packs requests from `start` on, as many as one message takes.
+    /// - Returns: nil if there are none left.
+    static func pack(_ requests: [Request], from start: Int) -> Packed? {
+        guard start < requests.count else { return nil }
+        var writer = SubmitWriter(capacity: 16 << 10)
+        var end = start
+        while end < requests.count {
+            let request = requests[end]
+            let isFull =
+                writer.jobs + request.jobs.count > jobsInMessage
+                || writer.byteCount + byteCount(request) > bytesInMessage
+                || writer.nameCount + request.jobs.count + 1 > Limits.namesInMessage
+            guard writer.isEmpty || !isFull else { break }
+            append(request, to: &writer)
+            end += 1
+        }
+        return Packed(message: writer.finish(notify: false), requests: start..<end)
+    }
+
+    private static func append(_ request: Request, to writer: inout SubmitWriter) {
+        let tenant = writer.number(of: request.tenant)
+        for (index, job) in request.jobs.enumerated() {
+            let fields = SubmitJob(
+                kind: writer.number(of: job.kind), tenant: tenant, index: UInt16(index),
+                count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts),
+                encoding: job.payload.encoding.rawValue)
+            let options = options(of: job, key: index == 0 ? request.key : nil)
+            var buffer = ByteBuffer(capacity: 64)
+            if !options.isEmpty { options.write(to: &buffer) }
+            writer.append(fields, options: buffer.bytes, payload: job.payload.inline.span.bytes)
+        }
+    }
+
+    private static func options(of job: JobSpec, key: String?) -> JobOptions {
+        var options = JobOptions()
+        options.userKey = key.map { Array($0.utf8) }
+        options.runAt = job.startAt.flatMap(microseconds)
+        options.deadline = job.deadline.flatMap(microseconds)
+        options.runLimitMilliseconds = job.runLimit.flatMap(milliseconds)
+        options.traceparent = job.traceparent
+        options.tags = job.tags
+        return options
+    }
+
+    /// What a request takes in a message, at most.
+    private static func byteCount(_ request: Request) -> Int {
+        var bytes = 1 + request.tenant.utf8.count + 4 + (request.key?.utf8.count ?? 0)
+        var kind = ""
+        for job in request.jobs {
+            bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
+            for tag in job.tags { bytes += 4 + tag.utf8.count }
+            if job.kind != kind {
+                kind = job.kind
+                bytes += 1 + kind.utf8.count
+            }
+        }
+        return bytes + Header.size + SubmitBatch.fields
+    }
+
+    /// Two times, a limit and a traceparent, each with its tag and length.
+    private static let fixedOptionBytes = 12 + 12 + 8 + 59
+
+    // MARK: Limits
+
+    /// What a payload may have inside the message for the whole request to fit one; larger ones go to the
+    /// object folder.
+    static func inlineLimit(of request: Request) -> Int {
+        var total = 0
+        for job in request.jobs { total += min(job.payload.inline.count, Limits.inlineBytes) }
+        // References are at most 4 KiB, and most are 150 bytes: so a crowded request becomes a small one.
+        return total <= Limits.messageBytes / 2 ? Limits.inlineBytes : Limits.referenceBytes
+    }
+
+    static func check(_ request: Request) throws(ClientError) {
+        guard (1...Limits.jobsInRequest).contains(request.jobs.count) else {
+            throw .invalid(
+                "a request has \(request.jobs.count) jobs, it takes 1 to \(Limits.jobsInRequest); split it")
+        }
+        try check(name: request.tenant, "tenant")
+        if let key = request.key {
+            guard (1...Limits.userKeyBytes).contains(key.utf8.count) else {
+                throw .invalid(
+                    "key has \(key.utf8.count) bytes, it takes 1 to \(Limits.userKeyBytes); hash a longer one")
+            }
+        }
+        for job in request.jobs { try check(job) }
+        let bytes = byteCount(request)
+        guard bytes <= Limits.messageBytes else {
+            throw .invalid(
+                "a request takes \(bytes) bytes in a message, the limit is \(Limits.messageBytes); split it, or give an object folder"
+            )
+        }
+    }
+
+    private static func check(_ job: JobSpec) throws(ClientError) {
+        try check(name: job.kind, "kind")
+        guard (0..<Limits.priorities).contains(job.priority) else {
+            throw .invalid("priority is \(job.priority), it takes 0 (first) to \(Limits.priorities - 1)")
+        }
+        guard (1...Limits.attempts).contains(job.attempts) else {
+            throw .invalid("attempts is \(job.attempts), it takes 1 to \(Limits.attempts)")
+        }
+        switch job.payload {
+        case .bytes(let bytes) where bytes.count > Limits.inlineBytes:
+            throw .object(
+                "a payload has \(bytes.count) bytes, the limit inside a message is \(Limits.inlineBytes); give the client an object folder"
+            )
+        case .object(let reference) where reference.count > Limits.referenceBytes:
+            throw .invalid("an object reference has \(reference.count) bytes, the limit is \(Limits.referenceBytes)")
+        case .bytes, .object: break
+        }
+        for (time, field) in [(job.startAt, "startAt"), (job.deadline, "deadline")] {
+            guard let time, microseconds(time) == nil else { continue }
+            throw .invalid("\(field) is out of range; it takes a time from 1970 to 2199")
+        }
+        if let limit = job.runLimit, milliseconds(limit) == nil {
+            throw .invalid("runLimit is \(limit), it takes 1 ms to \(UInt32.max) ms")
+        }
+        if let trace = job.traceparent, trace.utf8.count != 55 || !trace.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+            throw .invalid("traceparent is not 55 printable ASCII characters, as W3C Trace Context has it")
+        }
+        guard job.tags.count <= JobOptions.tags else {
+            throw .invalid("a job has \(job.tags.count) tags, the limit is \(JobOptions.tags)")
+        }
+        for tag in job.tags {
+            guard (1...JobOptions.tagBytes).contains(tag.utf8.count), !tag.utf8.contains(0) else {
+                throw .invalid(
+                    "a tag has \(tag.utf8.count) bytes, it takes 1 to \(JobOptions.tagBytes), none of them NUL")
+            }
+        }
+    }
+
+    static func check(name: String, _ field: String) throws(ClientError) {
+        guard (1...Limits.nameBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
+            throw .invalid("\(field) has \(name.utf8.count) bytes, it takes 1 to \(Limits.nameBytes), none of them NUL")
+        }
+    }
+
+    private static func microseconds(_ time: Date) -> Int64? {
+        let value = time.timeIntervalSince1970 * 1_000_000
+        // The year 2200, as the protocol has it.
+        guard value >= 0, value < 7_258_118_400_000_000 else { return nil }
+        return Int64(value)
+    }
+
+    private static func milliseconds(_ time: Duration) -> UInt32? {
+        let (seconds, attoseconds) = time.components
+        guard seconds >= 0, seconds <= 4_294_967, attoseconds >= 0 else { return nil }
+        let value = seconds * 1_000 + attoseconds / 1_000_000_000_000_000
+        return value > 0 ? UInt32(exactly: value) : nil
+    }
+}
+
+extension Payload {
+    var encoding: Encoding {
+        switch self {
+        case .bytes: .bytes
+        case .object: .object
+        }
+    }
+
+    /// What stands in the message.
+    var inline: [UInt8] {
+        switch self {
+        case .bytes(let bytes): bytes
+        case .object(let reference): reference
+        }
+    }
+}

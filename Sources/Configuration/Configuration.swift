@@ -1,0 +1,114 @@
+// What an operator may set, as plain typed values for the other rooms.
+//
+// Every key has one home: the line here that takes it. `config/statex.yaml` documents it for people;
+// a test holds the two together.
+
+import Glibc
+
+/// All settings of one process.
+package struct Configuration: Sendable, Equatable {
+    /// The most bytes of a payload, result or error that travel inline. Part of the protocol, so fixed.
+    package static let maximumPayload = 64 << 10
+
+    package var dataDirectory: String
+    package var submitEndpoint: String
+    package var workerEndpoint: String
+    /// nil: `statex up` starts a private Postgres.
+    package var database: String?
+
+    /// Who the embedded Postgres runs as when we are root; nil: `postgres`, else `nobody`.
+    package var postgresUser: String?
+    /// Where its programs are; nil: the newest version that is installed.
+    package var postgresBinaries: String?
+
+    package var workers: Int
+    package var slots: Int
+    package var drainTime: Duration
+
+    package var leaseTime: Duration
+    package var heartbeatInterval: Duration
+    package var disconnectGrace: Duration
+
+    package var maximumOpenJobs: Int
+    /// The bound of the payload cache.
+    package var maximumOpenBytes: Int
+    package var idempotencyDays: Int
+
+    package var attempts: Int
+    package var retryBackoff: Duration
+    package var retryBackoffMaximum: Duration
+
+    /// The first is where new objects are put; all are where objects are opened.
+    package var objectRoots: [String]
+    package var modelsDirectory: String
+    package var python: String
+    /// The least isolation that process handlers accept.
+    package var isolation: Isolation
+    package var handlers: [HandlerConfiguration]
+
+    init(from values: inout ValueReader, environment: [String: String]) {
+        let dataDirectory = values.take("data_dir", default: Self.defaultDataDirectory(environment), .path)
+        self.dataDirectory = dataDirectory
+        submitEndpoint = values.take("submit_endpoint", default: "ipc://\(dataDirectory)/run/submit.sock", .endpoint)
+        workerEndpoint = values.take("worker_endpoint", default: "ipc://\(dataDirectory)/run/worker.sock", .endpoint)
+        database = values.take("database", .databaseURL)
+
+        postgresUser = values.take("postgres_user", .text)
+        postgresBinaries = values.take("postgres_bin", .path)
+
+        workers = values.take("workers", default: 1, .integer(0...1024))
+        slots = values.take("slots", default: 2, .integer(1...1024))
+        drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
+
+        leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
+        heartbeatInterval = values.take(
+            "heartbeat_seconds", default: min(.seconds(1), leaseTime / 4), .seconds(0.1...600))
+        disconnectGrace = values.take(
+            "disconnect_grace_seconds", default: min(.seconds(2), leaseTime), .seconds(0...600))
+
+        maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
+        maximumOpenBytes = values.take("max_open_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
+        idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+
+        attempts = values.take("attempts", default: 3, .integer(1...100))
+        retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
+        retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
+
+        objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
+        modelsDirectory = values.take("models", default: "\(dataDirectory)/models", .path)
+        python = values.take("python", default: "python3", .program)
+        isolation = values.take("isolation", default: .basic, .choice())
+        handlers = values.takeHandlers()
+        checkPairs(&values)
+    }
+
+    /// Values that are right alone and wrong together.
+    private func checkPairs(_ values: inout ValueReader) {
+        if heartbeatInterval * 3 > leaseTime {
+            values.refuse(
+                "heartbeat_seconds",
+                "must be at most a third of lease_seconds (\(leaseTime.text)), so that two lost heartbeats do not cost a lease"
+            )
+        }
+        if disconnectGrace > leaseTime {
+            values.refuse(
+                "disconnect_grace_seconds",
+                "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
+        }
+        if retryBackoff > retryBackoffMaximum {
+            values.refuse(
+                "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
+        }
+        if submitEndpoint == workerEndpoint {
+            values.refuse(
+                "worker_endpoint", "must differ from submit_endpoint: services and workers speak to different sockets")
+        }
+    }
+
+    private static func defaultDataDirectory(_ environment: [String: String]) -> String {
+        if geteuid() == 0 { return "/var/lib/statex" }
+        if let home = environment["XDG_DATA_HOME"], home.hasPrefix("/") { return home + "/statex" }
+        if let home = environment["HOME"], home.hasPrefix("/") { return home + "/.local/share/statex" }
+        return "/var/lib/statex"
+    }
+}

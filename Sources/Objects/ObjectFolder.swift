@@ -1,0 +1,116 @@
+// Objects as files in a folder, named by their content: `ab/abcdef…`.
+//
+// The client puts inputs here before it submits, the worker puts large results here before it reports
+// an outcome. Both may be other processes, on other machines that share the folder.
+
+import Glibc
+
+enum Flags {
+    static let read = O_RDONLY
+    static let directory = O_RDONLY | O_DIRECTORY
+    static let create = O_WRONLY | O_CREAT | O_EXCL
+}
+
+package final class ObjectFolder: ObjectStore {
+    /// Begins the names of files that are being written.
+    static let temporaryPrefix = ".incoming-"
+    /// A file still being written after a day was left by a process that died.
+    private static let leftoverAge = 86_400
+
+    package let path: String
+    private let root: FileDescriptor
+    private let otherRoots: [ObjectFolder]
+
+    /// Opens the folder, creating it (not its parents) when it is missing.
+    /// - Parameter otherRoots: further folders to open objects from, tried in order; nothing is put there.
+    package init(root path: String, otherRoots: [String] = []) throws(ObjectError) {
+        self.path = path
+        if mkdir(path, 0o750) == 0 {
+            try FileDescriptor.open(path + "/..", Flags.directory).synchronize()
+        } else if errno != EEXIST {
+            throw .system("creating the object folder \(quoted(path))", errno)
+        }
+        root = try FileDescriptor.open(path, Flags.directory)
+        var others: [ObjectFolder] = []
+        for other in otherRoots { others.append(try ObjectFolder(root: other)) }
+        self.otherRoots = others
+        removeLeftovers()
+    }
+
+    package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {
+        try store { (write) throws(ObjectError) in
+            try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try write(UnsafeRawBufferPointer(bytes)) }
+        }
+    }
+
+    package func put(copying file: borrowing FileDescriptor) throws(ObjectError) -> ObjectReference {
+        try store { (write) throws(ObjectError) in try file.readPieces(write) }
+    }
+
+    package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
+        do throws(ObjectError) {
+            let file = try root.openBeneath(reference.path, Flags.read | O_NONBLOCK | O_NOCTTY)
+            let size = try file.regularFileSize()
+            guard size == reference.size else { throw .size(expected: reference.size, found: size) }
+            return file
+        } catch .notFound {
+            for other in otherRoots {
+                do throws(ObjectError) { return try other.open(reference) } catch .notFound { continue }
+            }
+            throw .notFound(reference.path)
+        }
+    }
+
+    /// Writes to a temporary name while hashing, and renames: whatever stood under the name, also a
+    /// file that was cut or corrupted, is replaced by what was written here. So the same content may
+    /// be put any number of times, from any number of processes.
+    private func store(
+        _ produce: ((UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) -> Void
+    ) throws(ObjectError) -> ObjectReference {
+        let temporary = Self.temporaryPrefix + String(UInt64.random(in: .min ... .max), radix: 36)
+        let file = try root.openBeneath(temporary, Flags.create, mode: 0o640)
+        do throws(ObjectError) {
+            var hash = try SHA256()
+            var size: UInt64 = 0
+            try produce { piece throws(ObjectError) in
+                size += UInt64(piece.count)
+                guard size <= ObjectReference.maximumSize else {
+                    throw .tooLarge(size: size, limit: ObjectReference.maximumSize)
+                }
+                try hash.update(piece)
+                try file.write(piece)
+            }
+            try file.synchronize()
+            let digest = try hash.finish()
+            let name = digest.hex
+            let folder = String(name.prefix(2))
+            if mkdirat(root.raw, folder, 0o750) != 0, errno != EEXIST { throw .system("creating a folder", errno) }
+            let directory = try root.openBeneath(folder, Flags.directory)
+            guard renameat(root.raw, temporary, directory.raw, name) == 0 else { throw .system("renaming", errno) }
+            try directory.synchronize()
+            // Also when the folder was there: whoever made it may not have come this far yet.
+            try root.synchronize()
+            return try ObjectReference(path: "\(folder)/\(name)", size: size, sha256: digest)
+        } catch {
+            unlinkat(root.raw, temporary, 0)
+            throw error
+        }
+    }
+
+    /// Deletes what processes left that died while they wrote.
+    private func removeLeftovers() {
+        guard let listing = opendir(path) else { return }
+        defer { closedir(listing) }
+        let now = time(nil)
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            var status = stat()
+            guard name.hasPrefix(Self.temporaryPrefix), fstatat(root.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+                now - status.st_mtim.tv_sec > Self.leftoverAge
+            else { continue }
+            unlinkat(root.raw, name, 0)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// Where inputs and results lie that are too large for a message.
+///
+/// `ObjectFolder` is the one that exists; a bucket joins by conforming, with its own scheme in the
+/// reference's `url`.
+package protocol ObjectStore: Sendable {
+    /// Stores `bytes` durably: when it returns, they survive a power cut.
+    func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference
+
+    /// Stores what is left to read in `file` durably.
+    func put(copying file: borrowing FileDescriptor) throws(ObjectError) -> ObjectReference
+
+    /// A descriptor to read the object from its beginning. Its size was checked; its sum was not.
+    func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor
+}
+
+extension ObjectStore {
+    /// Stores a regular file that the user of this process named.
+    package func put(copyingFile path: String) throws(ObjectError) -> ObjectReference {
+        let file = try FileDescriptor.open(path, Flags.read)
+        _ = try file.regularFileSize()
+        return try put(copying: file)
+    }
+
+    /// The object's bytes, their size and sum checked.
+    package func read(_ reference: ObjectReference, limit: Int) throws(ObjectError) -> [UInt8] {
+        guard let size = Int(exactly: reference.size), size <= limit else {
+            throw .tooLarge(size: reference.size, limit: UInt64(clamping: limit))
+        }
+        let file = try open(reference)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(size)
+        try file.readPieces { piece throws(ObjectError) in
+            // It may grow under our hands: its checked size is the bound.
+            guard piece.count <= size - bytes.count else {
+                throw .size(expected: reference.size, found: reference.size + 1)
+            }
+            bytes.append(contentsOf: piece)
+        }
+        guard bytes.count == size else { throw .size(expected: reference.size, found: UInt64(bytes.count)) }
+        let found = try SHA256.digest(of: bytes)
+        guard found == reference.sha256 else { throw .checksum(expected: reference.sha256, found: found) }
+        return bytes
+    }
+
+    /// Reads the whole object and checks its size and sum.
+    package func verify(_ reference: ObjectReference) throws(ObjectError) {
+        let (digest, size) = try SHA256.digest(ofFile: open(reference))
+        guard size == reference.size else { throw .size(expected: reference.size, found: size) }
+        guard digest == reference.sha256 else { throw .checksum(expected: reference.sha256, found: digest) }
+    }
+}

@@ -1,1 +1,0 @@
-// Room of its own; filled below.

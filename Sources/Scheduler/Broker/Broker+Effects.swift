@@ -1,0 +1,183 @@
+import CLinux
+import StatexHandOff
+import StatexProtocol
+import StatexSchedulerCore
+import StatexZeroMQ
+
+// What the core wants done: written into each peer's message, sent, and parked where a peer is full.
+
+extension Broker {
+    /// - Parameter results: the batch just committed, whose bodies the finals name.
+    mutating func drainOutbox(results: CommitBatch?) {
+        for effect in outbox.accepted {
+            guard let peer = sessions[effect.client] else { continue }
+            append(.accepted, recordLength: AcceptedRun.size, to: peer)
+            effect.run.write(to: &peer.buffer)
+            peer.added()
+        }
+        for effect in outbox.refused {
+            guard let peer = sessions[effect.client] else { continue }
+            append(.refused, recordLength: RefusedRun.size, to: peer)
+            effect.run.write(to: &peer.buffer)
+            peer.added()
+        }
+        for effect in outbox.cancelled {
+            guard let peer = sessions[effect.client] else { continue }
+            append(.cancelled, recordLength: CancelRecord.size, to: peer)
+            effect.record.write(to: &peer.buffer)
+            peer.added()
+        }
+        for effect in outbox.durable {
+            guard let peer = sessions[effect.session] else { continue }
+            append(.durable, recordLength: TokenRecord.size, to: peer)
+            TokenRecord(JobID(rawValue: effect.id), token: effect.token).write(to: &peer.buffer)
+            peer.added()
+        }
+        for effect in outbox.stale { write(effect, .stale) }
+        // Leases before revocations: a revocation may concern one that leaves now.
+        leaseOut()
+        for effect in outbox.revoked { write(effect, .revoke) }
+        for effect in outbox.finals { write(effect, results) }
+        for worker in outbox.offerAgain {
+            guard let peer = sessions[core.workerSession(worker)] else { continue }
+            flush(peer)
+            scratch.removeAll()
+            Bare.write(.offerAgain, stamp: stamp(for: peer), to: &scratch)
+            sendScratch(to: peer)
+        }
+        if !outbox.outcomeLookups.isEmpty { handOff.reads.put(.outcomes(outbox.outcomeLookups)) }
+        if !outbox.resultLookups.isEmpty { handOff.reads.put(.results(outbox.resultLookups)) }
+        outbox.removeAll()
+        flushAll()
+    }
+
+    private mutating func write(_ effect: Outbox.Token, _ type: MessageType) {
+        guard let peer = sessions[effect.session] else { return }
+        append(type, recordLength: TokenRecord.size, to: peer)
+        effect.record.write(to: &peer.buffer)
+        peer.added()
+    }
+
+    private mutating func write(_ effect: Outbox.Final, _ results: CommitBatch?) {
+        guard let peer = sessions[effect.client] else { return }
+        append(.results, recordLength: ResultRecord.size, to: peer)
+        let kind = core.kindName(effect.kind)
+        var record = effect.record
+        record.kindLength = UInt8(truncatingIfNeeded: kind.utf8.count)
+        record.write(to: &peer.buffer)
+        peer.buffer.append(kind)
+        if effect.result >= 0, let results {
+            let row = results.results[Int(effect.result)]
+            peer.buffer.append(results.resultBytes, from: row.start, length: row.length)
+        }
+        peer.added()
+    }
+
+    // MARK: Leases
+
+    private mutating func leaseOut() {
+        var wanted: [PayloadWanted] = []
+        for lease in outbox.leases {
+            guard let content = core.leaseContent(lease), let peer = sessions[content.session] else { continue }
+            guard let slab = cache.slab(of: content.payloadBatch) else {
+                wanted.append(PayloadWanted(lease: lease, id: content.record.id.rawValue))
+                continue
+            }
+            append(.leases, recordLength: LeaseRecord.size, to: peer)
+            content.record.write(to: &peer.buffer)
+            peer.buffer.append(slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
+            peer.added()
+        }
+        guard !wanted.isEmpty else { return }
+        counts.payloadReads += UInt64(wanted.count)
+        handOff.reads.put(.payloads(wanted))
+    }
+
+    /// A payload was read back; the lease may be over meanwhile.
+    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8]) {
+        guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
+        content.record.payloadLength = UInt32(payload.count)
+        append(.leases, recordLength: LeaseRecord.size, to: peer)
+        content.record.write(to: &peer.buffer)
+        peer.buffer.append(payload)
+        peer.added()
+    }
+
+    // MARK: Sending
+
+    /// Makes room for a record of that type in the peer's message.
+    mutating func append(_ type: MessageType, recordLength: Int, to peer: Peer) {
+        guard peer.needsNew(type) else { return }
+        if peer.type != nil { flush(peer) } else { dirty.append(peer) }
+        peer.begin(type, recordLength: recordLength, stamp: stamp(for: peer))
+    }
+
+    mutating func flushAll() {
+        // Sending may find a peer gone, but never adds to another's message.
+        for peer in dirty { flush(peer) }
+        dirty.removeAll(keepingCapacity: true)
+    }
+
+    mutating func flush(_ peer: Peer) {
+        guard peer.finish(), !peer.isGone else { return }
+        guard peer.parked.isEmpty else { return park(peer, peer.buffer.array()) }
+        switch sent(peer.buffer.bytes, to: peer) {
+        case .sent: break
+        case .full: park(peer, peer.buffer.array())
+        case .unroutable: unroutable(peer)
+        }
+    }
+
+    /// Sends what stands in `scratch`, behind what waits for the same peer.
+    mutating func sendScratch(to peer: Peer) {
+        guard peer.parked.isEmpty else { return park(peer, scratch.array()) }
+        switch sent(scratch.bytes, to: peer) {
+        case .sent: break
+        case .full: park(peer, scratch.array())
+        case .unroutable: if peer.session != 0 { unroutable(peer) }
+        }
+    }
+
+    private func sent(_ bytes: borrowing RawSpan, to peer: Peer) -> Socket.Sent {
+        do throws(ZeroMQError) {
+            return peer.role == .worker
+                ? try workerSocket.send(bytes, to: peer.routing) : try clientSocket.send(bytes, to: peer.routing)
+        } catch {
+            return .unroutable
+        }
+    }
+
+    /// A slow peer's messages wait here, and it alone waits; one that is too slow loses its session.
+    private mutating func park(_ peer: Peer, _ message: [UInt8]) {
+        counts.parked += 1
+        peer.parkedBytes += message.count
+        guard peer.parkedBytes <= Self.parkedBytes else { return forget(peer, at: now) }
+        if peer.parked.isEmpty { parkedPeers.append(peer) }
+        peer.parked.append(message)
+    }
+
+    private static var parkedBytes: Int { 64 << 20 }
+
+    mutating func retryParked() {
+        guard !parkedPeers.isEmpty else { return }
+        var still: [Peer] = []
+        for peer in parkedPeers where !peer.isGone {
+            var done = 0
+            loop: for message in peer.parked {
+                switch sent(message.span.bytes, to: peer) {
+                case .sent:
+                    done += 1
+                    peer.parkedBytes -= message.count
+                case .full: break loop
+                case .unroutable:
+                    unroutable(peer)
+                    break loop
+                }
+            }
+            guard !peer.isGone else { continue }
+            peer.parked.removeFirst(done)
+            if !peer.parked.isEmpty { still.append(peer) }
+        }
+        parkedPeers = still
+    }
+}

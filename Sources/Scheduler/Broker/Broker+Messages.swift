@@ -1,0 +1,172 @@
+import StatexHandOff
+import StatexProtocol
+import StatexSchedulerCore
+import StatexZeroMQ
+
+/// A submit with user keys that waits for what the journal knows of them.
+struct KeyedSubmit {
+    var session: UInt32
+    var bytes: [UInt8]
+}
+
+// What peers say within a session: read, checked, handed to the core.
+
+extension Broker {
+    mutating func workerSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
+        guard core.isPresent(worker: peer.worker, session: peer.session) else {
+            // Not heard for its lease time and given up; it must say anew what it holds.
+            drop(peer)
+            throw WireError(.session, "this worker was given up after its lease time: say HELLO on a new connection")
+        }
+        switch header.type {
+        case .heartbeat: core.workerHeard(peer.worker, session: peer.session, at: time)
+        case .outcomes:
+            let credit = try OutcomeRecord.readCredit(frame.bytes, header: header)
+            outcomes.removeAll(keepingCapacity: true)
+            var cursor = try header.recordCursor(atLeast: OutcomeRecord.size)
+            for _ in 0..<header.count {
+                outcomes.append(try OutcomeRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.creditUpdated(credit, worker: peer.worker, session: peer.session)
+            core.outcomesReported(
+                outcomes, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .credit:
+            let credit = try Credit.read(frame.bytes, header: header)
+            core.creditOffered(credit, worker: peer.worker, session: peer.session, at: time)
+        case .claim:
+            var claims: [TokenRecord] = []
+            var cursor = try header.recordCursor(atLeast: TokenRecord.size)
+            for _ in 0..<header.count {
+                claims.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.leasesClaimed(
+                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: time,
+                into: &outbox)
+        case .goodbye:
+            core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
+            drop(peer)
+        case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
+            .statusReply, .leases, .durable, .stale, .revoke, .offerAgain:
+            throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
+        }
+    }
+
+    mutating func clientSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
+        switch header.type {
+        case .heartbeat: break
+        case .submit: try submitted(peer, header, frame, at: time)
+        case .await:
+            var records: [AwaitRecord] = []
+            var cursor = try header.recordCursor(atLeast: AwaitRecord.size)
+            for _ in 0..<header.count {
+                records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.awaited(records, client: peer.session, into: &outbox)
+        case .cancel:
+            var records: [CancelRecord] = []
+            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CancelRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            if let reason = busyReason { throw WireError(.busy, reason) }
+            core.cancelOrdered(records, client: peer.session, at: time, into: &outbox)
+        case .status:
+            scratch.removeAll()
+            StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
+            sendScratch(to: peer)
+        case .goodbye: forget(peer, at: time)
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+            .outcomes,
+            .durable, .stale, .claim, .revoke, .offerAgain:
+            throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
+        }
+    }
+
+    private mutating func submitted(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now)
+        throws(WireError)
+    {
+        // A message that cannot be read is refused as a whole: its sequences cannot be trusted.
+        try submit.read(frame.bytes, header: header)
+        let busy = busyReason
+        guard busy == nil, submit.jobs.contains(where: { $0.index == 0 && $0.optionsLength > 0 }) else {
+            core.submitted(submit, bytes: frame.bytes, client: peer.session, busy: busy, at: time, into: &outbox)
+            return
+        }
+        let keys = userKeys(in: submit, frame.bytes)
+        guard !keys.isEmpty else {
+            core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
+            return
+        }
+        keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
+        handOff.reads.put(.keys(keys.map(\.key), tag: nextTag))
+        nextTag += 1
+    }
+
+    /// The requests of a submit that have a user key. Options that cannot be read are the core's to refuse.
+    private func userKeys(in batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan) -> [(
+        job: Int, key: UserKeys.Key
+    )] {
+        var keys: [(job: Int, key: UserKeys.Key)] = []
+        for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
+            let options = try? JobOptions(
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+            guard let key = options?.userKey else { continue }
+            keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
+        }
+        return keys
+    }
+
+    /// The journal answered about user keys: now the submit goes its way.
+    mutating func keysRead(_ uses: [UserKeys.Key: UserKeys.Use], tag: UInt64) {
+        guard let parked = keyedSubmits.removeValue(forKey: tag), sessions[parked.session] != nil else { return }
+        let span = parked.bytes.span.bytes
+        guard let header = try? Header(reading: span), (try? submit.read(span, header: header)) != nil else { return }
+        let keyed = userKeys(in: submit, span).map { found in
+            let size = Int(submit.jobs[found.job].count)
+            return KeyedRequest(
+                job: found.job, digest: RequestDigest.of(found.job..<found.job + size, in: submit, span),
+                known: uses[found.key])
+        }
+        core.submitted(
+            submit, bytes: span, client: parked.session, keyed: keyed, busy: busyReason, at: now, into: &outbox)
+    }
+
+    mutating func readAnswered(_ answer: ReadAnswer) {
+        switch answer {
+        case .payloads(let found):
+            for (wanted, payload) in found { sendLease(wanted.lease, payload: payload) }
+        case .outcomes(let found):
+            for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
+        case .results(let found): resultsRead(found)
+        case .producer(let producer, let runs, let tag):
+            core.producerLoaded(producer, runs: runs)
+            guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
+            welcomeClient(waiting.peer, waiting.hello)
+        case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        }
+    }
+
+    /// Answers about jobs that memory does not know. A request's other jobs are asked for in turn.
+    private mutating func resultsRead(_ found: [FoundResult]) {
+        for result in found {
+            guard let peer = sessions[result.lookup.client] else { continue }
+            let id = result.record.id
+            if result.lookup.record.isRequest, result.record.state != nil, result.record.index == 0,
+                result.record.count > 1
+            {
+                let others = (1..<UInt64(result.record.count)).map {
+                    AwaitRecord(JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits)
+                }
+                core.awaited(others, client: result.lookup.client, into: &outbox)
+            }
+            append(.results, recordLength: ResultRecord.size, to: peer)
+            var record = result.record
+            record.kindLength = UInt8(truncatingIfNeeded: result.kind.utf8.count)
+            record.write(to: &peer.buffer)
+            peer.buffer.append(result.kind)
+            peer.buffer.append(result.body)
+            peer.added()
+        }
+    }
+}

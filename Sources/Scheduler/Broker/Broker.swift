@@ -1,0 +1,216 @@
+import CLinux
+import StatexHandOff
+import StatexProtocol
+import StatexSchedulerCore
+import StatexZeroMQ
+
+/// The loop that owns every socket and the core: one thread, no locks around scheduling state.
+///
+/// It drains what has arrived, feeds it to the core in batches, writes batches out, hands the next
+/// commit to the journal, and sleeps until the next deadline. It decides nothing about jobs.
+package struct Broker: ~Copyable {
+    let settings: BrokerSettings
+    var core: SchedulerCore
+    let handOff: HandOff
+    let clientSocket: Socket
+    let workerSocket: Socket
+    private let monitor: Monitor
+    var clientPeers: [RoutingID: Peer] = [:]
+    var workerPeers: [RoutingID: Peer] = [:]
+    var sessions: [UInt32: Peer] = [:]
+    /// The peer last heard over a descriptor: a hint whose connection closed.
+    var byDescriptor: [Int32: Peer] = [:]
+    /// Peers with an unfinished message, and peers with parked ones.
+    var dirty: [Peer] = []
+    var parkedPeers: [Peer] = []
+    var outbox = Outbox()
+    var cache: PayloadCache
+    var counts = BrokerCounts()
+    var nextSession: UInt32 = 1
+    /// Why submits cannot be taken now, or nil.
+    var journalDown: String?
+    private var commitStarted: Int64 = 0
+    var commitNanoseconds: Int64 = 0
+    private var nextHeartbeat: Int64 = 0
+    let startedAt: Int64
+    // Reused from message to message.
+    var submit = SubmitBatch()
+    var outcomes: [OutcomeRecord] = []
+    var scratch = ByteBuffer(capacity: 4_096)
+    /// Submits with user keys, while the journal is asked about those.
+    var keyedSubmits: [UInt64: KeyedSubmit] = [:]
+    var nextTag: UInt64 = 1
+    /// HELLOs of clients whose producer is being read.
+    var waitingHellos: [UInt64: (peer: Peer, hello: Hello)] = [:]
+
+    /// Binds both endpoints.
+    package init(
+        _ settings: BrokerSettings, core: consuming SchedulerCore, handOff: HandOff, context: ZeroMQContext
+    ) throws(ZeroMQError) {
+        let clients = try Self.router(settings.submitEndpoint, in: context)
+        let workers = try Self.router(settings.workerEndpoint, in: context)
+        let monitor = try Monitor(workers, name: "workers", in: context)
+        self.settings = settings
+        self.core = core
+        self.handOff = handOff
+        clientSocket = clients
+        workerSocket = workers
+        self.monitor = monitor
+        cache = PayloadCache(limit: settings.payloadCacheBytes)
+        startedAt = clinux_monotonic_nanoseconds()
+    }
+
+    private static func router(_ endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) -> Socket {
+        let socket = try Socket(.router, in: context)
+        try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
+        try socket.setMandatory()
+        try socket.bind(endpoint)
+        return socket
+    }
+
+    var now: Now { Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds()) }
+    var stamp: SessionStamp { SessionStamp(session: 0, incarnation: core.incarnation, epoch: core.epoch) }
+
+    func stamp(for peer: Peer) -> SessionStamp {
+        SessionStamp(
+            session: UInt64(core.epoch) << 32 | UInt64(peer.session), incarnation: core.incarnation, epoch: core.epoch)
+    }
+
+    /// Runs until it is asked to stop, or the journal says that this scheduler is the owner no more.
+    ///
+    /// - Parameter stop: signalled once to end in order: what has gathered is committed first.
+    package mutating func run(stop: Wakeup) throws(ZeroMQError) -> StepDown? {
+        var poller = Poller()
+        let identity = Frame()
+        let frame = Frame()
+        var isStopping = false
+        while true {
+            let takesSubmits = !isStopping && (core.gatheredJobs < settings.gatherJobs || busyReason != nil)
+            poller.removeAll()
+            let eventItem = poller.add(descriptor: handOff.eventWakeup.descriptor)
+            let stopItem = poller.add(descriptor: stop.descriptor)
+            poller.add(monitor.socket)
+            poller.add(workerSocket)
+            if takesSubmits { poller.add(clientSocket) }
+            _ = try poller.wait(milliseconds: patience)
+
+            if poller.isReadable(stopItem) {
+                stop.clear()
+                isStopping = true
+            }
+            if poller.isReadable(eventItem) { handOff.eventWakeup.clear() }
+            for event in handOff.events.takeAll() {
+                if let reason = journalSaid(event) { return reason }
+            }
+            while let descriptor = try monitor.next() { connectionClosed(descriptor) }
+            try drain(worker: true, messages: 64, identity, frame)
+            if takesSubmits { try drain(worker: false, messages: 32, identity, frame) }
+            let time = now
+            if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
+            if !isStopping { core.dispatch(at: time) }
+            drainOutbox(results: nil)
+            if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
+            retryParked()
+            if let batch = core.takeBatch(at: time) {
+                commitStarted = time.monotonic
+                handOff.commits.put(.commit(Lent(batch)))
+            } else if isStopping, !core.isCommitUnderway {
+                return nil
+            }
+        }
+    }
+
+    /// Milliseconds that the loop may sleep.
+    private var patience: Int {
+        if !parkedPeers.isEmpty { return 2 }
+        var until = nextHeartbeat
+        if let deadline = core.nextDeadline { until = min(until, deadline) }
+        let left = until - clinux_monotonic_nanoseconds()
+        // Rounded up: waking too early would spin.
+        return left <= 0 ? 0 : Int(min((left + 999_999) / 1_000_000, 1_000))
+    }
+
+    /// Why nothing can be made durable now. A commit that hangs counts too: clients get an answer.
+    var busyReason: String? {
+        if let journalDown { return journalDown }
+        guard core.isCommitUnderway, clinux_monotonic_nanoseconds() - commitStarted > 2_000_000_000 else { return nil }
+        return "the journal has not answered for 2 s"
+    }
+
+    private mutating func journalSaid(_ event: JournalEvent) -> StepDown? {
+        switch event {
+        case .committed(_, let nanoseconds): committed(nanoseconds)
+        case .down(let why): journalDown = "the journal is down: \(why)"
+        case .up: journalDown = nil
+        case .stepDown(let reason): return reason
+        case .read(let answer): readAnswered(answer)
+        }
+        return nil
+    }
+
+    private mutating func committed(_ nanoseconds: Int64) {
+        journalDown = nil
+        commitNanoseconds = commitNanoseconds == 0 ? nanoseconds : (commitNanoseconds * 7 + nanoseconds) / 8
+        counts.commits += 1
+        guard let batch = core.journalCommitted(into: &outbox) else { return }
+        counts.committedJobs += UInt64(batch.jobs.count)
+        cache.keep(batch.payloads, of: batch.head.batch)
+        drainOutbox(results: batch)
+        core.recycle(batch)
+    }
+
+    mutating func nextHeartbeatAfter(_ monotonic: Int64) {
+        nextHeartbeat = monotonic + core.settings.heartbeatNanoseconds
+    }
+
+    // MARK: Receiving
+
+    private mutating func drain(
+        worker: Bool, messages: Int, _ identity: borrowing Frame, _ frame: borrowing Frame
+    ) throws(ZeroMQError) {
+        for _ in 0..<messages {
+            let got =
+                worker
+                ? try workerSocket.receive(into: identity) : try clientSocket.receive(into: identity)
+            guard got else { return }
+            guard identity.hasMore else { continue }
+            let hasBody = worker ? try workerSocket.receive(into: frame) : try clientSocket.receive(into: frame)
+            guard hasBody else { return }
+            var extra = false
+            while frame.hasMore {
+                extra = true
+                let more = worker ? try workerSocket.receive(into: frame) : try clientSocket.receive(into: frame)
+                guard more else { break }
+            }
+            guard let routing = RoutingID(identity.bytes) else { continue }
+            received(routing, role: worker ? .worker : .client, frame, isWhole: !extra)
+        }
+    }
+
+    private mutating func received(_ routing: RoutingID, role: Role, _ frame: borrowing Frame, isWhole: Bool) {
+        let time = now
+        let known = role == .worker ? workerPeers[routing] : clientPeers[routing]
+        let peer = known ?? Peer(routing: routing, role: role, heard: time.monotonic)
+        do throws(WireError) {
+            guard isWhole else { throw WireError(.malformed, "a message is one frame") }
+            let header = try Header(reading: frame.bytes)
+            if header.type == .hello {
+                try greeted(peer, header, frame, at: time)
+                return
+            }
+            guard peer.session != 0, header.session == stamp(for: peer).session else {
+                counts.oldSession += 1
+                throw WireError(.session, "the session is not known here: say HELLO on a new connection")
+            }
+            peer.heard = time.monotonic
+            if role == .worker {
+                try workerSaid(peer, header, frame, at: time)
+            } else {
+                try clientSaid(peer, header, frame, at: time)
+            }
+        } catch {
+            counts.malformed += error.code == .session ? 0 : 1
+            fault(error, to: peer)
+        }
+    }
+}

@@ -1,0 +1,31 @@
+import StatexSchedulerCore
+
+package struct BrokerSettings: Sendable {
+    package var submitEndpoint: String
+    package var workerEndpoint: String
+    /// Payload bytes of committed jobs that are kept in memory.
+    package var payloadCacheBytes = 64 << 20
+    /// Sessions of both roles together; a HELLO beyond is refused.
+    package var maxPeers = 10_000
+    /// Jobs that gather for one commit before submits are left in their sockets: larger groups only
+    /// add latency and cache misses.
+    package var gatherJobs = 2_000
+    /// What status says of the surroundings, as JSON members: `"durability": {…}, …`.
+    package var statusMembers = ""
+
+    package init(submitEndpoint: String, workerEndpoint: String) {
+        self.submitEndpoint = submitEndpoint
+        self.workerEndpoint = workerEndpoint
+    }
+}
+
+/// What happened on the wire since the start, for status.
+struct BrokerCounts {
+    var malformed: UInt64 = 0
+    var unroutable: UInt64 = 0
+    var parked: UInt64 = 0
+    var oldSession: UInt64 = 0
+    var commits: UInt64 = 0
+    var committedJobs: UInt64 = 0
+    var payloadReads: UInt64 = 0
+}

@@ -1,0 +1,64 @@
+import CLinux
+import StatexProtocol
+import StatexSchedulerCore
+
+// The JSON text of STATUS_REPLY. docs/protocol.md describes its members.
+
+extension Broker {
+    func statusReport() -> [UInt8] {
+        var json = JSONText()
+        json.object {
+            $0.member("incarnation", String(core.incarnation, radix: 16))
+            $0.member("epoch", Int(core.epoch))
+            $0.member("uptime_seconds", Int((clinux_monotonic_nanoseconds() - startedAt) / 1_000_000_000))
+            $0.member("open_jobs", core.openJobs)
+            $0.member("delayed_jobs", core.delayedJobs)
+            $0.member("clients", core.clientCount)
+            $0.object("journal") {
+                $0.member("state", busyReason == nil ? "up" : "down")
+                if let reason = busyReason { $0.member("reason", reason) }
+                $0.member("batch", Int(core.committedBatch))
+                $0.member("commits", Int(counts.commits))
+                $0.member("commit_ms", Double(commitNanoseconds) / 1_000_000)
+                $0.member("waiting_jobs", core.gatheredJobs)
+            }
+            $0.raw(settings.statusMembers)
+            $0.object("counts") { counts(&$0) }
+            $0.array("queues", core.queueStatus) { queue, json in
+                json.member("kind", queue.kind)
+                json.member("queued", queue.queued)
+                json.member("leased", queue.leased)
+            }
+            $0.array("workers", core.workerStatus) { worker, json in
+                json.member("name", worker.name)
+                json.member("incarnation", String(worker.incarnation, radix: 16))
+                json.member("connected", worker.isConnected)
+                json.member("slots", worker.slots)
+                json.member("credit", worker.credit)
+                json.member("leases", worker.leases.count)
+                json.member("succeeded", Int(worker.succeeded))
+                json.member("failed", Int(worker.failed))
+                json.array("kinds", worker.kinds) { kind, json in json.member("kind", core.kindName(kind.kind)) }
+                json.array("unavailable", worker.unavailable) { kind, json in
+                    json.member("kind", kind.name)
+                    json.member("reason", kind.unavailable)
+                }
+                if worker.details.utf8.first == UInt8(ascii: "{") { json.raw("\"details\":\(worker.details)") }
+            }
+        }
+        return json.bytes
+    }
+
+    private func counts(_ json: inout JSONText) {
+        let core = self.core.counts
+        for (name, value) in [
+            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused),
+            ("leased", core.leased),
+            ("succeeded", core.succeeded), ("failed", core.failed), ("dead", core.dead), ("cancelled", core.cancelled),
+            ("expired", core.expired), ("retried", core.retried), ("lost", core.lost), ("returned", core.returned),
+            ("stale", core.stale), ("put_off", core.putOff), ("malformed", counts.malformed),
+            ("unroutable", counts.unroutable),
+            ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
+        ] { json.member(name, Int(value)) }
+    }
+}

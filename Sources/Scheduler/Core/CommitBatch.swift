@@ -1,0 +1,241 @@
+import StatexProtocol
+
+/// Everything that one commit writes, and what may be said once it is durable.
+///
+/// The core fills it while the commit before it is under way; the journal shell writes it; the core
+/// reads the second half when it is committed. One of them holds it at a time.
+package final class CommitBatch {
+    /// What the chain row says.
+    package struct Head: Sendable {
+        package var batch: UInt64 = 0
+        package var shard: UInt8 = 0
+        package var incarnation: UInt64 = 0
+        package var epoch: UInt32 = 0
+        package var at: Int64 = 0
+        package var nextID: UInt64 = 0
+        package var nextToken: UInt64 = 0
+        package var nextName: UInt32 = 0
+
+        package init() {}
+
+        package init(_ head: ChainHead, shard: UInt8, at: Int64) {
+            batch = head.batch
+            self.shard = shard
+            incarnation = head.incarnation
+            epoch = head.epoch
+            self.at = at
+            nextID = head.nextID
+            nextToken = head.nextToken
+            nextName = head.nextName
+        }
+    }
+
+    package struct JobRow: Sendable {
+        package var id: UInt64
+        package var opts: UInt64
+        package var kind: UInt32
+        package var tenant: UInt32
+        package var payloadStart: Int
+        package var payloadLength: Int
+
+        package init(
+            id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32, payloadStart: Int, payloadLength: Int
+        ) {
+            self.id = id
+            self.opts = opts
+            self.kind = kind
+            self.tenant = tenant
+            self.payloadStart = payloadStart
+            self.payloadLength = payloadLength
+        }
+    }
+
+    package struct OptionsRow: Sendable {
+        package var id: UInt64
+        package var options: JobOptions
+    }
+
+    package struct LeaseRow: Sendable {
+        package var id: UInt64
+        package var token: UInt64
+        /// The number of the worker incarnation's name.
+        package var worker: UInt32
+        package var attempt: UInt16
+        // What sending it needs.
+        package var slot: Int32
+        package var workerIndex: Int32
+
+        package init(
+            id: UInt64, token: UInt64, worker: UInt32, attempt: UInt16, slot: Int32, workerIndex: Int32
+        ) {
+            self.id = id
+            self.token = token
+            self.worker = worker
+            self.attempt = attempt
+            self.slot = slot
+            self.workerIndex = workerIndex
+        }
+    }
+
+    package struct OutcomeRow: Sendable {
+        package var id: UInt64
+        package var token: UInt64
+        /// Seconds before the commit's time.
+        package var started: Float
+        package var ended: Float
+        /// Seconds after the commit's time; negative: no retry is due.
+        package var retry: Float
+        package var ending: Ending
+        /// nil: not the job's final outcome.
+        package var final: JobState?
+        /// Index into `results`, or -1.
+        package var result: Int32
+        package var slot: Int32
+
+        package init(
+            id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?,
+            result: Int32, slot: Int32
+        ) {
+            self.id = id
+            self.token = token
+            self.started = started
+            self.ended = ended
+            self.retry = retry
+            self.ending = ending
+            self.final = final
+            self.result = result
+            self.slot = slot
+        }
+    }
+
+    package struct ResultRow: Sendable {
+        package var job: UInt64
+        package var token: UInt64
+        package var ending: Ending
+        package var encoding: UInt8
+        package var start: Int
+        package var length: Int
+    }
+
+    package struct NameRow: Sendable {
+        package var number: UInt32
+        package var family: NameFamily
+        package var name: String
+    }
+
+    package struct SubmitRow: Sendable {
+        package var producer: Producer
+        package var sequence: UInt64
+        package var count: UInt32
+        package var firstID: UInt64
+        package var jobsEach: UInt16
+    }
+
+    package struct KeyRow: Sendable {
+        package var tenant: UInt32
+        package var key: [UInt8]
+        package var digest: [UInt8]
+        package var request: UInt64
+        package var jobs: UInt16
+    }
+
+    package struct ActionRow: Sendable {
+        package var action: String
+        package var who: String
+        package var ids: [UInt64]
+        package var reached: UInt32
+    }
+
+    // What is written.
+    package var head = Head()
+    package var jobs: [JobRow] = []
+    package var options: [OptionsRow] = []
+    package var leases: [LeaseRow] = []
+    package var outcomes: [OutcomeRow] = []
+    package var results: [ResultRow] = []
+    package var names: [NameRow] = []
+    package var submits: [SubmitRow] = []
+    package var keys: [KeyRow] = []
+    package var actions: [ActionRow] = []
+    package var pagesClosed: [UInt64] = []
+    package var payloads = PayloadSlab()
+    package var resultBytes = ByteBuffer(capacity: 4_096)
+
+    // What is said once it is durable.
+    package struct Accepted: Sendable {
+        package var client: UInt32
+        package var run: AcceptedRun
+    }
+    package struct Durable: Sendable {
+        package var worker: Int32
+        package var session: UInt32
+        package var id: UInt64
+        package var token: UInt64
+    }
+    package struct Cancelled: Sendable {
+        package var client: UInt32
+        package var record: CancelRecord
+    }
+    package var accepted: [Accepted] = []
+    package var durable: [Durable] = []
+    package var cancelled: [Cancelled] = []
+
+    package init() {}
+
+    /// Something must be committed.
+    package var hasRows: Bool {
+        !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !keys.isEmpty || !names.isEmpty
+            || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
+    }
+
+    /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
+    package func reset() {
+        head = Head()
+        jobs.removeAll(keepingCapacity: true)
+        options.removeAll(keepingCapacity: true)
+        leases.removeAll(keepingCapacity: true)
+        outcomes.removeAll(keepingCapacity: true)
+        results.removeAll(keepingCapacity: true)
+        names.removeAll(keepingCapacity: true)
+        submits.removeAll(keepingCapacity: true)
+        keys.removeAll(keepingCapacity: true)
+        actions.removeAll(keepingCapacity: true)
+        pagesClosed.removeAll(keepingCapacity: true)
+        accepted.removeAll(keepingCapacity: true)
+        durable.removeAll(keepingCapacity: true)
+        cancelled.removeAll(keepingCapacity: true)
+        payloads = PayloadSlab()
+        resultBytes.removeAll()
+    }
+}
+
+/// The families of numbered names; the numbers are in SQL.
+package enum NameFamily: UInt8, Sendable {
+    case kind = 1
+    case tenant = 2
+    case worker = 3
+}
+
+/// The payloads of one commit, one after another. The journal writes them from here, and the broker
+/// keeps the slab for a while so that leases need not read them back.
+package final class PayloadSlab {
+    package var buffer = ByteBuffer(capacity: 64)
+    package init() {}
+}
+
+/// Packs and unpacks the `opts` column of `statex.jobs` (see `config/sql/0001_journal.sql`).
+package enum JobOpts {
+    package static func pack(
+        index: UInt16, count: UInt16, priority: UInt8, attempts: UInt8, encoding: UInt8, hasOptions: Bool
+    ) -> UInt64 {
+        UInt64(index) | UInt64(count) << 12 | UInt64(priority) << 25 | UInt64(attempts) << 33 | UInt64(encoding & 15)
+            << 41
+            | (hasOptions ? 1 << 45 : 0)
+    }
+    package static func index(_ opts: UInt64) -> UInt16 { UInt16(opts & 0xFFF) }
+    package static func count(_ opts: UInt64) -> UInt16 { UInt16(opts >> 12 & 0x1FFF) }
+    package static func priority(_ opts: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: opts >> 25) }
+    package static func attempts(_ opts: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: opts >> 33) }
+    package static func encoding(_ opts: UInt64) -> UInt8 { UInt8(opts >> 41 & 15) }
+    package static func hasOptions(_ opts: UInt64) -> Bool { opts >> 45 & 1 == 1 }
+}

@@ -1,0 +1,50 @@
+import StatexProtocol
+
+/// What an operator may set of the core; the defaults are the product's. The shells check them first.
+package struct CoreSettings: Sendable {
+    package var shard: UInt8 = 0
+    /// A lease lasts this long past the worker's last sign of life.
+    package var leaseNanoseconds: Int64 = 10_000_000_000
+    package var heartbeatNanoseconds: Int64 = 1_000_000_000
+    /// After a closed connection, the same incarnation has this long to return.
+    package var graceNanoseconds: Int64 = 2_000_000_000
+    /// Open jobs that are admitted: about 100 bytes each.
+    package var maxOpenJobs = 5_000_000
+    /// Payload bytes that one commit gathers before submits are refused as busy.
+    package var maxBatchPayloadBytes = 64 << 20
+    /// Result bytes that wait for the journal before workers are asked to offer them again.
+    package var maxBatchResultBytes = 64 << 20
+    /// Ids that one client may wait for.
+    package var maxWaits = 100_000
+    package var retry = RetryPolicy()
+
+    package init() {}
+}
+
+/// The time, as the shell read it: the core reads no clock.
+package struct Now: Sendable {
+    /// Nanoseconds of a clock that never steps: leases, backoff, every duration.
+    package var monotonic: Int64
+    /// Microseconds since 1970: ids, `run_at`, `deadline`, what is shown.
+    package var wall: Int64
+
+    package init(monotonic: Int64, wall: Int64) {
+        self.monotonic = monotonic
+        self.wall = wall
+    }
+}
+
+/// A generator of its own, seeded: the core draws no other chance (SplitMix64).
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,66 @@
+import StatexProtocol
+
+/// What the core wants done now: reused columns that the shell drains after each batch of events.
+package struct Outbox: Sendable {
+    package struct Lease: Sendable {
+        package var worker: Int32
+        package var slot: Int32
+        package var token: UInt64
+    }
+    package struct Final: Sendable {
+        package var client: UInt32
+        package var record: ResultRecord
+        /// Index into the committed batch's results, or -1: no body.
+        package var result: Int32
+        package var kind: Int32
+    }
+    package struct Token: Sendable {
+        package var worker: Int32
+        package var session: UInt32
+        package var record: TokenRecord
+    }
+    package struct Refused: Sendable {
+        package var client: UInt32
+        package var run: RefusedRun
+    }
+    /// An outcome of a lease that memory does not know: the journal says whether it was recorded.
+    package struct OutcomeLookup: Sendable {
+        package var worker: Int32
+        package var session: UInt32
+        package var id: UInt64
+        package var token: UInt64
+    }
+    /// A client asks about a job that is not open: the journal knows how it ended.
+    package struct ResultLookup: Sendable {
+        package var client: UInt32
+        package var record: AwaitRecord
+    }
+
+    package var accepted: [CommitBatch.Accepted] = []
+    package var refused: [Refused] = []
+    package var leases: [Lease] = []
+    package var durable: [CommitBatch.Durable] = []
+    package var stale: [Token] = []
+    package var revoked: [Token] = []
+    package var finals: [Final] = []
+    package var cancelled: [CommitBatch.Cancelled] = []
+    package var offerAgain: [Int32] = []
+    package var outcomeLookups: [OutcomeLookup] = []
+    package var resultLookups: [ResultLookup] = []
+
+    package init() {}
+
+    package mutating func removeAll() {
+        accepted.removeAll(keepingCapacity: true)
+        refused.removeAll(keepingCapacity: true)
+        leases.removeAll(keepingCapacity: true)
+        durable.removeAll(keepingCapacity: true)
+        stale.removeAll(keepingCapacity: true)
+        revoked.removeAll(keepingCapacity: true)
+        finals.removeAll(keepingCapacity: true)
+        cancelled.removeAll(keepingCapacity: true)
+        offerAgain.removeAll(keepingCapacity: true)
+        outcomeLookups.removeAll(keepingCapacity: true)
+        resultLookups.removeAll(keepingCapacity: true)
+    }
+}

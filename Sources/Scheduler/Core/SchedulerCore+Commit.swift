@@ -1,0 +1,81 @@
+import StatexProtocol
+
+extension SchedulerCore {
+    /// How much waits for the journal: the shell takes no more submits in while it is a lot.
+    package var gatheredJobs: Int { gathering.jobs.count }
+    package var isCommitUnderway: Bool { underway != nil }
+
+    /// The next commit, if there is something to write and none is under way.
+    package mutating func takeBatch(at now: Now) -> CommitBatch? {
+        guard underway == nil, gathering.hasRows else { return nil }
+        let head = ChainHead(
+            batch: nextBatch, incarnation: incarnation, epoch: epoch, nextID: rawID(idCounter), nextToken: nextToken,
+            nextName: names.next)
+        gathering.head = CommitBatch.Head(head, shard: settings.shard, at: now.wall)
+        nextBatch += 1
+        let batch = gathering
+        underway = batch
+        gathering = spare ?? CommitBatch()
+        spare = nil
+        return batch
+    }
+
+    /// The commit under way is durable: now acknowledgements, leases and results may leave.
+    ///
+    /// The results' bodies stand in the returned batch until the next call.
+    package mutating func journalCommitted(into out: inout Outbox) -> CommitBatch? {
+        guard let batch = underway else { return nil }
+        underway = nil
+        committedBatch = batch.head.batch
+        durableToken = batch.head.nextToken
+        out.accepted.append(contentsOf: batch.accepted)
+        out.durable.append(contentsOf: batch.durable)
+        out.cancelled.append(contentsOf: batch.cancelled)
+        for row in batch.outcomes {
+            guard let final = row.final else { continue }
+            finish(row, final, of: batch, into: &out)
+        }
+        for row in batch.leases where jobs[row.slot].token == row.token && jobs[row.slot].id == row.id {
+            out.leases.append(Outbox.Lease(worker: row.workerIndex, slot: row.slot, token: row.token))
+        }
+        for index in workers.indices where workers[index].owesOutcomes {
+            workers[index].owesOutcomes = false
+            if workers[index].isConnected { out.offerAgain.append(index) }
+        }
+        return batch
+    }
+
+    /// The shell is done with a committed batch; its storage serves the next.
+    package mutating func recycle(_ batch: CommitBatch) {
+        batch.reset()
+        spare = batch
+    }
+
+    /// A job's final outcome is durable: tell who waits, and forget it.
+    private mutating func finish(
+        _ row: CommitBatch.OutcomeRow, _ final: JobState, of batch: CommitBatch, into out: inout Outbox
+    ) {
+        let job = jobs[row.slot]
+        if job.waiter != 0 || job.flags.contains(.hasMoreWaits) {
+            var record = resultRecord(row.slot)
+            record.state = final
+            // The attempt that ended it counts, if one did.
+            record.attempts = UInt16(job.failures) + UInt16(job.losses) + (final == .succeeded ? 1 : 0)
+            record.ended = batch.head.at - Int64(row.ended * 1_000_000)
+            if row.result >= 0 {
+                record.bodyLength = UInt32(batch.results[Int(row.result)].length)
+                record.encoding = Encoding(rawValue: batch.results[Int(row.result)].encoding) ?? .bytes
+            }
+            if job.waiter != 0 {
+                out.finals.append(Outbox.Final(client: job.waiter, record: record, result: row.result, kind: job.kind))
+            }
+            if job.flags.contains(.hasMoreWaits) {
+                for client in waits.take(job: job.id) {
+                    out.finals.append(Outbox.Final(client: client, record: record, result: row.result, kind: job.kind))
+                }
+            }
+        }
+        if job.losses > 0 { lostWith[job.id] = nil }
+        if let page = jobs.remove(row.slot) { closeIfEmpty(page: page) }
+    }
+}

@@ -1,0 +1,193 @@
+import StatexProtocol
+
+extension SchedulerCore {
+    /// A worker reported outcomes.
+    ///
+    /// - Parameters:
+    ///   - tokensOf: the journal incarnation that the tokens belong to.
+    ///   - bytes: the message; results are copied from it into the commit.
+    package mutating func outcomesReported(
+        _ records: [OutcomeRecord], bytes: borrowing RawSpan, tokensOf: UInt64, worker: Int32, session: UInt32,
+        at now: Now,
+        into out: inout Outbox
+    ) {
+        guard let index = workers.index(ofSession: session, at: worker) else { return }
+        heard(index, at: now)
+        guard gathering.resultBytes.count <= settings.maxBatchResultBytes else {
+            // Not taken and not lost: the worker keeps them until they are durable.
+            workers[index].owesOutcomes = true
+            counts.putOff += UInt64(records.count)
+            return
+        }
+        for record in records {
+            guard tokensOf == incarnation, let slot = jobs.slot(of: record.id.rawValue),
+                jobs[slot].token == record.token,
+                jobs[slot].worker == index
+            else {
+                outcomeOfNoLease(record, tokensOf: tokensOf, worker: index, session: session, into: &out)
+                continue
+            }
+            end(slot, record, bytes, worker: index, session: session, at: now)
+        }
+    }
+
+    /// The lease is not live: the outcome was recorded before, or it is stale.
+    private mutating func outcomeOfNoLease(
+        _ record: OutcomeRecord, tokensOf: UInt64, worker: Int32, session: UInt32, into out: inout Outbox
+    ) {
+        guard tokensOf == incarnation else {
+            counts.stale += 1
+            out.stale.append(
+                Outbox.Token(
+                    worker: worker, session: session,
+                    record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
+            return
+        }
+        out.outcomeLookups.append(
+            Outbox.OutcomeLookup(worker: worker, session: session, id: record.id.rawValue, token: record.token))
+    }
+
+    /// The journal answered whether an outcome of no live lease is recorded.
+    package mutating func outcomeLookedUp(_ lookup: Outbox.OutcomeLookup, isRecorded: Bool, into out: inout Outbox) {
+        if isRecorded {
+            out.durable.append(
+                CommitBatch.Durable(worker: lookup.worker, session: lookup.session, id: lookup.id, token: lookup.token))
+        } else {
+            counts.stale += 1
+            let record = TokenRecord(JobID(rawValue: lookup.id), token: lookup.token, reason: .notHeld)
+            out.stale.append(Outbox.Token(worker: lookup.worker, session: lookup.session, record: record))
+        }
+    }
+
+    /// Ends a live lease as its worker says.
+    private mutating func end(
+        _ slot: Int32, _ record: OutcomeRecord, _ bytes: borrowing RawSpan, worker: Int32, session: UInt32, at now: Now
+    ) {
+        gathering.durable.append(
+            CommitBatch.Durable(worker: worker, session: session, id: record.id.rawValue, token: record.token))
+        var row = CommitBatch.OutcomeRow(
+            id: record.id.rawValue, token: record.token,
+            started: Float(UInt64(record.agoMicroseconds) + record.ranMicroseconds) / 1_000_000,
+            ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
+            slot: slot)
+        endLease(slot)
+        let wanted = jobs[slot].flags
+        switch record.ending {
+        case .succeeded:
+            workers[worker].succeeded += 1
+            row.final = .succeeded
+        case .failed:
+            workers[worker].failed += 1
+            jobs[slot].failures += 1
+            row.final = wanted.stopState ?? finalAfterFailure(slot, retryable: record.retryable)
+        case .cancelled, .returned, .lost, .expired:
+            // A worker that stopped it on purpose: whether that ends the job is the scheduler's to say.
+            row.final = wanted.stopState
+            if row.final == nil {
+                row.ending = .returned
+                counts.returned += 1
+            }
+        }
+        if record.bodyLength > 0, row.ending == .succeeded || row.ending == .failed {
+            row.result = keepResult(record, bytes)
+        }
+        if row.final == nil { tryAgain(slot, &row, asked: record.retryAfterMilliseconds, at: now) }
+        write(row)
+    }
+
+    private func finalAfterFailure(_ slot: Int32, retryable: Bool) -> JobState? {
+        guard retryable else { return .failed }
+        return jobs[slot].failures >= jobs[slot].attemptsAllowed ? .dead : nil
+    }
+
+    /// Delays a failed job, queues a returned one.
+    private mutating func tryAgain(_ slot: Int32, _ row: inout CommitBatch.OutcomeRow, asked: UInt32, at now: Now) {
+        guard row.ending == .failed else { return makeReady(slot) }
+        let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
+        row.retry = Float(delay) / 1_000_000_000
+        jobs[slot].state = .delayed
+        timers.add(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
+        counts.retried += 1
+    }
+
+    private mutating func keepResult(_ record: OutcomeRecord, _ bytes: borrowing RawSpan) -> Int32 {
+        let start = gathering.resultBytes.count
+        gathering.resultBytes.append(bytes.extracting(record.bodyStart..<record.bodyStart + Int(record.bodyLength)))
+        gathering.results.append(
+            CommitBatch.ResultRow(
+                job: record.id.rawValue, token: record.token, ending: record.ending, encoding: record.encoding,
+                start: start,
+                length: Int(record.bodyLength)))
+        return Int32(gathering.results.count - 1)
+    }
+
+    /// Writes an outcome row; a final one ends the job once it is durable.
+    mutating func write(_ row: CommitBatch.OutcomeRow) {
+        if let final = row.final {
+            jobs[row.slot].state = final
+            switch final {
+            case .succeeded: counts.succeeded += 1
+            case .failed: counts.failed += 1
+            case .dead: counts.dead += 1
+            case .cancelled: counts.cancelled += 1
+            case .expired: counts.expired += 1
+            case .blocked, .delayed, .queued, .leased, .running: preconditionFailure("an open state is not final")
+            }
+        }
+        gathering.outcomes.append(row)
+    }
+
+    /// Ends a job that no worker runs.
+    mutating func endUnleased(_ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0) {
+        write(
+            CommitBatch.OutcomeRow(
+                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
+                result: -1,
+                slot: slot))
+    }
+
+    /// A worker is gone: what it held is lost, or was never sent.
+    mutating func workerLost(_ index: Int32, at now: Now, into out: inout Outbox) {
+        while workers[index].leases.head >= 0 {
+            let slot = workers[index].leases.head
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned)
+        }
+        names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
+        workers.remove(index)
+    }
+
+    /// Ends a lease that its worker will not report.
+    mutating func loseLease(_ slot: Int32, ending: Ending) {
+        let token = jobs[slot].token
+        let number = workers[jobs[slot].worker].number
+        endLease(slot)
+        var final = jobs[slot].flags.stopState
+        if ending == .lost {
+            counts.lost += 1
+            let id = jobs[slot].id
+            // Counted once a worker incarnation: one that comes and goes must not make a job poison.
+            if lostWith[id]?.contains(number) != true {
+                lostWith[id, default: []].append(number)
+                jobs[slot].losses += 1
+                if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
+            }
+        } else {
+            counts.returned += 1
+        }
+        write(
+            CommitBatch.OutcomeRow(
+                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
+                result: -1,
+                slot: slot))
+        if final == nil { makeReady(slot) }
+    }
+}
+
+extension JobRecord.Flags {
+    /// The final state of a job that is to stop, or nil if nothing asked for that.
+    var stopState: JobState? {
+        if contains(.cancelling) { return .cancelled }
+        if contains(.expiring) { return .expired }
+        return nil
+    }
+}

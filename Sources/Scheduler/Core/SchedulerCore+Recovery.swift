@@ -1,0 +1,110 @@
+import StatexProtocol
+
+/// An open job as the journal's reader found it.
+package struct RecoveredJob: Sendable {
+    package var id: UInt64
+    package var opts: UInt64
+    package var kind: UInt32
+    package var tenant: UInt32
+    package var failures: UInt8 = 0
+    /// The workers that it was lost with, each once.
+    package var lostWith: [UInt32] = []
+    /// The latest lease, if its attempt has no outcome: token, worker.
+    package var token: UInt64 = 0
+    package var worker: UInt32 = 0
+    /// Microseconds since 1970; 0: at once.
+    package var notBefore: Int64 = 0
+    package var deadline: Int64?
+    package var runLimit: UInt32 = 0
+    package var isCancelled = false
+
+    package init(id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32) {
+        self.id = id
+        self.opts = opts
+        self.kind = kind
+        self.tenant = tenant
+    }
+}
+
+extension SchedulerCore {
+    /// Takes names over, before jobs.
+    package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32) {
+        names.restore(family, name, number: number)
+        switch family {
+        case .kind:
+            kindIndices[name] = Int32(kinds.count)
+            kinds.append(KindRecord(name: name, number: number))
+        case .tenant:
+            tenantIndices[name] = Int32(tenants.count)
+            tenants.append(TenantRecord(name: name, number: number))
+        case .worker: break
+        }
+    }
+
+    /// Takes open jobs over, in the order of their ids. An open lease lasts one full lease time from
+    /// now: its worker incarnation may claim it, or deliver its outcome.
+    ///
+    /// - Parameter workerNames: the names of the workers that hold leases, by number.
+    package mutating func recovered(_ open: [RecoveredJob], workerNames: [UInt32: String], at now: Now) {
+        var kindByNumber: [UInt32: Int32] = [:]
+        for (index, kind) in kinds.enumerated() { kindByNumber[kind.number] = Int32(index) }
+        var tenantByNumber: [UInt32: Int32] = [:]
+        for (index, tenant) in tenants.enumerated() { tenantByNumber[tenant.number] = Int32(index) }
+        for job in open {
+            guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
+            recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
+        }
+    }
+
+    private mutating func recover(
+        _ job: RecoveredJob, kind: Int32, tenant: Int32, workerNames: [UInt32: String], at now: Now
+    ) {
+        var record = JobRecord()
+        record.id = job.id
+        record.kind = kind
+        record.tenant = tenant
+        record.index = JobOpts.index(job.opts)
+        record.count = JobOpts.count(job.opts)
+        record.priority = min(JobOpts.priority(job.opts), UInt8(Limits.priorities - 1))
+        record.attemptsAllowed = JobOpts.attempts(job.opts)
+        record.encoding = JobOpts.encoding(job.opts)
+        record.failures = job.failures
+        record.losses = UInt8(min(job.lostWith.count, 255))
+        record.runLimit = job.runLimit
+        let slot = jobs.insert(record)
+        if !job.lostWith.isEmpty { lostWith[job.id] = job.lostWith }
+        if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
+        if job.token != 0, let name = workerNames[job.worker],
+            let holder = absentWorker(name, number: job.worker, at: now)
+        {
+            if let deadline = job.deadline {
+                let due = now.monotonic + (deadline - now.wall) * 1_000
+                timers.add(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
+            }
+            jobs[slot].state = .leased
+            jobs[slot].token = job.token
+            jobs[slot].worker = holder
+            workers[holder].leases.append(slot, in: &jobs)
+            kinds[Int(kind)].leased += 1
+        } else if job.isCancelled {
+            endUnleased(slot, ending: .cancelled, final: .cancelled)
+        } else {
+            schedule(slot, runAt: job.notBefore, deadline: job.deadline, at: now)
+        }
+    }
+
+    /// The record of a worker incarnation that holds leases from before and is not connected.
+    private mutating func absentWorker(_ fullName: String, number: UInt32, at now: Now) -> Int32? {
+        guard let slash = fullName.lastIndex(of: "/"),
+            let incarnation = UInt64(fullName[fullName.index(after: slash)...], radix: 16), incarnation != 0
+        else { return nil }
+        if let index = workers.index(of: incarnation) { return index }
+        names.restore(.worker, fullName, number: number)
+        var record = WorkerRecord()
+        record.name = String(fullName[..<slash])
+        record.incarnation = incarnation
+        record.number = number
+        record.deadline = now.monotonic + settings.leaseNanoseconds
+        return workers.insert(record)
+    }
+}

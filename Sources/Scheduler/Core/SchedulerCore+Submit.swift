@@ -1,0 +1,276 @@
+import StatexProtocol
+
+/// A request of a submit that has a user key: what the shell found out before the core sees it.
+package struct KeyedRequest: Sendable {
+    /// The request's first job in the message.
+    package var job: Int
+    /// SHA-256 over the request's content.
+    package var digest: [UInt8]
+    /// What the journal knows of the key.
+    package var known: UserKeys.Use?
+
+    package init(job: Int, digest: [UInt8], known: UserKeys.Use?) {
+        self.job = job
+        self.digest = digest
+        self.known = known
+    }
+}
+
+extension SchedulerCore {
+    /// A client submitted a message that was read and checked as a whole.
+    ///
+    /// - Parameters:
+    ///   - bytes: the message; payloads are copied from it into the commit, nothing is kept.
+    ///   - keyed: one entry for each request that has a user key, in the message's order.
+    ///   - busy: why nothing can be taken now (the journal is down), or nil.
+    package mutating func submitted(
+        _ batch: borrowing SubmitBatch, bytes: borrowing RawSpan, client: UInt32, keyed: [KeyedRequest] = [],
+        busy: String? = nil, at now: Now, into out: inout Outbox
+    ) {
+        guard let producer = clients[client]?.producer else { return }
+        if let reason = busy ?? admissionRefusal(jobs: batch.jobs.count, bytes: batch.payloadBytes) {
+            counts.refused += UInt64(batch.requests)
+            refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
+            return
+        }
+        var kindOf = [Int32](repeating: -1, count: batch.names.count)
+        var tenantOf = kindOf
+        var nextKeyed = 0
+        var first = 0
+        var sequence = batch.firstSequence
+        var run: AcceptedRun?
+        while first < batch.jobs.count {
+            let size = Int(batch.jobs[first].count)
+            var key: KeyedRequest?
+            if nextKeyed < keyed.count, keyed[nextKeyed].job == first {
+                key = keyed[nextKeyed]
+                nextKeyed += 1
+            }
+            if let accepted = takeRequest(
+                batch, bytes, first..<first + size, sequence, producer, client, key, &kindOf, &tenantOf, now, &out)
+            {
+                extend(&run, with: accepted, client)
+            }
+            first += size
+            sequence += 1
+        }
+        flush(&run, client)
+    }
+
+    /// Why so much more cannot be admitted, or nil.
+    private func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
+        if jobs.count + more > settings.maxOpenJobs {
+            return "\(jobs.count) jobs are open, the limit is \(settings.maxOpenJobs)"
+        }
+        if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
+            return
+                "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
+        }
+        return nil
+    }
+
+    /// Takes one request, or answers why not.
+    /// - Returns: its run of one if it is new.
+    private mutating func takeRequest(
+        _ batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan, _ range: Range<Int>, _ sequence: UInt64,
+        _ producer: Producer, _ client: UInt32, _ key: KeyedRequest?, _ kindOf: inout [Int32],
+        _ tenantOf: inout [Int32],
+        _ now: Now, _ out: inout Outbox
+    ) -> AcceptedRun? {
+        switch producers.look(producer, sequence) {
+        case .new: break
+        case .known(let firstID, let jobsEach, let knownBatch):
+            answerRepeat(sequence, firstID, UInt16(jobsEach), knownBatch, client, &out)
+            return nil
+        case .forgotten:
+            let error = WireError(
+                .stale, "sequence \(sequence) is older than the last \(Limits.producerWindow) of its producer")
+            refuse(sequence, 1, error, retryAfter: 0, client, &out)
+            return nil
+        }
+        var options: [JobOptions?] = []
+        do throws(WireError) {
+            options = try readOptions(batch, bytes, range)
+        } catch {
+            refuse(sequence, 1, error, retryAfter: 0, client, &out)
+            return nil
+        }
+        let tenantName = batch.names[Int(batch.jobs[range.lowerBound].tenant)]
+        var userKey: UserKeys.Key?
+        if let key, let text = options.first??.userKey {
+            let name = UserKeys.Key(tenant: tenantName, key: text)
+            if let use = userKeys.use(of: name) ?? key.known {
+                answerKeyed(sequence, key.digest, use, producer, client, &out)
+                return nil
+            }
+            userKey = name
+        }
+        let firstID = allocateIDs(range.count, at: now)
+        for (offset, index) in range.enumerated() {
+            addJob(
+                batch.jobs[index], bytes, id: firstID + UInt64(offset),
+                options: options.isEmpty ? nil : options[offset],
+                kind: resolveKind(batch, index, &kindOf), tenant: resolveTenant(batch, index, &tenantOf),
+                waiter: batch.notify ? client : 0, now)
+        }
+        let size = UInt16(range.count)
+        if let userKey, let key {
+            let use = UserKeys.Use(digest: key.digest, request: firstID, jobs: size, batch: nextBatch)
+            userKeys.record(userKey, use, committed: committedBatch)
+            let tenant = tenants[Int(tenantIndex(tenantName))].number
+            gathering.keys.append(
+                CommitBatch.KeyRow(tenant: tenant, key: userKey.key, digest: key.digest, request: firstID, jobs: size))
+        }
+        return AcceptedRun(
+            sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: size, repeated: false)
+    }
+
+    /// Empty if no job of the request has options.
+    private func readOptions(
+        _ batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan, _ range: Range<Int>
+    ) throws(WireError) -> [JobOptions?] {
+        var options: [JobOptions?] = []
+        for index in range where batch.jobs[index].optionsLength > 0 {
+            if options.isEmpty { options = [JobOptions?](repeating: nil, count: range.count) }
+            let job = batch.jobs[index]
+            options[index - range.lowerBound] = try JobOptions(
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength),
+                isFirstOfRequest: job.index == 0)
+        }
+        return options
+    }
+
+    private mutating func addJob(
+        _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
+        waiter: UInt32, _ now: Now
+    ) {
+        let start = gathering.payloads.buffer.count
+        let payload = Int(job.payloadStart)..<Int(job.payloadStart) + Int(job.payloadLength)
+        gathering.payloads.buffer.append(bytes.extracting(payload))
+        gathering.jobs.append(
+            CommitBatch.JobRow(
+                id: id,
+                opts: JobOpts.pack(
+                    index: job.index, count: job.count, priority: job.priority, attempts: job.attempts,
+                    encoding: job.encoding, hasOptions: options != nil),
+                kind: kinds[Int(kind)].number, tenant: tenants[Int(tenant)].number, payloadStart: start,
+                payloadLength: payload.count))
+        var record = JobRecord()
+        record.id = id
+        record.payloadBatch = nextBatch
+        record.payloadStart = UInt32(start)
+        record.payloadLength = job.payloadLength
+        record.kind = kind
+        record.tenant = tenant
+        record.waiter = waiter
+        record.index = job.index
+        record.count = job.count
+        record.attemptsAllowed = job.attempts
+        record.priority = job.priority
+        record.encoding = job.encoding
+        record.runLimit = options?.runLimitMilliseconds ?? 0
+        let slot = jobs.insert(record)
+        counts.submitted += 1
+        if let options {
+            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options))
+            schedule(slot, runAt: options.runAt, deadline: options.deadline, at: now)
+        } else {
+            kinds[Int(kind)].ready.append(slot, in: &jobs)
+        }
+    }
+
+    /// Puts a job where its times say: delayed, or ready.
+    mutating func schedule(_ slot: Int32, runAt: Int64?, deadline: Int64?, at now: Now) {
+        let id = jobs[slot].id
+        if let deadline {
+            let due = now.monotonic + (deadline - now.wall) * 1_000
+            timers.add(Timers.Entry(due: due, id: id, slot: slot, purpose: .deadline))
+        }
+        if let runAt, runAt > now.wall {
+            jobs[slot].state = .delayed
+            timers.add(
+                Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
+        } else {
+            kinds[Int(jobs[slot].kind)].ready.append(slot, in: &jobs)
+        }
+    }
+
+    private mutating func resolveKind(_ batch: borrowing SubmitBatch, _ job: Int, _ kindOf: inout [Int32]) -> Int32 {
+        let name = Int(batch.jobs[job].kind)
+        if kindOf[name] < 0 { kindOf[name] = kindIndex(batch.names[name]) }
+        return kindOf[name]
+    }
+
+    private mutating func resolveTenant(_ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32]) -> Int32
+    {
+        let name = Int(batch.jobs[job].tenant)
+        if tenantOf[name] < 0 { tenantOf[name] = tenantIndex(batch.names[name]) }
+        return tenantOf[name]
+    }
+
+    // MARK: Answers
+
+    /// Joins an accepted request to the run before it, if it continues it.
+    private mutating func extend(_ run: inout AcceptedRun?, with next: AcceptedRun, _ client: UInt32) {
+        if let last = run, last.jobsEach == next.jobsEach, last.sequence + UInt64(last.requests) == next.sequence,
+            last.firstID.rawValue + UInt64(last.requests) * UInt64(last.jobsEach) == next.firstID.rawValue
+        {
+            run?.requests += 1
+        } else {
+            flush(&run, client)
+            run = next
+        }
+    }
+
+    private mutating func flush(_ run: inout AcceptedRun?, _ client: UInt32) {
+        guard let done = run, let producer = clients[client]?.producer else { return }
+        gathering.accepted.append(CommitBatch.Accepted(client: client, run: done))
+        note(done, of: producer)
+        run = nil
+    }
+
+    /// Remembers a run of sequences, in memory and in the commit.
+    private mutating func note(_ run: AcceptedRun, of producer: Producer) {
+        producers.record(
+            producer,
+            Producers.Run(
+                sequence: run.sequence, count: UInt64(run.requests), firstID: run.firstID.rawValue,
+                jobsEach: UInt64(run.jobsEach), batch: nextBatch))
+        gathering.submits.append(
+            CommitBatch.SubmitRow(
+                producer: producer, sequence: run.sequence, count: run.requests, firstID: run.firstID.rawValue,
+                jobsEach: run.jobsEach))
+    }
+
+    private mutating func answerRepeat(
+        _ sequence: UInt64, _ firstID: UInt64, _ jobsEach: UInt16, _ knownBatch: UInt64, _ client: UInt32,
+        _ out: inout Outbox
+    ) {
+        counts.repeated += 1
+        let run = AcceptedRun(
+            sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: jobsEach, repeated: true)
+        let answer = CommitBatch.Accepted(client: client, run: run)
+        // Acknowledged only once its commit is durable: the next one is later than it.
+        if knownBatch <= committedBatch { out.accepted.append(answer) } else { gathering.accepted.append(answer) }
+    }
+
+    private mutating func answerKeyed(
+        _ sequence: UInt64, _ digest: [UInt8], _ use: UserKeys.Use, _ producer: Producer, _ client: UInt32,
+        _ out: inout Outbox
+    ) {
+        guard use.digest == digest else {
+            let error = WireError(.keyConflict, "the user key was used for request \(use.request) with another content")
+            refuse(sequence, 1, error, retryAfter: 0, client, &out)
+            return
+        }
+        answerRepeat(sequence, use.request, use.jobs, use.batch, client, &out)
+    }
+
+    private mutating func refuse(
+        _ sequence: UInt64, _ requests: UInt32, _ error: WireError, retryAfter: UInt32, _ client: UInt32,
+        _ out: inout Outbox
+    ) {
+        let run = RefusedRun(sequence: sequence, requests: requests, error: error, retryAfterMilliseconds: retryAfter)
+        out.refused.append(Outbox.Refused(client: client, run: run))
+    }
+}

@@ -1,0 +1,83 @@
+import StatexProtocol
+
+// What the shells look at: never changes anything.
+
+extension SchedulerCore {
+    /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over.
+    package mutating func leaseContent(_ lease: Outbox.Lease) -> LeaseContent? {
+        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker else {
+            return nil
+        }
+        let job = jobs[lease.slot]
+        let worker = workers[lease.worker]
+        guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
+        // It leaves now, in the present session: a worker that is resuming has no claim to make on it.
+        jobs[lease.slot].flags.remove(.unclaimed)
+        let record = LeaseRecord(
+            id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
+            payloadLength: job.payloadLength,
+            attempt: job.attempt, kind: own, encoding: job.encoding)
+        return LeaseContent(
+            session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
+        )
+    }
+
+    package struct LeaseContent: Sendable {
+        package var session: UInt32
+        package var record: LeaseRecord
+        /// The commit whose slab holds the payload; 0: it must be read back.
+        package var payloadBatch: UInt64
+        package var payloadStart: Int
+    }
+
+    /// Whether a session speaks for a worker that was not given up.
+    package func isPresent(worker: Int32, session: UInt32) -> Bool { workers.index(ofSession: session, at: worker) != nil }
+
+    package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
+    package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }
+
+    package var openJobs: Int { jobs.count }
+
+    package struct QueueStatus: Sendable {
+        package var kind: String
+        package var queued: Int
+        package var leased: Int
+    }
+
+    package var queueStatus: [QueueStatus] {
+        kinds.map { QueueStatus(kind: $0.name, queued: $0.ready.count, leased: $0.leased) }
+    }
+
+    package var workerStatus: [WorkerRecord] {
+        workers.indices.filter { workers.isPresent($0) }.map { workers[$0] }
+    }
+
+    package var clientCount: Int { clients.count }
+    package var delayedJobs: Int { timers.count }
+
+    /// Holds what must be true between events; the simulator calls it after each, a debug build at each commit.
+    package borrowing func validate() {
+        var leased = 0
+        var queued = 0
+        jobs.forEach { slot, job in
+            switch job.state {
+            case .leased, .running:
+                leased += 1
+                precondition(job.token != 0 && job.worker >= 0, "a leased job without a lease")
+                precondition(workers.isPresent(job.worker), "a lease of a worker that is gone")
+            case .queued:
+                queued += 1
+                precondition(job.token == 0 && job.worker < 0, "a queued job with a lease")
+            case .blocked, .delayed:
+                precondition(job.token == 0 && job.worker < 0, "a delayed job with a lease")
+            case .succeeded, .failed, .dead, .cancelled, .expired:
+                precondition(job.token == 0, "a final job with a lease")
+            }
+        }
+        precondition(
+            leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
+        precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
+        precondition(queued == kinds.reduce(0) { $0 + $1.ready.count }, "ready queues and jobs disagree")
+        precondition(nextToken >= durableToken && nextBatch > committedBatch)
+    }
+}

@@ -1,0 +1,197 @@
+import StatexProtocol
+
+/// The scheduler's decisions: an event and the time go in, rows and effects come out.
+///
+/// The broker shell calls it from its one thread; the simulator calls the same type. It reads no
+/// clock, opens nothing, draws chance only from its own seeded generator, holds no payload, and
+/// iterates no dictionary or set. What may be said only after a commit stands in that commit's
+/// `CommitBatch` until `journalCommitted`; everything else leaves through the `Outbox` at once.
+package struct SchedulerCore: ~Copyable {
+    /// One kind of jobs: its name's number, and its jobs that wait for a slot.
+    struct KindRecord: Sendable {
+        var name: String
+        var number: UInt32
+        var ready = ReadyQueue()
+        var leased = 0
+    }
+    struct TenantRecord: Sendable {
+        var name: String
+        var number: UInt32
+    }
+    struct ClientRecord: Sendable {
+        var producer: Producer
+        var name: String
+    }
+
+    package let settings: CoreSettings
+    package let incarnation: UInt64
+    package let epoch: UInt32
+
+    var generator: SeededGenerator
+    var jobs = JobTable()
+    var kinds: [KindRecord] = []
+    var tenants: [TenantRecord] = []
+    var kindIndices: [String: Int32] = [:]
+    var tenantIndices: [String: Int32] = [:]
+    var workers = Workers()
+    var clients: [UInt32: ClientRecord] = [:]
+    var waits = Waits()
+    var producers = Producers()
+    var userKeys = UserKeys()
+    var names = Names()
+    var timers = Timers()
+    /// Worker incarnations that a job was lost with, for the few jobs that were.
+    var lostWith: [UInt64: [UInt32]] = [:]
+
+    /// Where the next ids and tokens come from; they stand in each chain row.
+    var hour: UInt64
+    var idCounter: UInt64
+    var nextToken: UInt64
+    /// Tokens below it were given in commits that are durable.
+    var durableToken: UInt64
+    var nextBatch: UInt64
+
+    var gathering = CommitBatch()
+    var underway: CommitBatch?
+    var spare: CommitBatch?
+    package var committedBatch: UInt64
+    /// Round robin over workers starts here.
+    var dispatchStart: Int32 = 0
+    package var counts = CoreCounts()
+
+    /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
+    package init(_ settings: CoreSettings, head: ChainHead, seed: UInt64) {
+        self.settings = settings
+        incarnation = head.incarnation
+        epoch = head.epoch
+        generator = SeededGenerator(seed: seed)
+        let next = JobID(rawValue: head.nextID)
+        hour = next.hour
+        idCounter = head.nextID & (1 << JobID.counterBits - 1)
+        nextToken = max(head.nextToken, 1)
+        durableToken = nextToken
+        nextBatch = head.batch + 1
+        committedBatch = head.batch
+        names.restore(next: head.nextName)
+    }
+
+    // MARK: Ids and names
+
+    /// The first of `count` ids in a row.
+    mutating func allocateIDs(_ count: Int, at now: Now) -> UInt64 {
+        let wallHour = UInt64(max(now.wall, 0)) / 3_600_000_000
+        let before = rawID(idCounter) >> JobID.pageBits
+        // Never back: a clock that steps back reissues nothing.
+        if wallHour > hour, wallHour < 1 << JobID.hourBits {
+            hour = wallHour
+            idCounter = 0
+        }
+        let first = rawID(idCounter)
+        idCounter += UInt64(count)
+        let after = rawID(idCounter) >> JobID.pageBits
+        if after != before { closeIfEmpty(page: before) }
+        return first
+    }
+
+    func rawID(_ counter: UInt64) -> UInt64 {
+        hour << (JobID.shardBits + JobID.counterBits) | UInt64(settings.shard) << JobID.counterBits | counter
+    }
+
+    /// A page that gets no more ids and has no open job is recorded as closed: recovery skips it.
+    mutating func closeIfEmpty(page: UInt64) {
+        guard page < rawID(idCounter) >> JobID.pageBits, jobs.isEmpty(page: page) else { return }
+        jobs.drop(page: page)
+        gathering.pagesClosed.append(page)
+    }
+
+    mutating func kindIndex(_ name: String) -> Int32 {
+        if let index = kindIndices[name] { return index }
+        let index = Int32(kinds.count)
+        kinds.append(KindRecord(name: name, number: number(.kind, name)))
+        kindIndices[name] = index
+        return index
+    }
+
+    mutating func tenantIndex(_ name: String) -> Int32 {
+        if let index = tenantIndices[name] { return index }
+        let index = Int32(tenants.count)
+        tenants.append(TenantRecord(name: name, number: number(.tenant, name)))
+        tenantIndices[name] = index
+        return index
+    }
+
+    mutating func number(_ family: NameFamily, _ name: String) -> UInt32 {
+        let (number, isNew) = names.number(family, name)
+        if isNew { gathering.names.append(CommitBatch.NameRow(number: number, family: family, name: name)) }
+        return number
+    }
+
+    // MARK: Time
+
+    /// The loop sleeps until then, or for ever.
+    package var nextDeadline: Int64? {
+        var soonest = timers.nextDue
+        for index in workers.indices where workers.isPresent(index) {
+            soonest = min(soonest ?? .max, workers[index].deadline)
+        }
+        return soonest
+    }
+
+    /// Ends leases whose time is up and wakes jobs that are due.
+    package mutating func tick(at now: Now, into out: inout Outbox) {
+        for index in workers.indices where workers.isPresent(index) && workers[index].deadline <= now.monotonic {
+            workerLost(index, at: now, into: &out)
+        }
+        while let entry = timers.popDue(at: now.monotonic) {
+            guard let slot = jobs.slot(of: entry.id), slot == entry.slot else { continue }
+            switch entry.purpose {
+            case .ready: if jobs[slot].state == .delayed { makeReady(slot) }
+            case .deadline: deadlinePassed(slot, at: now, into: &out)
+            }
+        }
+    }
+
+    mutating func makeReady(_ slot: Int32) {
+        jobs[slot].state = .queued
+        kinds[Int(jobs[slot].kind)].ready.insertByAge(slot, in: &jobs)
+    }
+}
+
+/// The end of a journal's chain, as its reader found it.
+package struct ChainHead: Sendable, Equatable {
+    package var batch: UInt64
+    package var incarnation: UInt64
+    package var epoch: UInt32
+    package var nextID: UInt64
+    package var nextToken: UInt64
+    package var nextName: UInt32
+
+    package init(batch: UInt64, incarnation: UInt64, epoch: UInt32, nextID: UInt64, nextToken: UInt64, nextName: UInt32)
+    {
+        self.batch = batch
+        self.incarnation = incarnation
+        self.epoch = epoch
+        self.nextID = nextID
+        self.nextToken = nextToken
+        self.nextName = nextName
+    }
+}
+
+/// What happened since the start, for status.
+package struct CoreCounts: Sendable {
+    package var submitted: UInt64 = 0
+    package var repeated: UInt64 = 0
+    package var refused: UInt64 = 0
+    package var leased: UInt64 = 0
+    package var succeeded: UInt64 = 0
+    package var failed: UInt64 = 0
+    package var dead: UInt64 = 0
+    package var cancelled: UInt64 = 0
+    package var expired: UInt64 = 0
+    package var retried: UInt64 = 0
+    package var lost: UInt64 = 0
+    package var returned: UInt64 = 0
+    package var stale: UInt64 = 0
+    package var putOff: UInt64 = 0
+    package init() {}
+}

@@ -1,0 +1,33 @@
+import StatexProtocol
+
+/// Clients that wait for a job besides the one that its record names.
+package struct Waits: Sendable {
+    private var byJob: [UInt64: [UInt32]] = [:]
+    private var byClient: [UInt32: [UInt64]] = [:]
+
+    package init() {}
+
+    package func count(of client: UInt32) -> Int { byClient[client]?.count ?? 0 }
+
+    package mutating func add(_ client: UInt32, job: UInt64) {
+        if byJob[job]?.contains(client) == true { return }
+        byJob[job, default: []].append(client)
+        byClient[client, default: []].append(job)
+    }
+
+    /// The clients that wait for a job, which then no longer do.
+    package mutating func take(job: UInt64) -> [UInt32] {
+        let clients = byJob.removeValue(forKey: job) ?? []
+        for client in clients {
+            byClient[client]?.removeAll { $0 == job }
+        }
+        return clients
+    }
+
+    package mutating func remove(client: UInt32) {
+        for job in byClient.removeValue(forKey: client) ?? [] {
+            byJob[job]?.removeAll { $0 == client }
+            if byJob[job]?.isEmpty == true { byJob[job] = nil }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import StatexProtocol
+
+/// One worker incarnation: what it offers, what it holds, when it was last heard.
+package struct WorkerRecord: Sendable {
+    package var name = ""
+    package var incarnation: UInt64 = 0
+    /// The number of its name in the journal.
+    package var number: UInt32 = 0
+    /// The session that speaks for it; 0: none now.
+    package var session: UInt32 = 0
+    package var slots = 0
+    /// How many jobs it is ready to hold, those it holds included.
+    package var credit = 0
+    /// Its live leases.
+    package var leases = JobList()
+    /// Kinds that it serves: the core's index, and the worker's own.
+    package var kinds: [(kind: Int32, own: UInt16)] = []
+    /// When its leases end if it is not heard before, on the monotonic clock.
+    package var deadline: Int64 = 0
+    /// It came back and has not yet said all that it holds.
+    package var isResuming = false
+    package var isDraining = false
+    /// Outcomes of it were put off; it is to offer them again.
+    package var owesOutcomes = false
+    package var details = ""
+    package var unavailable: [Hello.Kind] = []
+    package var joined: Int64 = 0
+    package var succeeded: UInt64 = 0
+    package var failed: UInt64 = 0
+
+    package var isConnected: Bool { session != 0 }
+    package var freeCredit: Int { isConnected && !isResuming && !isDraining ? credit - leases.count : 0 }
+    package var freeSlots: Int { min(freeCredit, slots - leases.count) }
+
+    package init() {}
+
+    package func ownIndex(of kind: Int32) -> UInt16? { kinds.first { $0.kind == kind }?.own }
+}
+
+/// All worker incarnations that are connected or still hold leases, in slots that are reused.
+package struct Workers: Sendable {
+    package private(set) var records: [WorkerRecord] = []
+    private var free: [Int32] = []
+    private var byIncarnation: [UInt64: Int32] = [:]
+
+    package init() {}
+
+    package var indices: Range<Int32> { 0..<Int32(records.count) }
+
+    package subscript(index: Int32) -> WorkerRecord {
+        @inline(__always) get { records[Int(index)] }
+        @inline(__always) _modify { yield &records[Int(index)] }
+    }
+
+    package func index(of incarnation: UInt64) -> Int32? { byIncarnation[incarnation] }
+
+    package mutating func insert(_ record: WorkerRecord) -> Int32 {
+        let index: Int32
+        if let reused = free.popLast() {
+            index = reused
+            records[Int(index)] = record
+        } else {
+            index = Int32(records.count)
+            records.append(record)
+        }
+        byIncarnation[record.incarnation] = index
+        return index
+    }
+
+    package mutating func remove(_ index: Int32) {
+        precondition(records[Int(index)].leases.isEmpty, "a worker goes with leases")
+        byIncarnation[records[Int(index)].incarnation] = nil
+        records[Int(index)] = WorkerRecord()
+        free.append(index)
+    }
+
+    /// A slot that is in use.
+    package func isPresent(_ index: Int32) -> Bool { records[Int(index)].incarnation != 0 }
+
+    /// The worker that this session speaks for.
+    package func index(ofSession session: UInt32, at hint: Int32) -> Int32? {
+        guard hint >= 0, Int(hint) < records.count, records[Int(hint)].session == session else { return nil }
+        return hint
+    }
+}

@@ -1,0 +1,112 @@
+// The only place where the broker's thread and the journal's two threads meet. Broker and Journal
+// never import each other: these plain values pass between them, and the command line wires them.
+
+import StatexProtocol
+import StatexSchedulerCore
+import StatexThreads
+
+/// The three boxes between the broker and the journal.
+package struct HandOff: Sendable {
+    /// To the thread that commits.
+    package let commits: Mailbox<CommitOrder>
+    package let commitWakeup: Wakeup
+    /// To the thread that reads.
+    package let reads: Mailbox<ReadRequest>
+    package let readWakeup: Wakeup
+    /// To the broker, from both.
+    package let events: Mailbox<JournalEvent>
+    package let eventWakeup: Wakeup
+
+    package init() throws(WakeupError) {
+        commitWakeup = try Wakeup()
+        readWakeup = try Wakeup()
+        eventWakeup = try Wakeup()
+        commits = Mailbox(wakeup: commitWakeup)
+        reads = Mailbox(wakeup: readWakeup)
+        events = Mailbox(wakeup: eventWakeup)
+    }
+}
+
+/// What the committing thread is told.
+package enum CommitOrder: Sendable {
+    case commit(Lent<CommitBatch>)
+    case stop
+}
+
+/// A reference that is held by one thread at a time.
+///
+/// Sending it hands the object over: the sender does not touch what the receiver uses until it comes
+/// back. For a `CommitBatch` the core keeps a reference while the commit is under way, and looks at it
+/// again only after `committed` came back; the mailbox's lock orders the two.
+package struct Lent<Object: AnyObject>: @unchecked Sendable {
+    package let object: Object
+    package init(_ object: Object) { self.object = object }
+}
+
+/// What the journal tells the broker.
+package enum JournalEvent: Sendable {
+    /// The commit under way is durable.
+    case committed(batch: UInt64, nanoseconds: Int64)
+    /// Postgres cannot be reached; the journal keeps trying.
+    case down(String)
+    case up
+    /// This scheduler is the owner no more: it must stop at once.
+    case stepDown(StepDown)
+    case read(ReadAnswer)
+}
+
+/// Why a scheduler must stop.
+package enum StepDown: Sendable, Equatable {
+    /// Another owner appended to the chain.
+    case fenced(by: String)
+    /// The chain ends before what was acknowledged: a failover lost commits, or a restore.
+    case wentBackwards(from: UInt64, to: UInt64)
+    /// Something that should not be.
+    case broken(String)
+}
+
+/// What the reading thread is asked.
+package enum ReadRequest: Sendable {
+    /// Payloads of leased jobs that are no longer cached.
+    case payloads([PayloadWanted])
+    case outcomes([Outbox.OutcomeLookup])
+    case results([Outbox.ResultLookup])
+    /// What a producer submitted lately; `tag` comes back with the answer.
+    case producer(Producer, tag: UInt64)
+    case keys([UserKeys.Key], tag: UInt64)
+    case stop
+}
+
+package struct PayloadWanted: Sendable {
+    package var lease: Outbox.Lease
+    package var id: UInt64
+
+    package init(lease: Outbox.Lease, id: UInt64) {
+        self.lease = lease
+        self.id = id
+    }
+}
+
+package enum ReadAnswer: Sendable {
+    case payloads([(wanted: PayloadWanted, payload: [UInt8])])
+    case outcomes([(lookup: Outbox.OutcomeLookup, isRecorded: Bool)])
+    case results([FoundResult])
+    case producer(Producer, runs: [Producers.Run], tag: UInt64)
+    case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+}
+
+/// How a job stands in the journal.
+package struct FoundResult: Sendable {
+    package var lookup: Outbox.ResultLookup
+    /// Its state is nil if no such job is known; `running` stands for any open state.
+    package var record: ResultRecord
+    package var kind: String
+    package var body: [UInt8]
+
+    package init(lookup: Outbox.ResultLookup, record: ResultRecord, kind: String, body: [UInt8]) {
+        self.lookup = lookup
+        self.record = record
+        self.kind = kind
+        self.body = body
+    }
+}

@@ -1,0 +1,42 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// Cuts leases and outcomes into chunks: entries of one page, few enough that the row is neither
+/// compressed nor moved out of line.
+enum Chunks {
+    /// 100 outcomes with their times are a row of 1,776 bytes; Postgres acts from about 2,000.
+    static let entries = 100
+
+    /// Calls `body` with the range of each chunk of rows that are sorted by id.
+    static func forEach<Row>(
+        _ rows: [Row], id: (Row) -> UInt64, token: (Row) -> UInt64, _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
+    ) {
+        var start = 0
+        while start < rows.count {
+            let page = id(rows[start]) >> JobID.pageBits
+            var low = token(rows[start])
+            var high = low
+            var end = start + 1
+            while end < rows.count, end - start < entries, id(rows[end]) >> JobID.pageBits == page {
+                let next = token(rows[end])
+                // Tokens are stored relative to the smallest, in 4 bytes.
+                guard max(high, next) - min(low, next) < UInt64(Int32.max) else { break }
+                low = min(low, next)
+                high = max(high, next)
+                end += 1
+            }
+            body(rows[start..<end], low)
+            start = end
+        }
+    }
+}
+
+extension Array {
+    /// Sorts by a key, unless it is sorted already, as it mostly is.
+    mutating func sortIfNeeded(by key: (Element) -> UInt64) {
+        for index in indices.dropFirst() where key(self[index - 1]) > key(self[index]) {
+            sort { key($0) < key($1) }
+            return
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import CLinux
+import Glibc
+import StatexHandOff
+import StatexPostgres
+import StatexSchedulerCore
+
+/// The thread that commits: one connection, one commit at a time, and nothing is ever guessed.
+///
+/// After an error the same bytes are sent again under the same batch number until the chain says what
+/// became of them. Only the chain decides whether this process is still the owner.
+package struct Committer: ~Copyable {
+    private let settings: JournalSettings
+    private let handOff: HandOff
+    private var link: Link?
+    private var writer: CommitWriter
+    private var isDown = false
+
+    package init(_ opened: consuming OpenedJournal, settings: JournalSettings, handOff: HandOff) {
+        self.settings = settings
+        self.handOff = handOff
+        writer = CommitWriter(owner: settings.owner)
+        link = Link(opened.takeConnection())
+    }
+
+    /// Commits what it is told until it is told to stop, or must step down.
+    package mutating func run() {
+        while true {
+            handOff.commitWakeup.wait()
+            for order in handOff.commits.takeAll() {
+                switch order {
+                case .stop: return
+                case .commit(let lent):
+                    let started = clinux_monotonic_nanoseconds()
+                    if let reason = commit(lent.object) {
+                        handOff.events.put(.stepDown(reason))
+                        return
+                    }
+                    let took = clinux_monotonic_nanoseconds() - started
+                    handOff.events.put(.committed(batch: lent.object.head.batch, nanoseconds: took))
+                }
+            }
+        }
+    }
+
+    /// - Returns: nil once the batch is durable.
+    private mutating func commit(_ batch: CommitBatch) -> StepDown? {
+        writer.encode(batch)
+        var pause: Int64 = 50
+        while true {
+            switch attempt(batch) {
+            case .durable:
+                if isDown { handOff.events.put(.up) }
+                isDown = false
+                return nil
+            case .stepDown(let reason): return reason
+            case .again(let why):
+                isDown = true
+                handOff.events.put(.down(why))
+                var nap = timespec(tv_sec: Int(pause / 1_000), tv_nsec: Int(pause % 1_000) * 1_000_000)
+                nanosleep(&nap, nil)
+                pause = min(pause * 2, 1_000)
+            }
+        }
+    }
+
+    private enum Attempt {
+        case durable
+        case again(String)
+        case stepDown(StepDown)
+    }
+
+    private mutating func attempt(_ batch: CommitBatch) -> Attempt {
+        do throws(PostgresError) {
+            if link == nil, let known = try reconnect(batch) { return known }
+            guard let link else { return .again("no connection") }
+            // A commit is waited for without a limit: its end must be known. Dead links end by keepalive.
+            try writer.send(on: link.connection) { -1 }
+            return .durable
+        } catch {
+            return afterFailure(error, batch)
+        }
+    }
+
+    /// Connects anew and reads the chain's end: the batch that was sent, or the one before.
+    /// - Returns: what that says about the batch; nil: it is not there, send it.
+    private mutating func reconnect(_ batch: CommitBatch) throws(PostgresError) -> Attempt? {
+        let fresh = try Session.open(settings.url, name: "statex journal")
+        try Session.requireDurableCommits(fresh)
+        try Statements.prepareCommit(on: fresh)
+        let verdict = try judge(batch, on: fresh)
+        if verdict == nil {
+            // Only the owner's lock tells other schedulers to be polite; losing it loses no data.
+            let lock = try fresh.query(
+                "SELECT pg_try_advisory_lock(\(JournalSettings.lockClass), \(settings.shard))", doing: "shard lock")
+            _ = consume lock
+        }
+        link = Link(fresh)
+        return verdict
+    }
+
+    /// What the chain says about a batch whose fate is unknown; nil: it did not happen (yet).
+    private func judge(_ batch: CommitBatch, on connection: borrowing Connection) throws(PostgresError) -> Attempt? {
+        guard let end = try Chain.end(connection, shard: settings.shard) else {
+            return .stepDown(.wentBackwards(from: batch.head.batch - 1, to: 0))
+        }
+        guard end.head.incarnation == batch.head.incarnation else {
+            return .stepDown(.fenced(by: "a journal of another incarnation"))
+        }
+        if end.head.batch == batch.head.batch, end.ownerNumber == settings.owner.number,
+            end.head.epoch == batch.head.epoch
+        {
+            return .durable
+        }
+        if end.head.batch >= batch.head.batch || end.head.epoch > batch.head.epoch {
+            return .stepDown(.fenced(by: "\(end.owner), backend \(end.backendPID)"))
+        }
+        guard end.head.batch == batch.head.batch - 1 else {
+            return .stepDown(.wentBackwards(from: batch.head.batch - 1, to: end.head.batch))
+        }
+        return nil
+    }
+
+    private mutating func afterFailure(_ error: PostgresError, _ batch: CommitBatch) -> Attempt {
+        guard !error.isConnectionLoss, let link else {
+            link = nil
+            return .again(error.description)
+        }
+        do throws(PostgresError) {
+            try link.connection.run("ROLLBACK", doing: "roll back")
+            if error.isUniqueViolation {
+                if let known = try judge(batch, on: link.connection) { return known }
+                return .stepDown(.broken("a unique key other than the chain's was violated: \(error)"))
+            }
+            if error.isLockTimeout {
+                // An earlier try of this batch may still be under way in a backend that lost its client.
+                try endOrphans(link.connection)
+                return .again(error.description)
+            }
+            if error.isMissingPartition {
+                try Partitions.prepare(
+                    on: link.connection, at: batch.head.at, hour: batch.head.nextID >> 43, batch: batch.head.batch)
+                return .again(error.description)
+            }
+            if error.isResourceShortage || error.state?.hasPrefix("40") == true { return .again(error.description) }
+            return .stepDown(.broken(error.description))
+        } catch let later {
+            self.link = nil
+            return .again(later.description)
+        }
+    }
+
+    /// Ends this shard's older journal backends, which can only be this process' own former ones or a
+    /// fenced owner's.
+    private func endOrphans(_ connection: borrowing Connection) throws(PostgresError) {
+        let ended = try connection.query(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+            WHERE application_name = 'statex journal' AND pid <> pg_backend_pid() AND usename = current_user
+              AND datname = current_database() AND state <> 'idle'
+            """, doing: "end orphans")
+        _ = consume ended
+    }
+}

@@ -1,0 +1,204 @@
+import CLinux
+import Glibc
+import StatexHandOff
+import StatexPostgres
+import StatexProtocol
+import StatexSchedulerCore
+
+/// The thread that reads: payloads, results, producers, keys; and the maintenance of partitions. It has
+/// a connection of its own, so it never delays a commit.
+package struct Reader: ~Copyable {
+    private let url: String
+    private let keyDays: Int
+    private let handOff: HandOff
+    private var link: Link?
+    private var nextMaintenance: Int64 = 0
+
+    /// - Parameter keyDays: how many days a user's key is remembered.
+    package init(url: String, keyDays: Int, handOff: HandOff) {
+        self.url = url
+        self.keyDays = keyDays
+        self.handOff = handOff
+    }
+
+    private static let maintenanceNanoseconds: Int64 = 60_000_000_000
+
+    package mutating func run() {
+        while true {
+            handOff.readWakeup.wait(milliseconds: 10_000)
+            for request in handOff.reads.takeAll() {
+                if case .stop = request { return }
+                answer(request)
+            }
+            maintain()
+        }
+    }
+
+    /// Answers, however long Postgres takes to come back: who asked waits, and nothing else does.
+    private mutating func answer(_ request: ReadRequest) {
+        var pause = 50
+        while true {
+            do throws(PostgresError) {
+                if link == nil { link = Link(try Session.open(url, name: "statex reader")) }
+                guard let found = try read(request) else { return }
+                handOff.events.put(.read(found))
+                return
+            } catch {
+                link = nil
+                var nap = timespec(tv_sec: 0, tv_nsec: pause * 1_000_000)
+                nanosleep(&nap, nil)
+                pause = min(pause * 2, 900)
+            }
+        }
+    }
+
+    private func read(_ request: ReadRequest) throws(PostgresError) -> ReadAnswer? {
+        guard let link else { return nil }
+        switch request {
+        case .payloads(let wanted): return try payloads(wanted, link.connection)
+        case .outcomes(let lookups): return try outcomes(lookups, link.connection)
+        case .results(let lookups): return .results(try results(lookups, link.connection))
+        case .producer(let producer, let tag):
+            return .producer(producer, runs: try runs(of: producer, link.connection), tag: tag)
+        case .keys(let keys, let tag): return .keys(try uses(of: keys, link.connection), tag: tag)
+        case .stop: return nil
+        }
+    }
+
+    private mutating func maintain() {
+        let now = clinux_monotonic_nanoseconds()
+        guard now >= nextMaintenance else { return }
+        do throws(PostgresError) {
+            if link == nil { link = Link(try Session.open(url, name: "statex reader")) }
+            guard let link else { return }
+            let end = try Chain.end(link.connection, shard: 0)
+            try Partitions.prepare(
+                on: link.connection, at: clinux_wall_microseconds(), hour: (end?.head.nextID ?? 0) >> 43,
+                batch: end?.head.batch ?? 1)
+            nextMaintenance = now + Self.maintenanceNanoseconds
+        } catch {
+            // The committer makes a partition that is missing by itself; this is tried again soon.
+            link = nil
+            nextMaintenance = now + Self.maintenanceNanoseconds / 10
+        }
+    }
+
+    private func list(_ ids: [UInt64]) -> String { "{" + ids.map { String($0) }.joined(separator: ",") + "}" }
+
+    private func payloads(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
+        -> ReadAnswer
+    {
+        let ids = wanted.map(\.id)
+        let rows = try connection.queryBinary(
+            "SELECT id, payload FROM statex.all_jobs WHERE id = ANY($1::bigint[])", [list(ids)], doing: "payloads")
+        var payloads: [UInt64: [UInt8]] = [:]
+        payloads.reserveCapacity(rows.rows)
+        for row in 0..<rows.rows {
+            payloads[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) {
+                $0.array(0..<$0.byteCount)
+            }
+        }
+        return .payloads(
+            wanted.compactMap { wanted in payloads[wanted.id].map { (wanted: wanted, payload: $0) } })
+    }
+
+    private func outcomes(_ lookups: [Outbox.OutcomeLookup], _ connection: borrowing Connection) throws(PostgresError)
+        -> ReadAnswer
+    {
+        let rows = try connection.query(
+            """
+            SELECT w.job, w.token FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token)
+            WHERE EXISTS (
+                SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.tokens) AS e(slot, token)
+                WHERE c.page = w.job >> 12 AND e.slot = w.job & 4095 AND c.base + e.token = w.token)
+            """, [list(lookups.map(\.id)), list(lookups.map(\.token))], doing: "outcomes")
+        var recorded = Set<UInt64>()
+        for row in 0..<rows.rows { recorded.insert(UInt64(bitPattern: rows.integer(row, 1))) }
+        return .outcomes(lookups.map { (lookup: $0, isRecorded: recorded.contains($0.token)) })
+    }
+
+    private func results(_ lookups: [Outbox.ResultLookup], _ connection: borrowing Connection) throws(PostgresError)
+        -> [FoundResult]
+    {
+        let rows = try connection.queryBinary(
+            """
+            SELECT id, opts, kind, state, attempts, losses, ended, encoding, body
+            FROM statex.job_results($1::bigint[])
+            """, [list(lookups.map(\.record.id.rawValue))], doing: "results")
+        var byID: [UInt64: Int] = [:]
+        for row in 0..<rows.rows { byID[UInt64(bitPattern: rows.binaryInteger(row, 0))] = row }
+        var found: [FoundResult] = []
+        for lookup in lookups {
+            guard let row = byID[lookup.record.id.rawValue] else {
+                let record = ResultRecord(id: lookup.record.id, count: 0, state: nil)
+                found.append(FoundResult(lookup: lookup, record: record, kind: "", body: []))
+                continue
+            }
+            let opts = UInt64(bitPattern: rows.binaryInteger(row, 1))
+            let number = UInt8(truncatingIfNeeded: rows.binaryInteger(row, 3))
+            var record = ResultRecord(
+                id: lookup.record.id, index: JobOpts.index(opts), count: JobOpts.count(opts),
+                state: number == 0 ? .running : JobState(rawValue: number))
+            record.attempts = UInt16(truncatingIfNeeded: rows.binaryInteger(row, 4))
+            record.losses = UInt16(truncatingIfNeeded: rows.binaryInteger(row, 5))
+            record.ended = rows.binaryInteger(row, 6)
+            record.encoding = Encoding(rawValue: UInt8(truncatingIfNeeded: rows.binaryInteger(row, 7))) ?? .bytes
+            let kind = rows.withBytes(row, 2) { (try? $0.text(0..<$0.byteCount, "kind")) ?? "" }
+            let body = rows.withBytes(row, 8) { $0.array(0..<$0.byteCount) }
+            record.bodyLength = UInt32(body.count)
+            found.append(FoundResult(lookup: lookup, record: record, kind: kind, body: body))
+        }
+        return found
+    }
+
+    /// What a producer submitted, at least as far back as its window.
+    private func runs(of producer: Producer, _ connection: borrowing Connection) throws(PostgresError) -> [Producers
+        .Run]
+    {
+        let uuid = Self.uuid(producer)
+        let rows = try connection.query(
+            """
+            SELECT r.sequence, r.count, r.first_id, r.jobs_each, s.batch FROM statex.submits s
+            CROSS JOIN LATERAL unnest(s.sequences, s.counts, s.first_ids, s.jobs_each) AS r(sequence, count, first_id, jobs_each)
+            WHERE s.producer = $1::uuid AND s.last_sequence >=
+                (SELECT max(last_sequence) - \(Limits.producerWindow) FROM statex.submits WHERE producer = $1::uuid)
+            ORDER BY 1
+            """, [uuid], doing: "producer")
+        return (0..<rows.rows).map { row in
+            Producers.Run(
+                sequence: UInt64(bitPattern: rows.integer(row, 0)), count: UInt64(bitPattern: rows.integer(row, 1)),
+                firstID: UInt64(bitPattern: rows.integer(row, 2)), jobsEach: UInt64(bitPattern: rows.integer(row, 3)),
+                batch: UInt64(bitPattern: rows.integer(row, 4)))
+        }
+    }
+
+    static func uuid(_ producer: Producer) -> String {
+        func hex(_ value: UInt64) -> String {
+            let digits = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }
+        return hex(producer.high) + hex(producer.low)
+    }
+
+    private func uses(of keys: [UserKeys.Key], _ connection: borrowing Connection) throws(PostgresError) -> [UserKeys
+        .Key: UserKeys.Use]
+    {
+        let today = clinux_wall_microseconds() / 86_400_000_000
+        var uses: [UserKeys.Key: UserKeys.Use] = [:]
+        for key in keys {
+            let hex = "\\x" + key.key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            let rows = try connection.queryBinary(
+                """
+                SELECT k.digest, k.request, k.jobs FROM statex.keys k
+                JOIN statex.names n ON n.number = k.tenant AND n.family = 2 AND n.name = $1
+                WHERE k.key = $2::bytea AND k.day > $3::int ORDER BY k.day DESC LIMIT 1
+                """, [key.tenant, hex, String(today - Int64(keyDays))], doing: "keys")
+            guard rows.rows == 1 else { continue }
+            uses[key] = UserKeys.Use(
+                digest: rows.withBytes(0, 0) { $0.array(0..<$0.byteCount) },
+                request: UInt64(bitPattern: rows.binaryInteger(0, 1)),
+                jobs: UInt16(truncatingIfNeeded: rows.binaryInteger(0, 2)), batch: 0)
+        }
+        return uses
+    }
+}

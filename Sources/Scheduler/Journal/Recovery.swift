@@ -1,0 +1,161 @@
+import StatexPostgres
+import StatexProtocol
+import StatexSchedulerCore
+
+/// What a new owner needs to carry on: names, and every job without a final outcome.
+package struct RecoveredState: Sendable {
+    package var names: [(number: UInt32, family: NameFamily, name: String)] = []
+    package var jobs: [RecoveredJob] = []
+    package var workerNames: [UInt32: String] = [:]
+}
+
+/// Reads chunks, not rows: the outcomes of the pages that are still open become a bitmap, and only
+/// jobs without a final outcome are loaded.
+package struct Recovery: ~Copyable {
+    private let connection: Connection
+
+    package init(url: String) throws(PostgresError) {
+        connection = try Session.open(url, name: "statex recovery")
+    }
+
+    /// - Parameter progress: called with the pages read and their number.
+    package func run(progress: (Int, Int) -> Void = { _, _ in }) throws(PostgresError) -> RecoveredState {
+        var state = RecoveredState()
+        try readNames(into: &state)
+        let pages = try openPages()
+        let cancelled = try cancelledJobs()
+        for (index, page) in pages.enumerated() {
+            try readPage(page, cancelled: cancelled, into: &state)
+            progress(index + 1, pages.count)
+        }
+        return state
+    }
+
+    private func readNames(into state: inout RecoveredState) throws(PostgresError) {
+        let rows = try connection.query("SELECT number, family, name FROM statex.names ORDER BY number", doing: "names")
+        for row in 0..<rows.rows {
+            let number = UInt32(truncatingIfNeeded: rows.integer(row, 0))
+            guard let family = NameFamily(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 1))) else { continue }
+            let name = rows.text(row, 2)
+            // Of workers only those that hold leases are of interest, and those come with their jobs.
+            if family == .worker {
+                state.workerNames[number] = name
+            } else {
+                state.names.append((number, family, name))
+            }
+        }
+    }
+
+    /// Pages that have jobs and were not recorded as closed, found by jumping along the index.
+    private func openPages() throws(PostgresError) -> [Int64] {
+        let closed = try connection.query(
+            "SELECT unnest(pages_closed) FROM statex.commits WHERE pages_closed IS NOT NULL", doing: "closed pages")
+        var isClosed = Set<Int64>()
+        for row in 0..<closed.rows { isClosed.insert(closed.integer(row, 0)) }
+        let pages = try connection.query(
+            """
+            WITH RECURSIVE pages AS (
+                (SELECT id >> 12 AS page FROM statex.jobs ORDER BY id LIMIT 1)
+                UNION ALL
+                SELECT (SELECT j.id >> 12 FROM statex.jobs j WHERE j.id >= (p.page + 1) << 12 ORDER BY j.id LIMIT 1)
+                FROM pages p WHERE p.page IS NOT NULL
+            )
+            SELECT page FROM pages WHERE page IS NOT NULL
+            """, doing: "open pages")
+        var open: [Int64] = []
+        for row in 0..<pages.rows {
+            let page = pages.integer(row, 0)
+            if !isClosed.contains(page) { open.append(page) }
+        }
+        return open
+    }
+
+    /// Orders to cancel stand for ever: a running job that was to stop still is.
+    private func cancelledJobs() throws(PostgresError) -> Set<Int64> {
+        let rows = try connection.query(
+            "SELECT unnest(ids) FROM statex.actions WHERE action = 'cancel'", doing: "orders")
+        var ids = Set<Int64>()
+        for row in 0..<rows.rows { ids.insert(rows.integer(row, 0)) }
+        return ids
+    }
+
+    private struct Ends {
+        var isFinal = false
+        var failures = 0
+        var lost: [UInt32] = []
+        var retryAt: Int64 = 0
+        var endedTokens: [Int64] = []
+        var token: Int64 = 0
+        var worker: UInt32 = 0
+        var workerOf: [(token: Int64, worker: UInt32)] = []
+    }
+
+    private func readPage(_ page: Int64, cancelled: Set<Int64>, into state: inout RecoveredState) throws(PostgresError)
+    {
+        var ends = [Ends](repeating: Ends(), count: 4_096)
+        let leases = try connection.query(
+            """
+            SELECT e.slot, c.base + e.token, e.worker FROM statex.lease_chunks c
+            CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.workers) AS e(slot, token, worker)
+            WHERE c.page = \(page) ORDER BY 2
+            """, doing: "leases of a page")
+        let outcomes = try connection.query(
+            """
+            SELECT e.slot, c.base + e.token, e.ends, c.at + (e.retry * 1000000)::bigint FROM statex.outcome_chunks c
+            CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, coalesce(c.retry_at, '{}')) AS e(slot, token, ends, retry)
+            WHERE c.page = \(page) ORDER BY c.batch
+            """, doing: "outcomes of a page")
+        for row in 0..<leases.rows {
+            let slot = Int(leases.integer(row, 0)) & 4_095
+            ends[slot].token = leases.integer(row, 1)
+            ends[slot].worker = UInt32(truncatingIfNeeded: leases.integer(row, 2))
+            ends[slot].workerOf.append((ends[slot].token, ends[slot].worker))
+        }
+        for row in 0..<outcomes.rows {
+            note(
+                &ends[Int(outcomes.integer(row, 0)) & 4_095], token: outcomes.integer(row, 1),
+                ends: outcomes.integer(row, 2),
+                retryAt: outcomes.integer(row, 3))
+        }
+        let jobs = try connection.query(
+            """
+            SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit FROM statex.jobs j
+            LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
+            WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
+            """, doing: "jobs of a page")
+        for row in 0..<jobs.rows {
+            let id = jobs.integer(row, 0)
+            let end = ends[Int(id & 4_095)]
+            guard !end.isFinal else { continue }
+            var job = RecoveredJob(
+                id: UInt64(id), opts: UInt64(jobs.integer(row, 1)),
+                kind: UInt32(truncatingIfNeeded: jobs.integer(row, 2)),
+                tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
+            job.failures = UInt8(min(end.failures, 255))
+            job.lostWith = end.lost
+            job.notBefore = max(end.retryAt, jobs.integer(row, 4))
+            job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
+            job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
+            job.isCancelled = cancelled.contains(id)
+            if end.token != 0, !end.endedTokens.contains(end.token) {
+                job.token = UInt64(end.token)
+                job.worker = end.worker
+            }
+            state.jobs.append(job)
+        }
+    }
+
+    private func note(_ end: inout Ends, token: Int64, ends number: Int64, retryAt: Int64) {
+        end.endedTokens.append(token)
+        if number >> 8 > 0 { end.isFinal = true }
+        switch Ending(rawValue: UInt8(truncatingIfNeeded: number & 255)) {
+        case .failed:
+            end.failures += 1
+            end.retryAt = retryAt
+        case .lost:
+            guard let worker = end.workerOf.last(where: { $0.token == token })?.worker else { break }
+            if !end.lost.contains(worker) { end.lost.append(worker) }
+        case .succeeded, .cancelled, .expired, .returned, nil: break
+        }
+    }
+}

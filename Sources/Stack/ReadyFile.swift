@@ -1,0 +1,50 @@
+import Foundation
+
+/// What `--ready-file` gets: where everything is. Anybody who waits for the stack reads it.
+package struct ReadyFile: Codable, Equatable, Sendable {
+    package struct Processes: Codable, Equatable, Sendable {
+        /// null: the database is somebody else's.
+        package var postgres: Int32?
+        /// null: it was fenced, or another one owns the shard.
+        package var scheduler: Int32?
+        package var workers: [Int32]
+    }
+
+    package var submitEndpoint: String
+    package var workerEndpoint: String
+    package var database: String
+    package var pid: Int32
+    package var pids: Processes
+
+    enum CodingKeys: String, CodingKey {
+        case submitEndpoint = "submit_endpoint"
+        case workerEndpoint = "worker_endpoint"
+        case database, pid, pids
+    }
+
+    /// By rename, so that a reader sees a whole one; for us alone, because the URL may hold a password.
+    func write(to path: String) throws(StackError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(self) else { throw StackError("the ready file cannot be written as JSON") }
+        try replaceFile(path, with: [UInt8](data) + [0x0A], mode: 0o600)
+    }
+
+    package static func read(_ path: String) throws(StackError) -> ReadyFile {
+        guard let file = try? JSONDecoder().decode(ReadyFile.self, from: Data(ProcessTable.read(path, limit: 1 << 20)))
+        else {
+            throw StackError("\(path) is no ready file of `statex up`")
+        }
+        return file
+    }
+}
+
+extension ReadyFile.Processes {
+    package func encode(to encoder: any Encoder) throws {
+        // Also what is nil is written: `null` says that it is not there.
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(postgres, forKey: .postgres)
+        try container.encode(scheduler, forKey: .scheduler)
+        try container.encode(workers, forKey: .workers)
+    }
+}

@@ -1,0 +1,112 @@
+// The handlers that ship for benchmarks and tests, as Swift code inside the worker.
+
+import Dispatch
+import Glibc
+import StatexHandlerAPI
+
+/// The native handlers by their kinds.
+package enum NativeHandlers {
+    package static let all: [any Handler] = [
+        NoopHandler(), EchoHandler(), SleepHandler(), FailHandler(), CrashHandler(), HangHandler(),
+    ]
+
+    package static func named(_ kind: String) -> (any Handler)? { all.first { $0.kind == kind } }
+}
+
+/// Does nothing and returns nothing.
+package struct NoopHandler: Handler {
+    package let kind = "noop"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload { .bytes([]) }
+}
+
+/// Returns its payload.
+package struct EchoHandler: Handler {
+    package let kind = "echo"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload { job.payload }
+}
+
+/// Takes `{"ms": N}` and ends after so many milliseconds.
+package struct SleepHandler: Handler {
+    private struct Order: Decodable { var ms: Int }
+    private static let longest = 86_400_000
+
+    package let kind = "sleep"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload {
+        let order = try job.order(Order.self, like: #"{"ms": N}"#)
+        guard (0...Self.longest).contains(order.ms) else {
+            throw HandlerError("bad_payload", "ms is \(order.ms), it takes 0 to \(Self.longest)", retryable: false)
+        }
+        do {
+            try await job.cancellation.cancelling { try await Task.sleep(for: .milliseconds(order.ms)) }
+        } catch {
+            throw HandlerError("stopped", "stopped before its \(order.ms) ms were over")
+        }
+        return .bytes([])
+    }
+}
+
+/// Fails as its payload says: `{"message": "…", "retryable": true, "retry_after_ms": N, "attempts": K}`, all
+/// optional. With `attempts` it fails the first K attempts and then succeeds.
+package struct FailHandler: Handler {
+    private struct Order: Decodable {
+        var message: String?
+        var retryable: Bool?
+        var retry_after_ms: Int?
+        var attempts: Int?
+    }
+
+    package let kind = "fail"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload {
+        let order = try job.order(Order.self, like: #"{"message": "…", "retryable": true, "attempts": K}"#)
+        if let attempts = order.attempts, job.attempt > attempts { return .bytes([]) }
+        throw HandlerError(
+            "asked_to_fail", order.message ?? "failed as asked", retryable: order.retryable ?? true,
+            retryAfterMilliseconds: order.retry_after_ms)
+    }
+}
+
+/// Kills the process that it runs in, as a fault in a library would.
+package struct CrashHandler: Handler {
+    package let kind = "crash"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload {
+        kill(getpid(), SIGKILL)
+        throw HandlerError("crash", "the process outlived SIGKILL")
+    }
+}
+
+/// Blocks its thread until it is told to stop; with `{"ignore_cancel": true}` for ever.
+package struct HangHandler: Handler {
+    private struct Order: Decodable { var ignore_cancel: Bool? }
+
+    package let kind = "hang"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload {
+        let order = try job.order(Order.self, like: #"{"ignore_cancel": true}"#)
+        Self.block(until: order.ignore_cancel == true ? nil : job.cancellation)
+        throw HandlerError("stopped", "hung until it was told to stop")
+    }
+
+    /// Blocks on purpose: what a handler does to its thread must not matter to the worker.
+    private static func block(until cancellation: Cancellation?) {
+        let stopped = DispatchSemaphore(value: 0)
+        cancellation?.onCancel { _ in stopped.signal() }
+        stopped.wait()
+    }
+}

@@ -1,0 +1,138 @@
+"""The handler side of the process protocol: one JSON object a line over stdin and stdout.
+
+A handler program calls `serve(name, prepare)`. `prepare()` loads libraries and models once and
+returns the function that does one job; it raises `Unavailable` when something is missing, and the
+worker then does not advertise the kind. Only protocol lines ever reach the real stdout: whatever a
+library prints goes to stderr. A job's failure is raised as `Failure`; any other exception is a bug
+or a lack of memory, and may be retried.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+
+PROTOCOL = 1
+VERSION = "1"
+
+
+class Unavailable(Exception):
+    """This handler cannot run here; the text says what is missing and what to do."""
+
+
+class Failure(Exception):
+    """One attempt failed, in words for its submitter; never contains the payload."""
+
+    def __init__(self, error_class, message, retryable=False, retry_after=None):
+        super().__init__(message)
+        self.error_class = error_class
+        self.message = message
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Job:
+    """One attempt: its input file, its private directory, and how much time is left."""
+
+    def __init__(self, message, send):
+        self.id = message["id"]
+        self.path = message["payload"]["path"]
+        self.directory = message["directory"]
+        limit = message.get("time_limit_ms") or 0
+        self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None
+        self._send = send
+
+    @property
+    def size(self):
+        return os.stat(self.path).st_size
+
+    def require_size(self, limit, what):
+        """Refuses an empty input and one above the limit, before anything reads it."""
+        if self.size == 0:
+            raise Failure("empty_input", f"{what} is empty: 0 bytes")
+        if self.size > limit:
+            raise Failure("too_large", f"{what} has {self.size} bytes; the limit is {limit}")
+
+    def read(self):
+        with open(self.path, "rb") as file:
+            return file.read()
+
+    def seconds_left(self, at_most):
+        if self._deadline is None:
+            return at_most
+        return max(0.1, min(at_most, self._deadline - time.monotonic()))
+
+    def scratch(self, name):
+        return os.path.join(self.directory, name)
+
+    def progress(self, fraction, text):
+        fraction = round(min(max(fraction, 0.0), 1.0), 4)
+        self._send(_line({"type": "progress", "id": self.id, "fraction": fraction, "text": text}))
+
+
+def setting(name, default):
+    """A positive whole number from the environment."""
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise Unavailable(f"{name} must be a positive whole number")
+    return int(text)
+
+
+def serve(name, prepare):
+    """Speaks the protocol until stdin ends. Returns the exit status."""
+    output = _take_stdout()
+
+    def send(line):
+        output.write(line)
+        output.flush()
+
+    try:
+        work = prepare()
+    except Exception as error:  # Whatever a library raises when its model or one of its files is not as it should be.
+        reason = str(error) if isinstance(error, (Unavailable, ImportError)) else f"{type(error).__name__}: {error}"
+        send(_line({"type": "unavailable", "reason": f"{name}: {reason}"}))
+        return 0
+    send(_line({"type": "ready", "protocol": PROTOCOL, "name": name, "version": VERSION}))
+
+    for line in sys.stdin.buffer:
+        message = json.loads(line)
+        if message.get("type") == "job":
+            send(_attempt(work, Job(message, send)))
+    return 0
+
+
+def _attempt(work, job):
+    """Runs one job; the line that answers it."""
+    try:
+        return _line({"type": "result", "id": job.id, "result": work(job)})
+    except Failure as failure:
+        error = failure
+    except MemoryError:
+        error = Failure("out_of_memory", "the handler's memory limit was reached", retryable=True)
+    except Exception as problem:
+        # A bug. Its text may quote the input, so only its type and place are told.
+        name = type(problem).__name__
+        print(f"{name} in job {job.id}\n{''.join(traceback.format_tb(problem.__traceback__))}", file=sys.stderr, flush=True)
+        error = Failure("handler_error", f"unexpected {name} in the handler", retryable=True)
+    return _line({
+        "type": "error", "id": job.id, "class": error.error_class, "message": error.message,
+        "retryable": error.retryable, "retry_after": error.retry_after,
+    })
+
+
+def _line(message):
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # A lone surrogate cannot be UTF-8; it becomes "?" rather than a broken line.
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def _take_stdout():
+    """Keeps the real stdout for the protocol; file descriptor 1 becomes stderr for everybody else."""
+    sys.stdout.flush()
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return output

@@ -1,0 +1,54 @@
+import CLinux
+import StatexHandlerAPI
+import StatexProtocol
+import StatexWorkerCore
+
+/// One concurrent execution: takes a job, lets its handler run, puts the outcome out, again and again.
+struct Slot: Sendable {
+    let index: Int
+    let handOff: HandOff
+    /// By the place of the kind in HELLO.
+    let handlers: [any Handler]
+    let kinds: [String]
+    let results: ResultRules
+
+    /// Runs until the hand-off is closed.
+    func work() async {
+        var ended: EndedAttempt?
+        while true {
+            // The end of one job is the start of the next: one look at the clock serves both.
+            let now = ended?.endedAt ?? clinux_monotonic_nanoseconds()
+            switch handOff.exchange(slot: index, ended: ended.take(), at: now) {
+            case .job(let taken): ended = await run(taken)
+            case .nothing: await handOff.waitForJobs()
+            case .closed: return
+            }
+        }
+    }
+
+    private func run(_ taken: consuming TakenJob) async -> EndedAttempt {
+        let lease = taken.lease
+        let startedAt = taken.startedAt
+        let kind = Int(lease.kind)
+        let job = Job(taken, kind: kinds[kind])
+        var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
+        do {
+            try results.report(try await handlers[kind].run(job), in: &attempt)
+        } catch {
+            results.report(error, in: &attempt)
+        }
+        attempt.endedAt = clinux_monotonic_nanoseconds()
+        return attempt
+    }
+}
+
+extension Job {
+    init(_ taken: consuming TakenJob, kind: String) {
+        let lease = taken.lease
+        let bytes = Array(taken.message[lease.payloadStart..<lease.payloadStart + Int(lease.payloadLength)])
+        self.init(
+            id: lease.id, kind: kind, attempt: Int(lease.attempt),
+            payload: lease.encoding == Encoding.object.rawValue ? .object(reference: bytes) : .bytes(bytes),
+            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: taken.cancellation)
+    }
+}

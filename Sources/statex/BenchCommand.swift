@@ -1,0 +1,127 @@
+import ArgumentParser
+import Glibc
+import StatexBenchmarks
+import StatexJournal
+import StatexProtocol
+import StatexStack
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
+        subcommands: [Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self])
+
+    struct Limit: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The floor of this Postgres and the journal, each alone.")
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            let (floor, journal) = try JournalLimit.run()
+            if json {
+                var text = JSONText()
+                text.object {
+                    $0.member("floor_jobs_per_second", floor.rounded())
+                    $0.member("journal_jobs_per_second", journal.rounded())
+                }
+                print(String(decoding: text.bytes, as: UTF8.self))
+            } else {
+                print("floor: \(Int(floor)) jobs a second; journal: \(Int(journal)) jobs a second")
+            }
+        }
+    }
+
+    struct ThroughputBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "throughput", abstract: "Client, scheduler, noop workers and Postgres: durable jobs a second.")
+        @Option(help: "How many jobs.") var jobs = 400_000
+        @Option(help: "Bytes of each payload.") var payloadBytes = 256
+        @Option(help: "Worker processes.") var workers = 1
+        @Option(help: "Slots of each worker.") var slots = 4
+        @Option(help: "Jobs in one message.") var jobsInMessage = 500
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            var bench = Throughput()
+            bench.jobs = jobs
+            bench.payloadBytes = payloadBytes
+            bench.workers = workers
+            bench.slots = slots
+            bench.jobsInMessage = jobsInMessage
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+            guard report.missing == 0, report.doubled == 0 else { throw ExitCode.failure }
+        }
+    }
+
+    struct LatencyBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "latency", abstract: "One job at a time, submit to durable result, beside a bare commit.")
+        @Option(help: "How many jobs.") var jobs = 500
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() async throws {
+            var bench = Latency()
+            bench.jobs = jobs
+            let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
+    struct BacklogBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "backlog", abstract: "What a waiting job costs in memory and on the disk.")
+        @Option(help: "How many jobs.") var jobs = 1_000_000
+        @Option(help: "Bytes of each payload.") var payloadBytes = 256
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            var bench = Backlog()
+            bench.jobs = jobs
+            bench.payloadBytes = payloadBytes
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
+    struct SnapshotBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "snapshot", abstract: "What another transaction's open snapshot costs; about five minutes.")
+        @Option(help: "Windows with and without, each so many.") var pairs = 6
+        @Option(help: "Seconds of a window.") var windowSeconds = 10
+        @Option(help: "Seconds of the long hold.") var holdSeconds = 120
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() throws {
+            var bench = SnapshotHold()
+            bench.pairs = pairs
+            bench.windowSeconds = windowSeconds
+            bench.holdSeconds = holdSeconds
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            print(String(decoding: report.json.bytes, as: UTF8.self))
+        }
+    }
+
+    struct ClientLoad: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "client", abstract: "The load alone.", shouldDisplay: false)
+        @Option var endpoint: String
+        @Option var jobs: Int
+        @Option var payloadBytes: Int
+        @Option var jobsInMessage = 500
+        @Flag var noWait = false
+        @Flag var forever = false
+
+        func run() async throws {
+            try await ClientProcess.main(
+                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage, waits: !noWait,
+                forever: forever)
+        }
+    }
+}
+
+/// This executable's path.
+func programPath() -> String {
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    let length = readlink("/proc/self/exe", &buffer, buffer.count)
+    return String(decoding: buffer.prefix(max(length, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

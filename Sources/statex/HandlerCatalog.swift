@@ -1,0 +1,93 @@
+import Foundation
+import StatexConfiguration
+import StatexHandlerAPI
+import StatexHandlers
+import StatexObjects
+import StatexProcesses
+import StatexWorkerRuntime
+
+/// The handlers of one worker, as the configuration asks for them: native ones, the built-in programs,
+/// and the operator's own, which take the place of built-in ones of the same kind.
+struct HandlerCatalog {
+    let configuration: Configuration
+    let installation: Installation
+    let environment: [String: String]
+    let slots: Int
+    let objects: ObjectFolder?
+
+    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?) {
+        configuration = loaded.configuration
+        self.slots = slots
+        self.objects = objects
+        environment = ProcessInfo.processInfo.environment
+        func chosen(_ key: String) -> String? {
+            loaded.entries.first { $0.key == key && $0.source != .standard }?.value
+        }
+        installation = Installation(executable: programPath(), python: chosen("python"), models: chosen("models"))
+    }
+
+    /// - Parameter only: kinds to serve; nil: all.
+    func handlers(only: [String]?) throws -> [any Handler] {
+        var handlers: [String: any Handler] = [:]
+        for handler in NativeHandlers.all { handlers[handler.kind] = handler }
+        for kind in BuiltInHandlers.kinds {
+            let settings = BuiltInHandlers.settings(
+                kind, installation, scratch: scratch, processes: slots, environment: environment)
+            handlers[kind] = try process(settings, demanded: configuration.isolation)
+        }
+        for own in configuration.handlers { handlers[own.kind] = try handler(own) }
+        if let unknown = only?.first(where: { handlers[$0] == nil }) {
+            let known = handlers.keys.sorted().joined(separator: ", ")
+            throw failure(1, "handlers: there is no handler \"\(unknown)\"; there are \(known)")
+        }
+        return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
+    }
+
+    private var scratch: String { configuration.dataDirectory + "/scratch" }
+
+    private func process(_ settings: ProcessSettings, demanded: Isolation) throws -> any Handler {
+        var settings = settings
+        settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
+        settings.openObject = openObject
+        do throws(HandlerError) { return try ProcessHandler(settings) } catch { throw failure(1, error.message) }
+    }
+
+    private func handler(_ own: HandlerConfiguration) throws -> any Handler {
+        switch own.runner {
+        case .process(let program): return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
+        case .http(let server):
+            throw failure(1, "handlers: \(own.kind): \(server.url): http handlers are not available in this build")
+        }
+    }
+
+    private func settings(_ kind: String, _ program: HandlerConfiguration.ProcessHandler) -> ProcessSettings {
+        var settings = ProcessSettings(
+            kind: kind, program: program.command, launcher: installation.launcher, scratchRoot: scratch)
+        settings.environment = program.environment
+        settings.readPaths = program.read
+        settings.processes = slots
+        settings.limits.memoryBytes = program.memory
+        settings.limits.cpuSeconds = Int(program.cpuTime.components.seconds)
+        settings.limits.processes = program.processes
+        settings.limits.files = program.openFiles
+        settings.limits.fileBytes = program.fileSize
+        let limit = program.timeLimit.components
+        settings.runMilliseconds = Int(limit.seconds) * 1_000 + Int(limit.attoseconds / 1_000_000_000_000_000)
+        return settings
+    }
+
+    /// Opens a job's object under the configured roots.
+    private var openObject: @Sendable ([UInt8]) throws(HandlerError) -> CInt {
+        { [objects] text throws(HandlerError) in
+            guard let objects else {
+                throw HandlerError("object", "this worker has no object folder", retryable: false)
+            }
+            do throws(ObjectError) {
+                let file = try objects.open(try ObjectReference(text: text))
+                return file.release()
+            } catch {
+                throw HandlerError("object", error.description, retryable: false)
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import CLinux
+import Glibc
+import StatexThreads
+
+/// Says something to the operator, on stderr.
+func complain(_ message: String) {
+    var line = "statex: \(message)\n"
+    line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
+}
+
+/// SIGTERM and SIGINT, handed to one thread.
+enum Signals {
+    /// Calls `body` at each of them. A handler and not `sigwait`: that needs them blocked in every thread,
+    /// also in those that Swift's runtime has started before `main`.
+    static func onStop(_ body: @escaping @Sendable () -> Void) {
+        signal(SIGPIPE, SIG_IGN)
+        var ends: [Int32] = [-1, -1]
+        guard clinux_signal_pipe(&ends) == 0 else {
+            return complain("signals cannot be handled: \(String(cString: strerror(errno)))")
+        }
+        let (reader, writer) = (ends[0], ends[1])
+        NamedThread("signals") {
+            var byte: UInt8 = 0
+            while true {
+                let count = read(reader, &byte, 1)
+                if count == 1 { body() } else if count == 0 || errno != EINTR { return }
+            }
+        }.detach()
+        let numbers = [SIGTERM, SIGINT]
+        if clinux_signals_to_descriptor(numbers, Int32(numbers.count), writer) != 0 {
+            complain("signals cannot be handled")
+        }
+    }
+}
+
+/// Colours and progress are for people.
+var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

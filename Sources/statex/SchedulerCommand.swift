@@ -1,0 +1,156 @@
+import ArgumentParser
+import CLinux
+import Glibc
+import StatexBroker
+import StatexConfiguration
+import StatexHandOff
+import StatexJournal
+import StatexProtocol
+import StatexSchedulerCore
+import StatexStack
+import StatexThreads
+import StatexZeroMQ
+
+struct SchedulerCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "scheduler",
+        abstract: "Run the scheduler alone: it owns the journal and serves clients and workers.",
+        discussion: """
+            Exit codes: 0 stopped in order; 75 another scheduler took over; 76 another scheduler owns the journal;
+            1 anything else. A supervisor starts it again after 1, not after 75 or 76.
+            """)
+
+    @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
+    @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
+    @Option(help: "Where workers connect.") var workerEndpoint: String?
+    @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        let configuration: Configuration
+        do {
+            configuration = try options.load([
+                "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
+            ]).configuration
+        } catch let error as ConfigurationError {
+            throw failure(2, error.description)
+        }
+        guard let url = configuration.database else {
+            throw failure(2, "database: a scheduler needs one; give --database or STATEX_DATABASE")
+        }
+        for (key, endpoint) in [
+            ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+        ] {
+            do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw failure(2, "\(key): \(error)") }
+        }
+        let stop = try Wakeup()
+        Signals.onStop { stop.signal() }
+        var journal = JournalSettings(url: url, owner: Owner(number: .random(in: 1...UInt64.max), name: ownerName()))
+        journal.takesOver = takeOver
+        do {
+            try serve(journal, configuration, stop: stop)
+        } catch let error as JournalOpenError {
+            if case .held = error { throw failure(SchedulerExit.owned, error.description) }
+            throw failure(1, error.description)
+        }
+    }
+
+    private func serve(_ journal: JournalSettings, _ configuration: Configuration, stop: Wakeup) throws {
+        let opened = try open(journal)
+        let durability = opened.durability
+        var core = SchedulerCore(coreSettings(configuration), head: opened.head, seed: .random(in: 0...UInt64.max))
+        try recover(&core, url: journal.url)
+        let handOff = try HandOff()
+        let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
+        let committing = NamedThread("journal") {
+            if var committer = moved.take() { committer.run() }
+        }
+        let (url, keyDays) = (journal.url, configuration.idempotencyDays)
+        let reading = NamedThread("reader") {
+            var reader = Reader(url: url, keyDays: keyDays, handOff: handOff)
+            reader.run()
+        }
+        let context = try ZeroMQContext()
+        var settings = BrokerSettings(
+            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
+        settings.payloadCacheBytes = configuration.maximumOpenBytes
+        settings.statusMembers = statusMembers(durability)
+        var broker = try Broker(settings, core: core, handOff: handOff, context: context)
+        announceReady()
+        let stepDown = try broker.run(stop: stop)
+        // After a step-down nothing more may be said or done; the threads may be waiting for Postgres.
+        if let stepDown { throw leave(stepDown) }
+        handOff.commits.put(.stop)
+        handOff.reads.put(.stop)
+        committing.join()
+        reading.join()
+    }
+
+    private func coreSettings(_ configuration: Configuration) -> CoreSettings {
+        func nanoseconds(_ time: Duration) -> Int64 {
+            time.components.seconds * 1_000_000_000 + time.components.attoseconds / 1_000_000_000
+        }
+        var settings = CoreSettings()
+        settings.leaseNanoseconds = nanoseconds(configuration.leaseTime)
+        settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
+        settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
+        settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
+        settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
+        return settings
+    }
+
+    /// Postgres may still be starting; a minute of patience, and a word about it.
+    private func open(_ journal: JournalSettings) throws -> OpenedJournal {
+        let until = clinux_monotonic_nanoseconds() + 60_000_000_000
+        var hasComplained = false
+        while true {
+            do throws(JournalOpenError) {
+                return try journal.open()
+            } catch {
+                guard error.isWorthWaiting, clinux_monotonic_nanoseconds() < until else { throw error }
+                if !hasComplained { complain("waiting for Postgres: \(error)") }
+                hasComplained = true
+                usleep(50_000)
+            }
+        }
+    }
+
+    private func recover(_ core: inout SchedulerCore, url: String) throws {
+        let started = clinux_monotonic_nanoseconds()
+        let state = try Recovery(url: url).run()
+        let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
+        for name in state.names { core.recoveredName(name.family, name.name, number: name.number) }
+        core.recovered(state.jobs, workerNames: state.workerNames, at: now)
+        guard !state.jobs.isEmpty else { return }
+        let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
+        complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
+    }
+
+    private func leave(_ reason: StepDown) -> ExitCode {
+        switch reason {
+        case .fenced(let by): failure(SchedulerExit.fenced, "another scheduler took over (\(by)); this one stops")
+        case .wentBackwards(let from, let to):
+            failure(
+                SchedulerExit.fenced,
+                "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
+                    + "jobs that were acknowledged since are missing")
+        case .broken(let why): failure(1, "the journal cannot go on: \(why)")
+        }
+    }
+
+    private func ownerName() -> String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, 255)
+        return
+            "\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)) pid \(getpid())"
+    }
+
+    private func statusMembers(_ durability: Durability) -> String {
+        """
+        "durability":{"fsync":\(durability.fsync),"synchronous_commit":"\(durability.synchronousCommit)",\
+        "full_page_writes":\(durability.fullPageWrites),"data_checksums":\(durability.dataChecksums),\
+        "postgres":"\(durability.serverVersion.filter { $0 != "\"" && $0 != "\\" })"}
+        """
+    }
+}

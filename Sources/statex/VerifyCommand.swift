@@ -1,0 +1,51 @@
+import ArgumentParser
+import StatexJournal
+import StatexProtocol
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Judge a journal: chain unbroken, one final outcome a job, no outcome of a stale lease.",
+        discussion:
+            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 2 usage.")
+
+    @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
+    @Flag(help: "Every job must be final.") var allFinal = false
+    @Flag(help: "Print one JSON object.") var json = false
+
+    func run() throws {
+        let shows = !json && isTerminal
+        var report = try Verifier(url: database).run { if shows { complain($0) } }
+        if allFinal, report.open > 0 { report.violation("\(report.open) jobs are open") }
+        if json {
+            var text = JSONText()
+            text.object {
+                for (name, value) in numbers(report) { $0.member(name, value) }
+                $0.strings("violation_texts", report.violations)
+            }
+            print(String(decoding: text.bytes, as: UTF8.self))
+        } else {
+            for (name, value) in numbers(report) { print("\(name): \(value)") }
+            for violation in report.violations { print("  \(violation)") }
+        }
+        if report.violationCount > 0 { throw ExitCode.failure }
+    }
+
+    private func numbers(_ report: VerifyReport) -> [(String, Int)] {
+        [
+            ("commits", report.commits), ("jobs", report.jobs), ("leases", report.leases),
+            ("outcomes", report.outcomes),
+            ("finals", report.finals), ("open", report.open), ("results", report.results),
+            ("violations", report.violationCount),
+        ]
+    }
+}
+
+struct SQLCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sql", abstract: "Print the schema's migrations, in order.")
+
+    func run() {
+        for step in Migrator.steps { print("-- \(step.number) \(step.name)\n\n\(step.sql)") }
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Glibc
+import StatexConfiguration
+import StatexHandlerAPI
+import StatexHandlers
+import StatexObjects
+import StatexProcesses
+import StatexStack
+import StatexWorkerRuntime
+
+/// `statex worker`: one worker process, until SIGTERM or SIGINT drains it.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Run one worker: slots that run jobs, until SIGTERM drains it.")
+
+    @Option(help: "The scheduler's worker endpoint, such as ipc:///run/statex/worker.sock.") var endpoint: String?
+    @Option(help: "How many jobs run at the same time.") var slots: String?
+    @Option(help: "The worker's name in status (default: host and process id).") var name: String?
+    @Option(help: "Folders of objects, joined by `:`; results above 64 KiB go to the first.") var objects: String?
+    @Option(help: "How long running jobs may go on after SIGTERM, in seconds.") var drainSeconds: String?
+    @Option(help: "Kinds to serve, separated by commas (default: all that are configured).") var handlers: String?
+    @OptionGroup var options: ConfigurationOptions
+    @Flag(help: "Log lines as JSON objects.") var logJson = false
+
+    func run() async throws {
+        let worker = try prepare()
+        Signals.onStop { worker.drain() }
+        do throws(WorkerError) {
+            try await worker.run()
+        } catch {
+            throw failure(1, "worker: \(error)")
+        }
+    }
+
+    private func prepare() throws -> Worker {
+        let loaded: LoadedConfiguration
+        do {
+            loaded = try options.load([
+                "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
+            ])
+        } catch let error as ConfigurationError {
+            throw failure(2, error.description)
+        }
+        let configuration = loaded.configuration
+        let folder = try objectFolder(configuration.objectRoots)
+        let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: folder)
+        var options = WorkerOptions()
+        options.name = name
+        options.drainSeconds = Double(configuration.drainTime.components.seconds)
+        options.logsJSON = logJson
+        options.objectSink = folder.map(sink)
+        options.isolation = probeIsolation(
+            launcher: catalog.installation.launcher, scratchRoot: configuration.dataDirectory + "/scratch"
+        ).level.rawValue
+        options.onReady = { announceReady() }
+        let kinds = handlers?.split(separator: ",").map(String.init)
+        do {
+            return try Worker(
+                endpoint: configuration.workerEndpoint, slots: configuration.slots, handlers: try catalog.handlers(only: kinds),
+                options: options)
+        } catch let error as WorkerError {
+            throw failure(1, "worker: \(error)")
+        }
+    }
+
+    private func objectFolder(_ roots: [String]) throws -> ObjectFolder? {
+        guard let first = roots.first else { return nil }
+        do throws(ObjectError) {
+            return try ObjectFolder(root: first, otherRoots: Array(roots.dropFirst()))
+        } catch {
+            throw failure(1, "objects: \(error)")
+        }
+    }
+
+    private func sink(_ folder: ObjectFolder) -> ObjectSink {
+        { bytes throws(HandlerError) in
+            do throws(ObjectError) {
+                return try folder.put(bytes).text
+            } catch {
+                throw HandlerError("objects", "the result could not be stored: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import StatexClient
+import StatexPostgres
+import Testing
+
+@testable import StatexStack
+
+/// Postgres, schedulers and workers of a test's own, as processes, in a directory of its own.
+///
+/// Unchecked: it is handed from a test's task to a thread of the harness and back, never used by both.
+final class TestStack: @unchecked Sendable {
+    let directory: String
+    let leaseSeconds: Int
+    private var postgres: EmbeddedPostgres
+    private var processes: [RunningProcess] = []
+
+    private static let binaries = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path
+    /// `STATEX_PROGRAM` names another build, for the longer runs.
+    static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
+
+    /// Starts Postgres; everything else is started by the test.
+    init(leaseSeconds: Int) throws {
+        self.leaseSeconds = leaseSeconds
+        // Short, because sockets lie in it; and not below a directory that only we may enter.
+        directory = "/tmp/statex-e2e-" + String(UInt32.random(in: .min ... .max), radix: 36)
+        var postgres = try PostgresTemplate.copy(to: directory)
+        try postgres.start()
+        self.postgres = postgres
+        guard mkdir(directory + "/run", 0o700) == 0 else { throw HarnessError("cannot make \(directory)/run") }
+    }
+
+    /// Gives `body` a stack, judges its journal afterwards, and leaves nothing behind.
+    static func with(leaseSeconds: Int = 10, _ body: (TestStack) async throws -> Void) async throws {
+        let stack = try TestStack(leaseSeconds: leaseSeconds)
+        do {
+            try await body(stack)
+            try stack.verify()
+        } catch {
+            Issue.record("\(error)\n\(stack.lastWords)")
+        }
+        #expect(stack.end() == [], "processes were left over")
+    }
+
+    // MARK: Where everything is
+
+    var database: String { postgres.url }
+    func submitEndpoint(_ site: String = "a") -> String { "ipc://\(directory)/run/\(site)-submit.sock" }
+    func workerEndpoint(_ site: String = "a") -> String { "ipc://\(directory)/run/\(site)-worker.sock" }
+
+    /// The last lines of every process' log.
+    var lastWords: String {
+        processes.map { process in
+            let lines = process.said.split(separator: "\n").suffix(6).joined(separator: "\n    ")
+            return "\(process.name) (\(process.end.map(String.init(describing:)) ?? "alive")): \(lines)"
+        }.joined(separator: "\n")
+    }
+
+    // MARK: Processes
+
+    private func start(_ name: String, _ program: String, _ arguments: [String]) throws -> RunningProcess {
+        var command = Command(
+            program, arguments, environment: ["PATH": "/usr/bin:/bin", "STATEX_STACK": directory])
+        command.announces = true
+        command.log = "\(directory)/\(processes.count)-\(name).log"
+        let process = try RunningProcess(name, command)
+        processes.append(process)
+        return process
+    }
+
+    /// - Parameter site: names its endpoints; two schedulers at one site want the same.
+    func launchScheduler(site: String = "a", takesOver: Bool = false) throws -> RunningProcess {
+        let arguments = [
+            "scheduler", "--database", database, "--submit-endpoint", submitEndpoint(site), "--worker-endpoint",
+            workerEndpoint(site), "--lease-seconds", String(leaseSeconds),
+        ]
+        return try start("scheduler", Self.program, arguments + (takesOver ? ["--take-over"] : []))
+    }
+
+    /// Starts one and waits until it serves.
+    func startScheduler(site: String = "a", takesOver: Bool = false) throws -> RunningProcess {
+        let scheduler = try launchScheduler(site: site, takesOver: takesOver)
+        try scheduler.waitUntilReady()
+        return scheduler
+    }
+
+    func launchWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
+        try start(
+            name, Self.program,
+            ["worker", "--endpoint", workerEndpoint(site), "--slots", String(slots), "--name", name])
+    }
+
+    /// Starts one and waits until the scheduler welcomed it.
+    func startWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
+        let worker = try launchWorker(name, slots: slots, site: site)
+        try worker.waitUntilReady()
+        return worker
+    }
+
+    /// One with the gate handler too.
+    func startGateWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
+        let worker = try start(
+            name, Self.binaries + "/GateWorker", [workerEndpoint(site), String(slots), name])
+        try worker.waitUntilReady()
+        return worker
+    }
+
+    func gate() throws -> Gate { try Gate(directory + "/run/gate.sock") }
+
+    func client(_ name: String = "test", site: String = "a", patience: Duration? = nil) async throws -> Client {
+        var settings = ClientSettings(name: name, patience: patience)
+        settings.connectTimeout = .seconds(30)
+        return try await Client(submitEndpoint(site), settings: settings)
+    }
+
+    // MARK: Postgres
+
+    var postgresPID: pid_t? { postgres.pid }
+    func startPostgres() throws { try postgres.start() }
+    /// In order: sessions are ended, everything is on the disk.
+    func stopPostgres() throws { try postgres.stop() }
+    /// As a crash would, and waits until its orphaned backends are gone.
+    func killPostgres() throws { try postgres.kill() }
+
+    /// Server processes of Statex' connections.
+    var backends: [pid_t] {
+        guard let postmaster = postgres.pid else { return [] }
+        return ProcessTable.descendants(of: postmaster).filter {
+            ProcessTable.text("/proc/\($0)/cmdline").contains("statex statex")
+        }
+    }
+
+    func connection() throws -> Connection { try Connection(database, name: "test") }
+
+    /// The first columns of each row, as text.
+    func rows(_ sql: String, columns: Int = 1) throws -> [[String]] {
+        let connection = try connection()
+        let rows = try connection.query(sql, doing: "ask")
+        return (0..<rows.rows).map { row in (0..<columns).map { rows.text(row, $0) } }
+    }
+
+    func number(_ sql: String) throws -> Int {
+        guard let text = try rows(sql).first?.first, let number = Int(text) else {
+            throw HarnessError("no number: \(sql)")
+        }
+        return number
+    }
+
+    // MARK: Judging
+
+    /// `statex verify`, a program of its own.
+    func verify(allFinal: Bool = false) throws {
+        var command = Command(
+            Self.program, ["verify", "--database", database] + (allFinal ? ["--all-final"] : []),
+            environment: ["PATH": "/usr/bin:/bin"])
+        command.log = directory + "/verify.log"
+        let end = try ChildProcess.run(command, limit: .seconds(120))
+        #expect(end == .exited(0), "statex verify: \(ProcessTable.text(directory + "/verify.log"))")
+    }
+
+    // MARK: The end
+
+    /// Ends everything that is left and removes the directory.
+    /// - Returns: processes that outlived those that started them.
+    func end(keepsFiles: Bool = false) -> [pid_t] {
+        for process in processes { process.signal(SIGKILL) }
+        for process in processes { _ = try? process.waitForEnd() }
+        // What a killed worker ran ends by itself; a moment is given for that.
+        let isEmpty = ProcessTable.end(nil, patience: .seconds(5)) { ProcessTable.members(ofStack: directory) }
+        let left = isEmpty ? [] : ProcessTable.members(ofStack: directory)
+        _ = ProcessTable.end(SIGKILL, patience: .zero) { ProcessTable.members(ofStack: directory) }
+        try? postgres.kill()
+        if !keepsFiles { try? FileManager.default.removeItem(atPath: directory) }
+        return left
+    }
+}

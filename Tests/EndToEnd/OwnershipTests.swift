@@ -1,0 +1,69 @@
+import Glibc
+import StatexClient
+import StatexProtocol
+import Testing
+
+extension EndToEnd {
+    /// Two schedulers, one journal.
+    @Suite struct OwnershipTests {
+        @Test func `a second scheduler exits 76 and names the owner`() async throws {
+            try await TestStack.with { stack in
+                let owner = try stack.startScheduler()
+                let second = try stack.launchScheduler(site: "b")
+                #expect(try second.waitForEnd() == .exited(76))
+                #expect(second.said.contains("pid \(owner.pid)"), "\(second.said)")
+                let client = try await stack.client()
+                _ = try await client.submit(Request(kind: "noop", payload: .text("")))
+                #expect(owner.end == nil)
+                await client.close()
+            }
+        }
+
+        @Test func `a scheduler that was taken over exits 75 and records nothing more`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let old = try await stack.client("old", patience: .seconds(2))
+                let before = try await old.submit(Request(kind: "echo", payload: .text("before")))
+                let second = try stack.startScheduler(site: "b", takesOver: true)
+                await #expect(throws: ClientError.self) {
+                    try await old.submit(Request(kind: "echo", payload: .text("too late")))
+                }
+                #expect(try first.waitForEnd() == .exited(75))
+                #expect(first.said.contains("took over"))
+                #expect(try stack.jobCount == 1, "a fenced scheduler recorded a job")
+
+                let new = try await stack.client("new", site: "b")
+                _ = try stack.startWorker("w", site: "b")
+                #expect(try await new.result(ofRequest: before.id).jobs[0].text == "before")
+                #expect(second.end == nil)
+                await old.close()
+                await new.close()
+            }
+        }
+
+        @Test func `after a takeover at the same endpoints everybody finds the new owner`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let gate = try stack.gate()
+                _ = try stack.startGateWorker("w")
+                let client = try await stack.client()
+                let running = try await client.submit(gate.request)
+                let visitor = try gate.next()
+                // Frozen, as in a long pause of its machine: it does not know what happened meanwhile.
+                first.signal(SIGSTOP)
+                let second = try stack.startScheduler(takesOver: true)
+                first.signal(SIGCONT)
+                visitor.succeed()
+                #expect(try first.waitForEnd() == .exited(75))
+                #expect(try await running.result().jobs[0].text == "attempt 1")
+                let late = try await stack.client("late")
+                #expect(
+                    try await late.submit(Request(kind: "echo", payload: .text("x"))).result().jobs[0].text == "x")
+                #expect(gate.visitors.count == 1 && !gate.hasUnseen)
+                #expect(second.end == nil)
+                await client.close()
+                await late.close()
+            }
+        }
+    }
+}

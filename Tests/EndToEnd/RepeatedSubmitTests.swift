@@ -1,0 +1,96 @@
+import StatexClient
+import StatexProtocol
+import Testing
+
+extension EndToEnd {
+    /// What is submitted twice is recorded once.
+    @Suite struct RepeatedSubmitTests {
+        @Test func `the same sequence of the same producer gets the first job's id, also after a restart`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let producer = Producer(high: 7, low: .random(in: 1 ... .max))
+                let once = try RawClient(stack.submitEndpoint(), producer: producer).submit(sequence: 1, jobs: 3)
+                #expect(!once.repeated && once.requests == 3)
+                let twice = try RawClient(stack.submitEndpoint(), producer: producer).submit(sequence: 1, jobs: 3)
+                #expect(twice.repeated && twice.firstID == once.firstID)
+                try first.kill()
+                _ = try stack.startScheduler()
+                let client = try RawClient(stack.submitEndpoint(), producer: producer)
+                #expect(client.lastSequence == 3)
+                let thrice = try client.submit(sequence: 2, jobs: 1)
+                #expect(thrice.repeated && thrice.firstID.rawValue == once.firstID.rawValue + 1)
+                let new = try client.submit(sequence: 4, jobs: 1)
+                #expect(!new.repeated && new.firstID > once.firstID)
+                #expect(try stack.jobCount == 4)
+            }
+        }
+
+        @Test func `a user key gives any process the first request, also after a restart`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let request = Request(
+                    [JobSpec(kind: "echo", payload: .text("a")), JobSpec(kind: "echo", payload: .text("b"))],
+                    key: "order-1")
+                let one = try await stack.client("one")
+                let handle = try await one.submit(request)
+                #expect(!handle.isRepeated)
+                let two = try await stack.client("two")
+                let repeated = try await two.submit(request)
+                #expect(repeated.isRepeated && repeated.id == handle.id && repeated.jobCount == 2)
+                try first.kill()
+                _ = try stack.startScheduler()
+                let third = try await stack.client("three")
+                let later = try await third.submit(request)
+                #expect(later.isRepeated && later.id == handle.id)
+                var other = request
+                other.tenant = "somebody-else"
+                #expect(try await third.submit(other).id != handle.id, "a key belongs to its tenant")
+                #expect(try stack.jobCount == 4)
+                for client in [one, two, third] { await client.close() }
+            }
+        }
+
+        @Test func `one key submitted by many at the same moment makes one request`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let clients = [
+                    try await stack.client("one"), try await stack.client("two"), try await stack.client("three"),
+                ]
+                let ids = try await withThrowingTaskGroup(of: JobID.self) { group in
+                    for number in 0..<30 {
+                        group.addTask {
+                            try await clients[number % 3].submit(
+                                Request(kind: "echo", payload: .text("a"), key: "order")
+                            ).id
+                        }
+                    }
+                    return try await group.reduce(into: Set<JobID>()) { $0.insert($1) }
+                }
+                #expect(ids.count == 1)
+                #expect(try stack.jobCount == 1)
+                for client in clients { await client.close() }
+            }
+        }
+
+        @Test func `a user key with another content is refused, also after a restart`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let client = try await stack.client()
+                _ = try await client.submit(Request(kind: "echo", payload: .text("a"), key: "order-1"))
+                for restarts in [true, false] {
+                    do {
+                        _ = try await client.submit(Request(kind: "echo", payload: .text("b"), key: "order-1"))
+                        Issue.record("another content was accepted under the same key")
+                    } catch .keyConflict(let why) {
+                        #expect(why.contains("another content"))
+                    }
+                    guard restarts else { break }
+                    try first.kill()
+                    _ = try stack.startScheduler()
+                }
+                #expect(try stack.jobCount == 1)
+                await client.close()
+            }
+        }
+    }
+}

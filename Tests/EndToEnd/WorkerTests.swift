@@ -1,0 +1,157 @@
+import Glibc
+import StatexClient
+import StatexProtocol
+import Testing
+
+extension EndToEnd {
+    /// Workers are killed, frozen, drained.
+    @Suite struct WorkerTests {
+        @Test func `the job of a frozen worker runs elsewhere, and its late outcome is refused as stale`() async throws {
+            try await TestStack.with(leaseSeconds: 2) { stack in
+                let scheduler = try stack.startScheduler()
+                let gate = try stack.gate()
+                let frozen = try stack.startGateWorker("frozen", slots: 1)
+                let client = try await stack.client()
+                let handle = try await client.submit(gate.request)
+                let first = try gate.next()
+                #expect(first.worker == frozen.pid)
+                frozen.signal(SIGSTOP)
+                _ = try stack.startGateWorker("other", slots: 1)
+                let second = try gate.next()
+                #expect(second.job == first.job && second.worker != frozen.pid)
+                second.succeed()
+                let job = try await handle.result().jobs[0]
+                #expect(job.state == .succeeded && job.losses == 1)
+                #expect(job.text == "attempt 2")
+
+                first.succeed()
+                frozen.signal(SIGCONT)
+                try await scheduler.eventually("the late outcome is refused") {
+                    try await client.decodedStatus().counts["stale"] ?? 0 > 0
+                }
+                #expect(try stack.outcomes(of: job.id) == ["lost", "succeeded=succeeded"])
+                #expect(try await handle.result().jobs[0].text == "attempt 2")
+                #expect(try frozen.stop() == .exited(0))
+                await client.close()
+            }
+        }
+
+        @Test func `SIGTERM finishes what runs, hands back the rest at no cost, and exits 0`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                let drained = try stack.startWorker("drained", slots: 1)
+                let client = try await stack.client()
+                // Jobs that are over at once make it ask for many ahead.
+                for handle in try await client.submit(
+                    contentsOf: (0..<300).map { _ in Request(kind: "sleep", payload: .text(#"{"ms":0}"#)) })
+                {
+                    #expect(try await handle.result().state == .succeeded)
+                }
+                let handles = try await client.submit(
+                    contentsOf: (0..<40).map { _ in Request(kind: "sleep", payload: .text(#"{"ms":150}"#)) })
+                try await scheduler.eventually("the worker holds several jobs") {
+                    try await client.decodedStatus().workers.contains { $0.leases > 3 }
+                }
+                #expect(try drained.stop() == .exited(0))
+                _ = try stack.startWorker("next", slots: 16)
+                for handle in handles {
+                    let job = try await handle.result().jobs[0]
+                    #expect(job.state == .succeeded && job.losses == 0)
+                }
+                let endings = try stack.rows("SELECT DISTINCT ending FROM statex.outcomes ORDER BY 1").map { $0[0] }
+                #expect(endings == ["returned", "succeeded"])
+                #expect(
+                    try stack.number("SELECT max(attempts) FROM statex.job_status") == 1,
+                    "what was handed back cost an attempt")
+                await client.close()
+            }
+        }
+
+        @Test func `a worker that is killed again and again under one name costs its jobs nothing but time`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                let client = try await stack.client()
+                var handles: [RequestHandle] = []
+                for round in 0..<6 {
+                    let worker = try stack.startWorker("same", slots: 2)
+                    let more = try await client.submit(
+                        contentsOf: (0..<30).map { Request(kind: "echo", payload: .text("\(round)-\($0)")) })
+                    handles += more
+                    // It has work: at least the first of this round is done.
+                    _ = try await more[0].result()
+                    try worker.kill()
+                }
+                _ = try stack.startWorker("same", slots: 2)
+                for (number, handle) in handles.enumerated() {
+                    #expect(try await handle.result().jobs[0].text == "\(number / 30)-\(number % 30)")
+                }
+                try await scheduler.eventually("only the living one is left") {
+                    try await client.decodedStatus().workers.map(\.connected) == [true]
+                }
+                await client.close()
+            }
+        }
+
+        @Test func `a job that takes three workers with it is dead, and the others' jobs go on`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let client = try await stack.client()
+                let poison = try await client.submit(Request(kind: "crash", payload: .text("")))
+                for _ in 1...3 {
+                    let victim = try stack.startWorker("victim", slots: 1)
+                    #expect(try victim.waitForEnd() == .signalled(SIGKILL))
+                }
+                let dead = try await poison.result().jobs[0]
+                #expect(dead.state == .dead && dead.losses == 3)
+                #expect(try stack.outcomes(of: dead.id) == ["lost", "lost", "lost=dead"])
+                let survivor = try stack.startWorker("survivor", slots: 1)
+                let other = try await client.submit(Request(kind: "noop", payload: .text("")))
+                #expect(try await other.result().state == .succeeded)
+                #expect(survivor.end == nil)
+                await client.close()
+            }
+        }
+
+        @Test func `a failed attempt is tried again until the attempts are used up`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let gate = try stack.gate()
+                _ = try stack.startGateWorker("w", slots: 1)
+                let client = try await stack.client()
+                let handle = try await client.submit(gate.request)
+                for attempt in 1...3 {
+                    let visitor = try gate.next()
+                    #expect(visitor.attempt == attempt)
+                    visitor.fail()
+                }
+                let job = try await handle.result().jobs[0]
+                #expect(job.state == .dead && job.attempts == 3 && job.losses == 0)
+                #expect(job.error?.errorClass == "asked_to_fail")
+                #expect(try stack.outcomes(of: job.id) == ["failed", "failed", "failed=dead"])
+                await client.close()
+            }
+        }
+
+        @Test func `cancelling reaches a running handler, and a queued job at once`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let gate = try stack.gate()
+                let worker = try stack.startGateWorker("w", slots: 1)
+                let client = try await stack.client()
+                let running = try await client.submit(gate.request)
+                let visitor = try gate.next()
+                let queued = try await client.submit(gate.request)
+                #expect(try await queued.cancel() == 1)
+                #expect(try await queued.result().state == .cancelled)
+                #expect(try await client.cancel(job: running.id))
+                try visitor.waitUntilGone()
+                #expect(try await running.result().state == .cancelled)
+                #expect(try await client.cancel(job: running.id) == false, "it is final")
+                #expect(try stack.outcomes(of: running.id) == ["cancelled=cancelled"])
+                #expect(gate.visitors.count == 1 && !gate.hasUnseen)
+                #expect(try worker.stop() == .exited(0))
+                await client.close()
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Testing
+
+@testable import StatexObjects
+
+struct ObjectFolderTests {
+    let scratch: ScratchFolder
+    let root: String
+    let folder: ObjectFolder
+
+    init() throws {
+        scratch = try ScratchFolder()
+        root = scratch.path + "/root"
+        folder = try ObjectFolder(root: root)
+    }
+
+    private func contents(_ reference: ObjectReference) throws -> [UInt8] { try folder.read(reference, limit: 1 << 20) }
+
+    @Test func `gives back what was put, under a name made of its content`() throws {
+        let bytes = Array("hello".utf8)
+        let reference = try folder.put(bytes)
+        #expect(reference.size == 5)
+        #expect(reference.path == "2c/" + reference.sha256.hex)
+        #expect(try contents(reference) == bytes)
+        try folder.verify(reference)
+        let file = try folder.open(reference)
+        #expect(fcntl(file.raw, F_GETFL) & O_ACCMODE == O_RDONLY)
+        #expect(fcntl(file.raw, F_GETFD) & FD_CLOEXEC != 0)
+    }
+
+    @Test func `stores nothing, and more than one piece`() throws {
+        for count in [0, 1, (256 << 10) - 1, 256 << 10, 700_001] {
+            let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            try scratch.write(bytes, to: "input")
+            let copied = try folder.put(copyingFile: scratch.path + "/input")
+            #expect(try copied == folder.put(bytes))
+            #expect(try contents(copied) == bytes)
+        }
+    }
+
+    @Test func `the same content twice is one file, and nothing temporary stays`() throws {
+        let first = try folder.put([1, 2, 3])
+        let second = try folder.put([1, 2, 3])
+        #expect(first == second)
+        #expect(try scratch.names(in: "root") == [String(first.path.prefix(2))])
+        #expect(try scratch.names(in: "root/" + first.path.prefix(2)) == [first.sha256.hex])
+    }
+
+    @Test func `a cut or corrupted earlier file is not trusted`() throws {
+        let reference = try folder.put([1, 2, 3])
+        for broken: [UInt8] in [[], [1, 2], [1, 2, 4]] {
+            try FileManager.default.removeItem(atPath: root + "/" + reference.path)
+            try scratch.write(broken, to: "root/" + reference.path)
+            #expect(throws: ObjectError.self) { try folder.verify(reference) }
+            #expect(try folder.put([1, 2, 3]) == reference)
+            try folder.verify(reference)
+        }
+    }
+
+    @Test func `an object of another size is refused when opened, of another content when verified`() throws {
+        let reference = try folder.put([1, 2, 3])
+        try scratch.write([1, 2, 3, 4], to: "root/" + reference.path)
+        #expect(throws: ObjectError.size(expected: 3, found: 4)) { _ = try folder.open(reference) }
+        try scratch.write([9, 9, 9], to: "root/" + reference.path)
+        let found = try SHA256.digest(of: [9, 9, 9])
+        #expect(throws: ObjectError.checksum(expected: reference.sha256, found: found)) { try folder.verify(reference) }
+        #expect(throws: ObjectError.checksum(expected: reference.sha256, found: found)) { try contents(reference) }
+        #expect(throws: ObjectError.tooLarge(size: 3, limit: 2)) { try folder.read(reference, limit: 2) }
+    }
+
+    @Test func `a missing object is said to be missing`() throws {
+        let digest = try SHA256.digest(of: [])
+        let reference = try ObjectReference(path: "no/such", size: 0, sha256: digest)
+        #expect(throws: ObjectError.notFound("no/such")) { _ = try folder.open(reference) }
+    }
+
+    @Test func `other roots are searched in turn and never written`() throws {
+        let other = try ObjectFolder(root: scratch.path + "/other")
+        let reference = try other.put([5])
+        let both = try ObjectFolder(root: root, otherRoots: [scratch.path + "/other"])
+        #expect(try both.read(reference, limit: 1) == [5])
+        let mine = try both.put([6])
+        #expect(throws: ObjectError.notFound(mine.path)) { _ = try other.open(mine) }
+    }
+
+    @Test func `opens regular files only, and does not wait for a FIFO's writer`() throws {
+        let digest = try SHA256.digest(of: [])
+        #expect(mkfifo(root + "/fifo", 0o600) == 0)
+        #expect(mkdir(root + "/directory", 0o700) == 0)
+        for name in ["fifo", "directory"] {
+            let reference = try ObjectReference(path: name, size: 0, sha256: digest)
+            #expect(throws: ObjectError.notRegular) { _ = try folder.open(reference) }
+            #expect(throws: ObjectError.notRegular) { try folder.put(copyingFile: root + "/" + name) }
+        }
+    }
+
+    @Test func `a folder that is a link is not followed when putting`() throws {
+        let reference = try folder.put([7])
+        let name = String(reference.path.prefix(2))
+        try FileManager.default.removeItem(atPath: root + "/" + name)
+        #expect(mkdir(scratch.path + "/elsewhere", 0o700) == 0)
+        #expect(symlink(scratch.path + "/elsewhere", root + "/" + name) == 0)
+        #expect(throws: ObjectError.self) { try folder.put([7]) }
+        #expect(try scratch.names(in: "elsewhere").isEmpty)
+        #expect(try scratch.names(in: "root") == [name])
+    }
+
+    @Test func `many threads put the same and other contents at once`() async throws {
+        let folder = folder
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for worker in 0..<8 {
+                group.addTask {
+                    for round in 0..<20 {
+                        let bytes = [UInt8(round), UInt8(worker % 2)]
+                        let reference = try folder.put(bytes)
+                        #expect(try folder.read(reference, limit: 2) == bytes)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try !scratch.names(in: "root").contains { $0.hasPrefix(ObjectFolder.temporaryPrefix) })
+    }
+
+    @Test func `what a process left that died while writing goes after a day`() throws {
+        try scratch.write([1], to: "root/.incoming-old")
+        try scratch.write([1], to: "root/.incoming-new")
+        var times = [timeval(tv_sec: time(nil) - 90_000, tv_usec: 0), timeval(tv_sec: time(nil) - 90_000, tv_usec: 0)]
+        #expect(utimes(root + "/.incoming-old", &times) == 0)
+        _ = try ObjectFolder(root: root)
+        #expect(try scratch.names(in: "root") == [".incoming-new"])
+    }
+}

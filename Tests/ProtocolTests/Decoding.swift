@@ -1,0 +1,162 @@
+import StatexProtocol
+
+/// Reads a message of any type to its last byte, as its receiver does.
+/// - Returns: what it says, field by field, as the vectors have it.
+func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(WireError) -> [String: any Sendable] {
+    let header = try Header(reading: bytes)
+    var fields: [String: any Sendable] = [
+        "type": Int(header.type.rawValue), "session": header.session, "incarnation": header.incarnation,
+        "epoch": Int(header.epoch), "count": Int(header.count),
+    ]
+    switch header.type {
+    case .hello:
+        let hello = try Hello(reading: bytes, header: header)
+        fields["role"] = Int(hello.role.rawValue)
+        fields["slots"] = Int(hello.slots)
+        fields["process"] = hello.incarnation
+        fields["producer_high"] = hello.producer.high
+        fields["producer_low"] = hello.producer.low
+        fields["name"] = hello.name
+        fields["details"] = hello.details
+        fields["kinds"] = hello.kinds.map { ["name": $0.name, "unavailable": $0.unavailable] }
+    case .welcome:
+        let welcome = try Welcome(reading: bytes, header: header)
+        fields["heartbeat_ms"] = Int(welcome.heartbeatMilliseconds)
+        fields["lease_ms"] = Int(welcome.leaseMilliseconds)
+        fields["last_sequence"] = welcome.lastSequence
+    case .fault:
+        let fault = try Fault(reading: bytes, header: header)
+        fields["code"] = Int(fault.code)
+        fields["retry_after_ms"] = Int(fault.retryAfterMilliseconds)
+        fields["message"] = fault.message
+    case .heartbeat:
+        let heartbeat = try Heartbeat(reading: bytes, header: header)
+        fields["held"] = Int(heartbeat.held)
+        fields["running"] = Int(heartbeat.running)
+    case .goodbye, .status, .offerAgain: break
+    case .submit:
+        try batch.read(bytes, header: header)
+        fields["first_sequence"] = batch.firstSequence
+        fields["notify"] = batch.notify
+        fields["names"] = batch.names
+        var jobs: [[String: any Sendable]] = []
+        for job in batch.jobs { jobs.append(try describe(job, batch, bytes)) }
+        fields["jobs"] = jobs
+    case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
+    case .credit: fields["credit"] = try Credit.read(bytes, header: header)
+    case .accepted, .refused, .await, .results, .cancel, .cancelled, .leases, .outcomes, .durable, .stale, .claim,
+        .revoke:
+        if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
+        fields["records"] = try records(bytes, header)
+    }
+    return fields
+}
+
+private func records(_ bytes: borrowing RawSpan, _ header: Header) throws(WireError) -> [[String: any Sendable]] {
+    var cursor = try header.recordCursor(atLeast: minimumRecord(header.type))
+    var records: [[String: any Sendable]] = []
+    for _ in 0..<header.count { records.append(try record(bytes, &cursor, header)) }
+    return records
+}
+
+private func minimumRecord(_ type: MessageType) -> Int {
+    switch type {
+    case .accepted: AcceptedRun.size
+    case .refused: RefusedRun.size
+    case .await: AwaitRecord.size
+    case .results: ResultRecord.size
+    case .cancel, .cancelled: CancelRecord.size
+    case .leases: LeaseRecord.size
+    case .outcomes: OutcomeRecord.size
+    default: TokenRecord.size
+    }
+}
+
+private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ header: Header) throws(WireError)
+    -> [String: any Sendable]
+{
+    switch header.type {
+    case .accepted:
+        let run = try AcceptedRun(reading: &cursor, header: header, in: bytes)
+        return [
+            "sequence": run.sequence, "first_id": run.firstID.rawValue, "requests": Int(run.requests),
+            "jobs_each": Int(run.jobsEach), "repeated": run.repeated,
+        ]
+    case .refused:
+        let run = try RefusedRun(reading: &cursor, header: header, in: bytes)
+        return [
+            "sequence": run.sequence, "requests": Int(run.requests), "code": Int(run.code),
+            "retry_after_ms": Int(run.retryAfterMilliseconds), "message": run.message,
+        ]
+    case .await:
+        let record = try AwaitRecord(reading: &cursor, header: header, in: bytes)
+        return ["id": record.id.rawValue, "is_request": record.isRequest, "waits": record.waits]
+    case .results:
+        let record = try ResultRecord(reading: &cursor, header: header, in: bytes)
+        let body = record.bodyStart..<record.bodyStart + Int(record.bodyLength)
+        let kind = try bytes.text(record.kindStart..<record.kindStart + Int(record.kindLength), "kind")
+        return [
+            "id": record.id.rawValue, "index": Int(record.index), "count": Int(record.count),
+            "state": Int(record.state?.rawValue ?? 0), "encoding": Int(record.encoding.rawValue),
+            "attempts": Int(record.attempts), "losses": Int(record.losses), "ended_us": record.ended,
+            "kind": kind, "body": hex(bytes.array(body)),
+        ]
+    case .cancel, .cancelled:
+        let record = try CancelRecord(reading: &cursor, header: header, in: bytes)
+        return ["id": record.id.rawValue, "is_request": record.isRequest, "jobs": Int(record.jobs)]
+    case .leases:
+        let lease = try LeaseRecord(reading: &cursor, header: header, in: bytes)
+        let payload = lease.payloadStart..<lease.payloadStart + Int(lease.payloadLength)
+        return [
+            "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
+            "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
+            "payload": hex(bytes.array(payload)),
+        ]
+    case .outcomes:
+        let outcome = try OutcomeRecord(reading: &cursor, header: header, in: bytes)
+        let body = outcome.bodyStart..<outcome.bodyStart + Int(outcome.bodyLength)
+        return [
+            "id": outcome.id.rawValue, "token": outcome.token, "ran_us": outcome.ranMicroseconds,
+            "ago_us": Int(outcome.agoMicroseconds), "retry_after_ms": Int(outcome.retryAfterMilliseconds),
+            "ending": Int(outcome.ending.rawValue), "retryable": outcome.retryable,
+            "encoding": Int(outcome.encoding), "body": hex(bytes.array(body)),
+        ]
+    default:
+        let record = try TokenRecord(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": record.id.rawValue, "token": record.token, "reason": Int(record.reason.rawValue),
+            "running": record.running,
+        ]
+    }
+}
+
+private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing RawSpan) throws(WireError)
+    -> [String: any Sendable]
+{
+    let options = try JobOptions(
+        reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: job.index == 0)
+    var fields: [String: any Sendable] = [
+        "kind": batch.names[Int(job.kind)], "tenant": batch.names[Int(job.tenant)], "index": Int(job.index),
+        "count": Int(job.count), "priority": Int(job.priority), "attempts": Int(job.attempts),
+        "encoding": Int(job.encoding),
+        "payload": hex(bytes.array(Int(job.payloadStart)..<Int(job.payloadStart + job.payloadLength))),
+    ]
+    if let key = options.userKey { fields["user_key"] = hex(key) }
+    if let time = options.runAt { fields["run_at_us"] = time }
+    if let time = options.deadline { fields["deadline_us"] = time }
+    if let limit = options.runLimitMilliseconds { fields["run_limit_ms"] = Int(limit) }
+    if let trace = options.traceparent { fields["traceparent"] = trace }
+    if !options.tags.isEmpty { fields["tags"] = options.tags }
+    return fields
+}
+
+func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}
+
+func bytes(hex text: String) -> [UInt8]? {
+    let digits = text.utf8.compactMap { Character(UnicodeScalar($0)).hexDigitValue }
+    guard digits.count == text.utf8.count, digits.count % 2 == 0 else { return nil }
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+}

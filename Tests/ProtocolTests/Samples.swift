@@ -1,0 +1,218 @@
+import StatexProtocol
+
+/// One valid message of each type, and the shapes of a type that differ. The vectors pin their bytes.
+struct Sample {
+    let name: String
+    let bytes: [UInt8]
+
+    init(_ name: String, _ write: (inout ByteBuffer) -> Void) {
+        self.name = name
+        var buffer = ByteBuffer()
+        write(&buffer)
+        bytes = buffer.array()
+    }
+
+    init(_ name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+
+    static let stamp = SessionStamp(session: 0x0102_0304_0506_0708, incarnation: 0x1112_1314_1516_1718, epoch: 7)
+    /// In the hour 490,000, shard 3.
+    static let id = JobID(hour: 490_000, shard: 3, counter: 4_097) ?? JobID(rawValue: 1)
+
+    static func after(_ distance: UInt64) -> JobID { JobID(rawValue: id.rawValue + distance) }
+
+    private static let none: [UInt8] = []
+
+    static let all: [Sample] = handshake + submits + answers + questions + work
+
+    private static let handshake = [
+        Sample("hello of a client") {
+            var hello = Hello(role: .client, incarnation: 0x2122_2324_2526_2728, name: "svc")
+            hello.producer = Producer(high: 0x3132_3334_3536_3738, low: 0x4142_4344_4546_4748)
+            hello.write(to: &$0)
+        },
+        Sample("hello of a worker") {
+            var hello = Hello(role: .worker, incarnation: 9, name: "wörker-1")
+            hello.slots = 4
+            hello.details = #"{"isolation":"strict"}"#
+            hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
+            hello.write(to: &$0)
+        },
+        Sample("welcome") {
+            Welcome(stamp: stamp, heartbeatMilliseconds: 1_000, leaseMilliseconds: 10_000, lastSequence: 41)
+                .write(to: &$0)
+        },
+        Sample("fault") {
+            Fault(WireError(.busy, "the journal is down"), retryAfterMilliseconds: 250).write(to: &$0, stamp: stamp)
+        },
+        Sample("heartbeat") { Heartbeat(held: 12, running: 4).write(to: &$0, stamp: stamp) },
+        Sample("goodbye") { Bare.write(.goodbye, stamp: stamp, to: &$0) },
+    ]
+
+    private static let submits = [
+        Sample(
+            "submit of one job",
+            bytes: submit(notify: false) { writer in
+                let job = SubmitJob(kind: writer.number(of: "text"), tenant: writer.number(of: "default"))
+                writer.append(job, options: none.span.bytes, payload: Array("hello".utf8).span.bytes)
+            }),
+        Sample(
+            "submit of two requests",
+            bytes: submit(notify: true) { writer in
+                let tenant = writer.number(of: "müller")
+                var options = JobOptions()
+                options.userKey = Array("order-17".utf8)
+                options.runAt = 1_764_000_000_000_000
+                options.deadline = 1_764_000_600_000_000
+                options.runLimitMilliseconds = 30_000
+                options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                options.tags = ["nightly", "eu"]
+                var buffer = ByteBuffer()
+                options.write(to: &buffer)
+                writer.append(
+                    SubmitJob(
+                        kind: writer.number(of: "text"), tenant: tenant, index: 0, count: 2, priority: 0, attempts: 1),
+                    options: buffer.bytes, payload: [UInt8](repeating: 0xAB, count: 3).span.bytes)
+                let reference = #"{"url":"file:ab/cd","size":70000,"sha256":"00"}"#
+                writer.append(
+                    SubmitJob(
+                        kind: writer.number(of: "file"), tenant: tenant, index: 1, count: 2, priority: 9, attempts: 100,
+                        encoding: Encoding.object.rawValue),
+                    options: none.span.bytes, payload: Array(reference.utf8).span.bytes)
+                writer.append(
+                    SubmitJob(kind: writer.number(of: "text"), tenant: tenant), options: none.span.bytes,
+                    payload: none.span.bytes)
+            }),
+    ]
+
+    private static func submit(notify: Bool, _ write: (inout SubmitWriter) -> Void) -> [UInt8] {
+        var writer = SubmitWriter()
+        write(&writer)
+        var message = writer.finish(notify: notify)
+        SubmitMessage.setFirstSequence(42, in: &message)
+        SubmitMessage.setStamp(stamp, in: &message)
+        return message
+    }
+
+    private static let answers = [
+        Sample("accepted") {
+            Header(.accepted, recordLength: AcceptedRun.size, stamp: stamp, count: 2).write(to: &$0)
+            AcceptedRun(sequence: 42, firstID: id, requests: 3, jobsEach: 2, repeated: false).write(to: &$0)
+            AcceptedRun(sequence: 45, firstID: after(4_096), requests: 1, jobsEach: 1, repeated: true).write(to: &$0)
+        },
+        Sample("refused") {
+            Header(.refused, recordLength: RefusedRun.size, stamp: stamp, count: 2).write(to: &$0)
+            RefusedRun(
+                sequence: 46, requests: 500, error: WireError(.busy, "too many jobs wait"), retryAfterMilliseconds: 100
+            ).write(to: &$0)
+            RefusedRun(
+                sequence: 42, requests: 1, error: WireError(.keyConflict, "the key has another content"),
+                retryAfterMilliseconds: 0
+            ).write(to: &$0)
+        },
+    ]
+
+    private static let questions = [
+        Sample("await") {
+            Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: 3).write(to: &$0)
+            AwaitRecord(id, isRequest: true, waits: true).write(to: &$0)
+            AwaitRecord(after(1), isRequest: false, waits: true).write(to: &$0)
+            AwaitRecord(after(2), isRequest: false, waits: false).write(to: &$0)
+        },
+        Sample("results") {
+            Header(.results, recordLength: ResultRecord.size, stamp: stamp, count: 4).write(to: &$0)
+            var succeeded = ResultRecord(id: id, index: 0, count: 2, state: .succeeded)
+            succeeded.attempts = 1
+            succeeded.ended = 1_764_000_000_123_456
+            writeResult(succeeded, kind: "text", body: Array(#"{"language":"en"}"#.utf8), to: &$0)
+            var dead = ResultRecord(id: after(1), index: 1, count: 2, state: .dead)
+            dead.attempts = 3
+            dead.losses = 1
+            dead.ended = 1_764_000_001_000_000
+            writeResult(dead, kind: "audio", body: error("no_speech", "nothing is heard"), to: &$0)
+            var running = ResultRecord(id: after(9), state: .running)
+            running.attempts = 2
+            writeResult(running, kind: "file", body: [], to: &$0)
+            writeResult(ResultRecord(id: after(10), state: nil), kind: "", body: [], to: &$0)
+        },
+        Sample("cancel") {
+            Header(.cancel, recordLength: CancelRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            CancelRecord(id, isRequest: true).write(to: &$0)
+            CancelRecord(after(3), isRequest: false).write(to: &$0)
+        },
+        Sample("cancelled") {
+            Header(.cancelled, recordLength: CancelRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            CancelRecord(id, isRequest: true, jobs: 2).write(to: &$0)
+            CancelRecord(after(3), isRequest: false, jobs: 0).write(to: &$0)
+        },
+        Sample("status") { Bare.write(.status, stamp: stamp, to: &$0) },
+        Sample("status reply") {
+            StatusReply.write(Array(#"{"queued":3}"#.utf8).span.bytes, stamp: stamp, to: &$0)
+        },
+    ]
+
+    private static let work = [
+        Sample("credit") { Credit.write(64, stamp: stamp, to: &$0) },
+        Sample("leases") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            LeaseRecord(
+                id: id, token: 1_001, runLimitMilliseconds: 0, payloadLength: 5, attempt: 1, kind: 0, encoding: 0
+            ).write(to: &$0)
+            $0.append("hello")
+            LeaseRecord(
+                id: after(1), token: 1_002, runLimitMilliseconds: 30_000, payloadLength: 2, attempt: 3, kind: 1,
+                encoding: 1
+            ).write(to: &$0)
+            $0.append("{}")
+        },
+        Sample("outcomes") {
+            OutcomeRecord.begin(credit: 64, stamp: stamp, to: &$0)
+            var succeeded = OutcomeRecord(id: id, token: 1_001, ending: .succeeded)
+            succeeded.ranMicroseconds = 1_500
+            succeeded.agoMicroseconds = 20
+            succeeded.bodyLength = 2
+            succeeded.write(to: &$0)
+            $0.append("ok")
+            var failed = OutcomeRecord(id: after(1), token: 1_002, ending: .failed)
+            let body = error("timeout", "took too long")
+            failed.ranMicroseconds = 30_000_000
+            failed.retryAfterMilliseconds = 5_000
+            failed.bodyLength = UInt32(body.count)
+            failed.retryable = true
+            failed.write(to: &$0)
+            $0.append(body)
+            OutcomeRecord(id: after(2), token: 1_003, ending: .returned).write(to: &$0)
+            Header.setCount(3, in: &$0)
+        },
+        Sample("durable") { writeTokens(.durable, [TokenRecord(id, token: 1_001)], to: &$0) },
+        Sample("stale") { writeTokens(.stale, [TokenRecord(id, token: 1_001, reason: .notHeld)], to: &$0) },
+        Sample("claim") {
+            writeTokens(
+                .claim, [TokenRecord(id, token: 1_001, running: true), TokenRecord(after(1), token: 1_002)], to: &$0)
+        },
+        Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
+        Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+    ]
+
+    private static func writeResult(_ record: ResultRecord, kind: String, body: [UInt8], to buffer: inout ByteBuffer) {
+        var record = record
+        record.kindLength = UInt8(kind.utf8.count)
+        record.bodyLength = UInt32(body.count)
+        record.write(to: &buffer)
+        buffer.append(kind)
+        buffer.append(body)
+    }
+
+    private static func error(_ errorClass: String, _ message: String) -> [UInt8] {
+        var buffer = ByteBuffer()
+        ErrorText(errorClass, message).write(to: &buffer)
+        return buffer.array()
+    }
+
+    private static func writeTokens(_ type: MessageType, _ records: [TokenRecord], to buffer: inout ByteBuffer) {
+        Header(type, recordLength: TokenRecord.size, stamp: stamp, count: records.count).write(to: &buffer)
+        for record in records { record.write(to: &buffer) }
+    }
+}

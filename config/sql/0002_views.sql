@@ -1,0 +1,100 @@
+-- Plain rows for people and other services: nobody has to know about chunks to ask a question in SQL.
+
+CREATE FUNCTION statex.time(microseconds bigint) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 'epoch'::timestamptz + microseconds * interval '1 microsecond' $$;
+
+CREATE FUNCTION statex.state_name(state integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE state WHEN 10 THEN 'succeeded' WHEN 11 THEN 'failed' WHEN 12 THEN 'dead'
+                      WHEN 13 THEN 'cancelled' WHEN 14 THEN 'expired' END
+$$;
+
+CREATE FUNCTION statex.ending_name(ending integer) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE ending WHEN 1 THEN 'succeeded' WHEN 2 THEN 'failed' WHEN 3 THEN 'cancelled'
+                       WHEN 4 THEN 'expired' WHEN 5 THEN 'lost' WHEN 6 THEN 'returned' END
+$$;
+
+-- One row a lease. To look at one job, give its page too: WHERE page = id >> 12 AND job = id.
+CREATE VIEW statex.leases AS
+SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, e.attempt::integer AS attempt, e.worker,
+       n.name AS worker_name, statex.time(c.at) AS leased_at, c.batch, c.page
+FROM statex.lease_chunks c
+CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.attempts, c.workers) AS e(slot, token, attempt, worker)
+LEFT JOIN statex.names n ON n.number = e.worker;
+
+-- One row an ended attempt; final: the job's one final outcome.
+CREATE VIEW statex.outcomes AS
+SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, statex.ending_name(e.ends & 255) AS ending,
+       (e.ends >> 8) > 0 AS final, statex.state_name(e.ends >> 8) AS state,
+       statex.time(c.at - (e.started * 1000000)::bigint) AS started_at,
+       statex.time(c.at - (e.ended * 1000000)::bigint) AS ended_at,
+       statex.time(c.at + (e.retry_at * 1000000)::bigint) AS retry_at, c.batch, c.page
+FROM statex.outcome_chunks c
+CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.started, c.ended, coalesce(c.retry_at, '{}')) AS e(slot, token, ends, started, ended, retry_at);
+
+CREATE VIEW statex.all_jobs AS
+SELECT id, batch, created, opts, kind, tenant, payload FROM statex.jobs
+UNION ALL
+SELECT c.id, c.batch, c.created, c.opts, c.kind, c.tenant, c.payload FROM statex.carried c
+WHERE NOT EXISTS (SELECT FROM statex.jobs j WHERE j.id = c.id);
+
+-- One row a job. Made for a look at some jobs; to judge all of them, join jobs with outcomes.
+-- An open job is 'leased' when its latest lease has no outcome, else 'queued' (or delayed until retry_at).
+CREATE VIEW statex.job_status AS
+SELECT j.id, j.id - (j.opts & 4095) AS request, k.name AS kind, t.name AS tenant,
+       coalesce(f.state, CASE WHEN l.token IS NOT NULL AND r.token IS DISTINCT FROM l.token THEN 'leased' ELSE 'queued' END) AS state,
+       coalesce(l.attempt, 0) AS attempts, ((j.opts >> 33) & 255)::integer AS attempts_allowed,
+       statex.time(j.created) AS created_at, l.leased_at, f.started_at, f.ended_at, r.retry_at,
+       l.worker_name AS worker
+FROM statex.all_jobs j
+LEFT JOIN statex.names k ON k.number = j.kind
+LEFT JOIN statex.names t ON t.number = j.tenant
+LEFT JOIN LATERAL (SELECT * FROM statex.leases x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.token DESC LIMIT 1) l ON true
+LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.batch DESC, x.token DESC LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id AND x.final LIMIT 1) f ON true;
+
+-- How jobs stand that a client asks for by id: what RESULTS needs, in one row a job.
+-- losses counts lost attempts; state 0 stands for an open job.
+CREATE FUNCTION statex.job_results(ids bigint[])
+RETURNS TABLE (id bigint, opts bigint, kind text, state integer, attempts integer, losses integer, ended bigint, encoding integer, body bytea)
+LANGUAGE sql STABLE AS $$
+    SELECT j.id, j.opts, k.name, coalesce(f.final_state, 0), coalesce(l.attempt, 0), coalesce(f.losses, 0)::integer,
+           coalesce(f.ended, 0), coalesce(r.encoding, 0)::integer, coalesce(r.body, '')
+    FROM unnest(ids) AS wanted(id)
+    JOIN statex.all_jobs j ON j.id = wanted.id
+    LEFT JOIN statex.names k ON k.number = j.kind
+    LEFT JOIN LATERAL (
+        SELECT max(e.attempt)::integer AS attempt
+        FROM statex.lease_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.attempts) AS e(slot, attempt)
+        WHERE c.page = j.id >> 12 AND e.slot = j.id & 4095
+    ) l ON true
+    LEFT JOIN LATERAL (
+        SELECT max(e.ends >> 8) AS final_state, count(*) FILTER (WHERE e.ends & 255 = 5) AS losses,
+               max(c.at - (e.ended * 1000000)::bigint) FILTER (WHERE e.ends >> 8 > 0) AS ended,
+               max(c.base + e.token) FILTER (WHERE e.ends >> 8 > 0) AS token
+        FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
+        WHERE c.page = j.id >> 12 AND e.slot = j.id & 4095
+    ) f ON true
+    LEFT JOIN LATERAL (
+        SELECT x.encoding, x.body FROM statex.results x WHERE f.final_state > 0 AND x.job = j.id AND x.token = f.token LIMIT 1
+    ) r ON true
+$$;
+
+-- Everything about one job, as one JSON object.
+CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'id', s.id::text, 'request', s.request::text, 'kind', s.kind, 'tenant', s.tenant, 'state', s.state,
+        'attempts', s.attempts, 'attempts_allowed', s.attempts_allowed, 'created_at', s.created_at,
+        'started_at', s.started_at, 'ended_at', s.ended_at,
+        'leases', coalesce((SELECT jsonb_agg(jsonb_build_object('token', l.token::text, 'attempt', l.attempt,
+                'worker', l.worker_name, 'leased_at', l.leased_at) ORDER BY l.token)
+            FROM statex.leases l WHERE l.page = wanted >> 12 AND l.job = wanted), '[]'),
+        'outcomes', coalesce((SELECT jsonb_agg(jsonb_build_object('token', o.token::text, 'ending', o.ending, 'final', o.final,
+                'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at) ORDER BY o.batch, o.token)
+            FROM statex.outcomes o WHERE o.page = wanted >> 12 AND o.job = wanted), '[]'),
+        'results', coalesce((SELECT jsonb_agg(jsonb_build_object('token', r.token::text, 'ending', statex.ending_name(r.ending),
+                'encoding', r.encoding, 'bytes', length(r.body)) ORDER BY r.batch)
+            FROM statex.results r WHERE r.job = wanted), '[]'))
+    FROM statex.job_status s WHERE s.id = wanted
+$$;
