@@ -162,7 +162,7 @@ private func standardInput(_ command: Command) throws(StackError) -> FileDescrip
 }
 
 private func openLog(_ path: String) throws(StackError) -> Int32 {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system("opening \(path)") }
     return descriptor
 }

@@ -111,11 +111,13 @@ package struct PostgresCluster: Sendable {
 
     // MARK: Making it
 
-    /// Under another name first: a directory called `data` is always complete.
+    static let freshPrefix = "data.new-"
+
+    /// Under another name first: a directory called `data` is always complete. A name of its own each
+    /// time: `initdb` of a run that was killed may not have noticed yet.
     private func create(initialLog log: String) throws(StackError) {
-        let fresh = directory + "/data.new"
-        // As ourselves: what is there may be anybody's.
-        try run("/bin/rm", ["-rf", fresh], as: nil, log: log)
+        removeUnfinished(log)
+        let fresh = "\(directory)/\(Self.freshPrefix)\(String(UInt64.random(in: .min ... .max), radix: 36))"
         try run(
             installation.initdb,
             [
@@ -131,10 +133,20 @@ package struct PostgresCluster: Sendable {
         unlink(log)
     }
 
+    private func removeUnfinished(_ log: String) {
+        for name in directoryNames(directory) where name.hasPrefix(Self.freshPrefix) {
+            let path = "\(directory)/\(name)"
+            _ = ProcessTable.end(SIGKILL, patience: .zero) { ProcessTable.postgresProcesses(on: path) }
+            // As ourselves: what is there may be anybody's. What stays only takes room until the next try.
+            try? run("/bin/rm", ["-rf", path], as: nil, log: log)
+        }
+    }
+
     private func run(
         _ program: String, _ arguments: [String], as user: OrdinaryUser?, input: String? = nil, log: String
     ) throws(StackError) {
         var command = Command(program, arguments, environment: Self.environment, user: user)
+        command.deathSignal = "KILL"
         command.log = log
         command.input = input
         let status = try ChildProcess.run(command, limit: .seconds(300))
@@ -143,10 +155,10 @@ package struct PostgresCluster: Sendable {
         }
     }
 
-    /// The last lines of a log, in one.
+    /// The last lines of a log, in one, without what a terminal would act on.
     static func lastWords(_ log: String) -> String {
-        String(decoding: ProcessTable.read(log, limit: 64 << 10), as: UTF8.self).split(separator: "\n").suffix(5)
-            .joined(separator: " | ")
+        let bytes = ProcessTable.read(log, limit: 64 << 10).filter { $0 == 0x0A || $0 >= 0x20 }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").suffix(5).joined(separator: " | ")
     }
 
     private func writeSettings() throws(StackError) {

@@ -163,6 +163,7 @@ def test_broken_sounds_are_failures_and_the_next_job_runs(audio, librivox):
     assert audio.failure(whole[:len(whole) // 2]) == "broken_file"
     assert audio.failure(flac[:len(flac) // 2]) == "broken_file"
     assert audio.failure(m4a[:len(m4a) // 2]) == "broken_file"
+    assert audio.failure(whole[:20] + b"\x34\x12" + whole[22:]) == "unsupported_type"  # A codec that nobody knows.
     assert distance(words(audio.result(path)["text"]), said) <= 2
 
 

@@ -117,10 +117,10 @@ struct EmbeddedPostgresTests {
 
     @Test func `a run that died while making the data is made again`() throws {
         let postgresDirectory = scratch.path + "/postgres"
-        try makePath(postgresDirectory + "/data.new/half", mode: 0o700)
+        try makePath(postgresDirectory + "/\(PostgresCluster.freshPrefix)x/half", mode: 0o700)
         var postgres = try EmbeddedPostgres(directory: scratch.path)
         try postgres.start()
         #expect(try query("SELECT 1", postgres) == "1")
-        #expect(!FileManager.default.fileExists(atPath: postgresDirectory + "/data.new"))
+        #expect(!directoryNames(postgresDirectory).contains { $0.hasPrefix(PostgresCluster.freshPrefix) })
     }
 }

@@ -130,6 +130,23 @@ struct SupervisionTests {
         #expect(stack.stop() == .exited(0))
     }
 
+    @Test func `one that is killed while it makes the data does not disturb the next`() throws {
+        for _ in 0..<3 {
+            let stack = try RunningStack(scratch)
+            let deadline = ContinuousClock.now + .seconds(60)
+            while !directoryNames(stack.dataDirectory + "/postgres").contains(where: {
+                $0.hasPrefix(PostgresCluster.freshPrefix)
+            }) {
+                try #require(ContinuousClock.now < deadline)
+            }
+            #expect(stack.stop(SIGKILL) == .signalled(SIGKILL))
+        }
+        let stack = try RunningStack(scratch)
+        try stack.wait(for: "serving")
+        #expect(try query("SELECT 1", stack.ready().database) == "1")
+        #expect(stack.stop() == .exited(0))
+    }
+
     @Test func `a second one on the same data is refused and harms nothing`() throws {
         let stack = try RunningStack(scratch)
         try stack.wait(for: "serving")

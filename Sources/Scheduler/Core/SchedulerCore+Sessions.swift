@@ -7,7 +7,7 @@ extension SchedulerCore {
     package func knowsProducer(_ producer: Producer) -> Bool { producers.isLoaded(producer) }
 
     package mutating func producerLoaded(_ producer: Producer, runs: [Producers.Run]) {
-        producers.load(producer, runs: runs)
+        producers.load(producer, runs: runs, committed: committedBatch)
     }
 
     /// - Returns: the last sequence that is known of its producer.

@@ -11,6 +11,8 @@ extension SchedulerCore {
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
+        // It leaves now, in the present session: a worker that is resuming has no claim to make on it.
+        jobs[lease.slot].flags.remove(.unclaimed)
         let record = LeaseRecord(
             id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
             payloadLength: job.payloadLength,
@@ -27,6 +29,9 @@ extension SchedulerCore {
         package var payloadBatch: UInt64
         package var payloadStart: Int
     }
+
+    /// Whether a session speaks for a worker that was not given up.
+    package func isPresent(worker: Int32, session: UInt32) -> Bool { workers.index(ofSession: session, at: worker) != nil }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }

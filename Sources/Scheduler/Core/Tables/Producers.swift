@@ -57,12 +57,16 @@ package struct Producers: Sendable {
     }
 
     /// Takes over what the journal knows of a producer, in the order of sequences.
-    package mutating func load(_ producer: Producer, runs: [Run]) {
+    package mutating func load(_ producer: Producer, runs: [Run], committed: UInt64) {
         guard windows[producer] == nil else { return }
         var window = Window()
         for run in runs.sorted(by: { $0.sequence < $1.sequence }) { Self.add(run, to: &window) }
+        // The newest of the idle ones, so that it is not the next to be forgotten.
+        uses += 1
+        window.lastUse = uses
         windows[producer] = window
         idle += 1
+        forgetIdle(committed: committed)
     }
 
     package mutating func sessionBegan(_ producer: Producer) {
@@ -77,6 +81,10 @@ package struct Producers: Sendable {
         windows[producer]?.sessions = sessions - 1
         guard sessions == 1 else { return }
         idle += 1
+        forgetIdle(committed: committed)
+    }
+
+    private mutating func forgetIdle(committed: UInt64) {
         guard idle > Self.idleProducers else { return }
         // Rare, and the order of a dictionary must not decide: the smallest last use does.
         let oldest = windows.filter { $0.value.sessions == 0 && ($0.value.runs.last?.batch ?? 0) <= committed }
@@ -120,14 +128,14 @@ package struct Producers: Sendable {
             window.runs.insert(run, at: place)
         }
         // Trims in blocks, so that removing from the front stays rare.
-        let window_ = UInt64(Limits.producerWindow)
+        let kept = UInt64(Limits.producerWindow)
         var drop = 0
         var dropped: UInt64 = 0
-        while drop + 1 < window.runs.count, window.sequences - dropped - window.runs[drop].count >= window_ {
+        while drop + 1 < window.runs.count, window.sequences - dropped - window.runs[drop].count >= kept {
             dropped += window.runs[drop].count
             drop += 1
         }
-        guard drop >= 64 || (drop > 0 && dropped >= window_) else { return }
+        guard drop >= 64 || (drop > 0 && dropped >= kept) else { return }
         window.floor = window.runs[drop - 1].end
         window.runs.removeFirst(drop)
         window.sequences -= dropped

@@ -119,6 +119,8 @@ class Clip:
         if not container.streams.audio:
             raise Failure("broken_file", "the file has no audio stream")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise Failure("unsupported_type", "the sound is in a codec that is not known")
         self._check_rate(stream.rate, stream.channels)
         if stream.duration is not None and stream.time_base is not None:
             self.claimed_seconds = float(stream.duration * stream.time_base)
