@@ -31,7 +31,7 @@ extension Client {
     public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
         guard case .object(let text) = payload else { return payload.inline }
         let limit = settings.largestObject
-        return try await objects.use { store throws(ObjectError) in
+        return try await withObjects { store throws(ObjectError) in
             try store.read(ObjectReference(text: text), limit: limit)
         }
     }
@@ -39,8 +39,20 @@ extension Client {
     /// Stores a file that the user named in the object folder, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
-        let reference = try await objects.use { store throws(ObjectError) in try store.put(copyingFile: path) }
+        let reference = try await withObjects { store throws(ObjectError) in try store.put(copyingFile: path) }
         return .object(reference: reference.text)
+    }
+
+    /// Runs `body` with the object folders, asking the scheduler for them if none were given.
+    func withObjects<T: Sendable>(
+        _ body: @escaping @Sendable (any ObjectStore) throws(ObjectError) -> T
+    ) async throws(ClientError) -> T {
+        try await learnObjects()
+        return try await objects.use(body)
+    }
+
+    func learnObjects() async throws(ClientError) {
+        if !objects.isKnown { objects.learn(from: try await schedulerStatus()) }
     }
 
     private func ask(_ id: JobID, isRequest: Bool, waits: Bool) async throws(ClientError) -> [JobStatus] {

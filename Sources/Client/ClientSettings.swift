@@ -15,12 +15,13 @@ public struct ClientSettings: Sendable {
     public var windowBytes = 16 << 20
     public var windowRequests = 32_768
     /// Folders for payloads and results above `Limits.inlineBytes`: put into the first, read from all. Opened when
-    /// first needed; empty: such payloads are refused.
-    public var objectFolders: [String]
+    /// first needed. nil: those that the scheduler names, which suits a client on its machine; empty: such payloads
+    /// are refused.
+    public var objectFolders: [String]?
     /// The largest object that `bytes(of:)` reads into memory.
     public var largestObject = 256 << 20
 
-    public init(name: String = "client", objectFolders: [String] = [], patience: Duration? = nil) {
+    public init(name: String = "client", objectFolders: [String]? = nil, patience: Duration? = nil) {
         self.name = name
         self.objectFolders = objectFolders
         self.patience = patience

@@ -1,16 +1,31 @@
 import Dispatch
+import Foundation
 import StatexObjects
 import StatexProtocol
 import Synchronization
 
 /// The object folders of a client, opened when one is first needed, and used on threads that may wait for the disk.
 final class ObjectAccess: Sendable {
-    private let folders: [String]
-    private let store = Mutex<(any ObjectStore)?>(nil)
+    private struct State {
+        /// nil: not known yet, the scheduler names them.
+        var folders: [String]?
+        var store: (any ObjectStore)?
+    }
+    private let state: Mutex<State>
 
-    init(folders: [String]) { self.folders = folders }
+    init(folders: [String]?) { state = Mutex(State(folders: folders)) }
 
-    var isEmpty: Bool { folders.isEmpty }
+    var isKnown: Bool { state.withLock { $0.folders != nil } }
+    var isEmpty: Bool { state.withLock { $0.folders?.isEmpty ?? true } }
+
+    /// Takes the folders over that a scheduler's status names; they are of use on its machine only.
+    func learn(from status: String) {
+        let json = try? JSONSerialization.jsonObject(with: Data(status.utf8)) as? [String: Any]
+        let named = json?["objects"] as? [String] ?? []
+        state.withLock { state in
+            if state.folders == nil { state.folders = named }
+        }
+    }
 
     /// Runs `body` with the store.
     func use<T: Sendable>(
@@ -25,11 +40,13 @@ final class ObjectAccess: Sendable {
     }
 
     private func opened() throws(ObjectError) -> any ObjectStore {
-        try store.withLock { store throws(ObjectError) in
-            if let store { return store }
-            guard let first = folders.first else { throw .path("no object folder is given") }
+        try state.withLock { state throws(ObjectError) in
+            if let store = state.store { return store }
+            guard let folders = state.folders, let first = folders.first else {
+                throw .path("no object folder is given, and the scheduler names none")
+            }
             let folder = try ObjectFolder(root: first, otherRoots: Array(folders.dropFirst()))
-            store = folder
+            state.store = folder
             return folder
         }
     }

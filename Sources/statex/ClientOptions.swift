@@ -14,15 +14,17 @@ struct ClientOptions: ParsableArguments {
         guard timeout > 0, timeout <= 86_400 else {
             throw ending(.usage, "--timeout takes more than 0 to 86400 seconds")
         }
-        let loaded: Configuration
+        let loaded: LoadedConfiguration
         do {
-            loaded = try configuration.load(["submit_endpoint": endpoint]).configuration
+            loaded = try configuration.load(["submit_endpoint": endpoint, "objects": objects])
         } catch let error as ConfigurationError { throw ending(.usage, error.description) }
         var settings = ClientSettings(name: "statex", patience: .seconds(timeout))
         settings.connectTimeout = .seconds(timeout)
-        settings.objectFolders = objects.map { [$0] } ?? loaded.objectRoots
+        // Unless an operator says otherwise, the folder is the one that this scheduler names.
+        let isNamed = loaded.entries.contains { $0.key == "objects" && $0.source != .standard }
+        settings.objectFolders = isNamed ? loaded.configuration.objectRoots : nil
         return try await asClient { () throws(ClientError) in
-            try await Client(loaded.submitEndpoint, settings: settings)
+            try await Client(loaded.configuration.submitEndpoint, settings: settings)
         }
     }
 }
