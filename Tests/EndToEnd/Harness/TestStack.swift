@@ -34,7 +34,8 @@ final class TestStack: @unchecked Sendable {
         let stack = try TestStack(leaseSeconds: leaseSeconds)
         do {
             try await body(stack)
-            try stack.verify()
+            let (end, said) = try stack.runVerify(allFinal: false)
+            #expect(end == .exited(0), "statex verify: \(said)")
         } catch {
             Issue.record("\(error)\n\(stack.lastWords)")
         }
@@ -148,13 +149,13 @@ final class TestStack: @unchecked Sendable {
     // MARK: Judging
 
     /// `statex verify`, a program of its own.
-    func verify(allFinal: Bool = false) throws {
+    func runVerify(allFinal: Bool) throws -> (end: ProcessEnd, said: String) {
+        let log = directory + "/verify.log"
         var command = Command(
             Self.program, ["verify", "--database", database] + (allFinal ? ["--all-final"] : []),
             environment: ["PATH": "/usr/bin:/bin"])
-        command.log = directory + "/verify.log"
-        let end = try ChildProcess.run(command, limit: .seconds(120))
-        #expect(end == .exited(0), "statex verify: \(ProcessTable.text(directory + "/verify.log"))")
+        command.log = log
+        return (try ChildProcess.run(command, limit: .seconds(120)), ProcessTable.text(log))
     }
 
     // MARK: The end
