@@ -73,7 +73,7 @@ let package = Package(
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
-        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexObjects", "CLinux"]),
+        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),

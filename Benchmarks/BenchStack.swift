@@ -46,16 +46,16 @@ package struct BenchStack: ~Copyable {
         }
     }
 
-    /// - Throws: if the scheduler or a worker ended: then nothing would come of waiting.
-    package func checkAlive() throws(StackError) {
-        for pid in [schedulerPID] + workerPIDs where ProcessUse.hasEnded(pid) {
-            throw StackError("process \(pid) of the stack ended: \(lastWords)")
+    /// Throws if the scheduler or a worker ended: then nothing would come of waiting.
+    package var watch: () throws -> Void {
+        let (pids, directory) = ([schedulerPID] + workerPIDs, directory)
+        let logs = ["scheduler"] + workerPIDs.indices.map { "worker-\($0)" }
+        return {
+            for pid in pids where ProcessUse.hasEnded(pid) {
+                let words = logs.map { ProcessUse.text("\(directory)/\($0).log") }.filter { !$0.isEmpty }
+                throw StackError("process \(pid) of the stack ended: \(words.joined(separator: "; "))")
+            }
         }
-    }
-
-    private var lastWords: String {
-        (["scheduler"] + workerPIDs.indices.map { "worker-\($0)" })
-            .map { ProcessUse.text("\(directory)/\($0).log") }.filter { !$0.isEmpty }.joined(separator: "; ")
     }
 
     package static var environment: [String: String] { ["PATH": "/usr/bin:/bin"] }

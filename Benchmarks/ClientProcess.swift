@@ -32,7 +32,7 @@ package enum ClientProcess {
         return Result(seconds: numbers[0], use: ProcessUse(cpuSeconds: numbers[1], peakBytes: Int(numbers[2])))
     }
 
-    private static func waitFor(_ child: borrowing ChildProcess, watch: () throws -> Void) throws -> ExitStatus {
+    private static func waitFor(_ child: borrowing ChildProcess, watch: () throws -> Void) throws -> ProcessEnd {
         for _ in 0..<600 {
             if let status = child.wait(atMost: .seconds(1)) { return status }
             do { try watch() } catch {

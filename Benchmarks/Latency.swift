@@ -39,9 +39,10 @@ package struct Latency {
         let client = try await Client(stack.submitEndpoint, settings: settings)
         let request = Request(kind: "noop", payload: .bytes([UInt8](repeating: 120, count: payloadBytes)))
         // Warm: connections, plans, caches.
+        let watch = stack.watch
         for _ in 0..<20 {
             let handle = try await client.submit(request)
-            try stack.checkAlive()
+            try watch()
             _ = try await handle.result()
         }
         let owner = Owner(number: .random(in: 1 ... .max), name: "bench latency")

@@ -30,22 +30,16 @@ extension Client {
 
     public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
         guard case .object(let text) = payload else { return payload.inline }
-        guard let objects else {
-            throw .object("the payload is an object; give the client the object folder")
-        }
         let limit = settings.largestObject
-        return try await Self.blocking { () throws(ObjectError) in
-            try objects.read(ObjectReference(text: text), limit: limit)
+        return try await objects.use { store throws(ObjectError) in
+            try store.read(ObjectReference(text: text), limit: limit)
         }
     }
 
     /// Stores a file that the user named in the object folder, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
-        guard let objects else {
-            throw .object("\(path) is larger than a message takes; give the client an object folder")
-        }
-        let reference = try await Self.blocking { () throws(ObjectError) in try objects.put(copyingFile: path) }
+        let reference = try await objects.use { store throws(ObjectError) in try store.put(copyingFile: path) }
         return .object(reference: reference.text)
     }
 

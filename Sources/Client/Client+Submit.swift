@@ -69,10 +69,10 @@ extension Client {
         var request = request
         let limit = RequestPacker.inlineLimit(of: request)
         for index in request.jobs.indices {
-            guard let objects, case .bytes(let bytes) = request.jobs[index].payload, bytes.count > limit else {
+            guard !objects.isEmpty, case .bytes(let bytes) = request.jobs[index].payload, bytes.count > limit else {
                 continue
             }
-            let reference = try await Self.blocking { () throws(ObjectError) in try objects.put(bytes) }
+            let reference = try await objects.use { store throws(ObjectError) in try store.put(bytes) }
             request.jobs[index].payload = .object(reference: reference.text)
         }
         try RequestPacker.check(request)

@@ -8,7 +8,8 @@
 //                watches memory, CPU, processes and disk, and takes everything down with itself.
 //   handler      the program.
 //
-// Each dies with the one above it, by a parent-death signal and by the end of a socket.
+// Each dies with the one above it: by the end of a socket, and where nothing has to be done first by a
+// parent-death signal too.
 #ifndef STATEX_LAUNCH_H
 #define STATEX_LAUNCH_H
 

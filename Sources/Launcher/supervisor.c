@@ -201,9 +201,7 @@ static void stand_by(struct supervisor *supervisor) {
     }
 }
 
-/// Everything of the handler goes, whoever of its processes is left.
-static void clean_up(const struct supervisor *supervisor) {
-    tree_kill();
+static void remove_directory(const struct supervisor *supervisor) {
     if (folder_wipe(supervisor->directory) == 0) (void)rmdir(supervisor->options->directory);
 }
 
@@ -253,14 +251,17 @@ int supervise(const struct options *options) {
     if (!prepared || !start(&supervisor, &handler, text)) {
         report_failed(options->control, text, &supervisor.plan, level);
         if (supervisor.init > 0) kill(supervisor.init, SIGKILL);
-        clean_up(&supervisor);
+        tree_kill();
+        remove_directory(&supervisor);
         return 1;
     }
     release_streams();
     report_started(options->control, handler, &supervisor.plan, level);
     supervisor.end = (struct notice){.cause = CAUSE_STOPPED};
     stand_by(&supervisor);
-    clean_up(&supervisor);
+    tree_kill();
+    // The worker may go on; that the directory is gone too, it sees by the end of the socket.
     report_ended(options->control, &supervisor.end);
+    remove_directory(&supervisor);
     return 0;
 }

@@ -131,13 +131,12 @@ import Testing
             import os, subprocess, ctypes
             libc = ctypes.CDLL(None, use_errno=True)
             status = dict(line.split(':', 1) for line in open('/proc/self/status') if ':' in line)
-            print(os.getuid() != 0, status['NoNewPrivs'].strip(), int(status['CapEff'], 16), int(status['CapBnd'], 16))
+            print(os.getuid() != 0, status['NoNewPrivs'].strip(), int(status['CapEff'], 16), int(status['CapPrm'], 16))
             print(libc.unshare(0x10000000), libc.ptrace(0, 0, 0, 0), libc.mount(b'x', b'/', b'tmpfs', 0, None))
             print(os.getsid(0) == os.getpid(), os.stat('.').st_mode & 0o777 == 0o700, os.umask(0) == 0o077)
             """
         ) { $0.leavesOut = without }
-        let mayBeRoot = geteuid() != 0
-        #expect(run.output == "\(mayBeRoot ? "True" : "True") 1 0 0\n-1 -1 -1\nTrue True True\n")
+        #expect(run.output == "True 1 0 0\n-1 -1 -1\nTrue True True\n")
     }
 
     @Test func theSupervisorsCannotBeSignalled() throws {
@@ -180,7 +179,7 @@ import Testing
                 os.mkdir(name); open(name + b'/' + name[:200], 'w').close()
             os.mkfifo('fifo')
             open('readonly', 'w').close(); os.chmod('readonly', 0)
-            for depth in range(3000):
+            for depth in range(200):
                 os.mkdir('d' * 100); os.symlink('\(outside)', 'l'); os.chdir('d' * 100)
             os.chdir(top); os.chmod('.', 0o500)
             print('made', flush=True)
@@ -193,7 +192,8 @@ import Testing
             $0.limits.entries = 0
         } while: { process in
             _ = process.awaitLine()
-            #expect(process.settle())
+            let isWiped = process.settle()
+            #expect(isWiped)
             #expect((try? FileManager.default.contentsOfDirectory(atPath: process.path)) == [])
             process.end(graceMilliseconds: 0)
         }
@@ -206,7 +206,8 @@ import Testing
         let yard = try Yard()
         defer { yard.remove() }
         var live = try HandlerProcess.spawn(yard.settings(["/bin/sh", "-c", "echo up; sleep 1000"]))
-        #expect(live.awaitLine() == "up")
+        let word = live.awaitLine()
+        #expect(word == "up")
         try FileManager.default.createDirectory(atPath: yard.scratch + "/dead/x/y", withIntermediateDirectories: true)
         sweepScratch(yard.settings(["/bin/true"]))
         #expect(yard.directoriesLeft() == [(live.path as NSString).lastPathComponent])
@@ -218,15 +219,14 @@ import Testing
 
     /// A worker, its handler, and the handler's escaped grandchildren; the worker or the launcher is
     /// killed at once, many times.
-    @Test(arguments: allLayers, ["worker", "launcher"])
-    func killNineLeavesNothing(without: Set<IsolationLayer>, victim: String) throws {
+    @Test(arguments: allLayers, [Worker.Victim.worker, .launcher])
+    func killNineLeavesNothing(without: Set<IsolationLayer>, victim: Worker.Victim) throws {
         for _ in 0..<(without.isEmpty ? 50 : 25) {
             let yard = try Yard()
             defer { yard.remove() }
             let worker = try Worker(yard, without: without)
             #expect(try yard.processesLeft().count >= 9)
             worker.kill(victim)
-            worker.awaitRelease()
             #expect(try yard.processesLeft() == [])
         }
     }

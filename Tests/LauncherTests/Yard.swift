@@ -72,7 +72,9 @@ struct Yard: Sendable {
             case .line(let line): run.output += String(decoding: line, as: UTF8.self) + "\n"
             case .launcher(.started(let report)): run.report = report
             case .launcher(.failed(let reason, let report)): (run.failure, run.report) = (reason, report)
-            case .ended(let ending): run.ending = ending
+            case .ended(let ending):
+                run.ending = ending
+                process.end(graceMilliseconds: 0)
             case .deadline:
                 process.end(graceMilliseconds: 0)
                 throw Late()
@@ -189,17 +191,16 @@ struct Worker {
         try #require(directory >= 0)
     }
 
-    func kill(_ victim: String) {
-        _ = Glibc.kill(victim == "worker" ? pid : launcher, SIGKILL)
-    }
-
-    /// Returns when the launcher and its init are gone, and reaps the worker.
-    func awaitRelease() {
+    /// Kills one of the two, and returns when the launcher, its init and every process that holds the
+    /// handler's output are gone.
+    func kill(_ victim: Victim) {
+        _ = Glibc.kill(victim == .worker ? pid : launcher, SIGKILL)
         while flock(directory, LOCK_EX) != 0, errno == EINTR {}
         close(directory)
-        _ = Glibc.kill(pid, SIGKILL)
         while waitpid(pid, nil, 0) < 0, errno == EINTR {}
     }
+
+    enum Victim: Sendable { case worker, launcher }
 
     private static let worker = """
         import socket, subprocess, sys

@@ -98,19 +98,19 @@ import Testing
     @Test func twoResultsAreOneResultAndTheEndOfTheProcess() async throws {
         let workshop = try Workshop()
         defer { workshop.remove() }
-        let handler = try ProcessHandler(workshop.settings("result(os.getpid()); text == 'twice' and result('second')"))
-        let first = try await handler.text(job("twice", id: 1))
-        #expect(Int(first) != nil)
-        let second = try await handler.text(job("once", id: 2))
-        #expect(Int(second) != nil)
-        #expect(try await handler.text(job("once", id: 3)) == second)
+        let handler = try ProcessHandler(workshop.settings("result(birth); text == 'twice' and result('second')"))
+        for id in stride(from: UInt64(1), to: 20, by: 2) {
+            let first = try await handler.text(job("twice", id: id))
+            let second = try await handler.text(job("once", id: id + 1))
+            #expect(Int(first) != nil && Int(second) != nil && first != second)
+        }
         await handler.close()
     }
 
     @Test func theResultOfAnotherJobIsRefused() async throws {
         try await attack("say({'type': 'result', 'id': '6', 'result': 1})") { error in
-            #expect(error.errorClass == "handler_output")
-            #expect(error.retryable)
+            #expect(error.message == "the handler broke the protocol: a line about another job")
+            #expect(!error.retryable)
         }
     }
 
@@ -156,7 +156,7 @@ import Testing
         let workshop = try Workshop()
         defer { workshop.remove() }
         let handler = try ProcessHandler(workshop.settings("result(1); os._exit(1)"))
-        for _ in 0..<5 { #expect(try await handler.text(job()) == "1") }
+        for _ in 0..<20 { #expect(try await handler.text(job()) == "1") }
         await handler.close()
     }
 
@@ -252,7 +252,7 @@ import Testing
         let workshop = try Workshop()
         defer { workshop.remove() }
         var settings = try workshop.settings(
-            "end = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nresult(os.getpid())")
+            "end = time.process_time() + 0.7\nwhile time.process_time() < end: pass\nresult(birth)")
         settings.limits.cpuSeconds = 1
         let handler = try ProcessHandler(settings)
         let first = try await handler.text(job())
@@ -262,10 +262,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "for i in range(1000): open(f'f{i}', 'wb').write(bytes(1 << 20))\ntime.sleep(1000)",
+        "for i in range(50): open(f'f{i}', 'wb').write(bytes(1 << 20))\ntime.sleep(1000)",
         "f = open('f', 'wb'); os.unlink('f')\nfor i in range(30): f.write(bytes(1 << 20)); f.flush()\ntime.sleep(1000)",
-        "for i in range(100000): open(f'f{i}', 'wb').close()\ntime.sleep(1000)",
-        "for i in range(5000): os.mkdir('d'); os.chdir('d')\ntime.sleep(1000)",
+        "for i in range(5000): open(f'f{i}', 'wb').close()\ntime.sleep(1000)",
+        "for i in range(100): os.mkdir('d'); os.chdir('d')\ntime.sleep(1000)",
     ]) func diskBeyondTheLimitEndsTheJob(body: String) async throws {
         try await attack(body) {
             $0.limits.diskBytes = 20 << 20
@@ -331,6 +331,6 @@ import Testing
 /// Bytes that this process ever had in memory at once.
 private func peakMemory() -> Int {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return usage.ru_maxrss * 1024
 }

@@ -22,7 +22,7 @@ import Testing
         let workshop = try Workshop()
         defer { workshop.remove() }
         let handler = try ProcessHandler(
-            workshop.settings("open('left', 'w').write('x'); result([os.getpid(), os.listdir('.')])"))
+            workshop.settings("open('left', 'w').write('x'); result([birth, os.listdir('.')])"))
         let first = try await handler.text(job())
         let second = try await handler.text(job())
         #expect(first == second)
@@ -103,7 +103,7 @@ import Testing
     @Test func unavailableLeavesOneProcessWarmForTheFirstJob() async throws {
         let workshop = try Workshop()
         defer { workshop.remove() }
-        let handler = try ProcessHandler(workshop.settings("result(os.getpid())"))
+        let handler = try ProcessHandler(workshop.settings("result(birth)"))
         #expect(await handler.unavailable() == nil)
         #expect(handler.isolation != nil)
         let before = try workshop.processesLeft()

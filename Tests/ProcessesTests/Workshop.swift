@@ -29,7 +29,7 @@ struct Workshop: Sendable {
     }()
 
     /// A Python handler that says `ready` and then runs `body` for every job, with `job`, `text` (the
-    /// payload), `say`, `raw`, `result` and `error` at hand.
+    /// payload), `birth` (a number that tells processes apart), `say`, `raw`, `result` and `error` at hand.
     func settings(_ body: String, before: String = "") throws -> ProcessSettings {
         let path = directory + "/handler.py"
         let indented = body.split(separator: "\n", omittingEmptySubsequences: false).map { "    " + $0 }
@@ -43,6 +43,7 @@ struct Workshop: Sendable {
                 say({"type": "result", "id": job["id"], "result": value})
             def error(name, message, **more):
                 say({"type": "error", "id": job["id"], "class": name, "message": message, **more})
+            birth = int.from_bytes(os.urandom(4), 'big')  # a process id is always 2 in a namespace
             \(before)
             say({"type": "ready", "protocol": 1, "name": "test", "version": "1"})
             for line in sys.stdin:

@@ -19,6 +19,9 @@ int clinux_semaphore(unsigned count);
 
 int clinux_set_nonblocking(int descriptor);
 
+/// How many bytes stand in a pipe that nobody has read; also when its reader is gone. -1: errno.
+int clinux_unread(int descriptor);
+
 /// Copies at the current offsets, sharing blocks where the file system can.
 ssize_t clinux_copy_file_range(int from, int to, size_t count);
 

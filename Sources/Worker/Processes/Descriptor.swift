@@ -3,7 +3,7 @@
 
 import CLinux
 import Glibc
-import Synchronization
+import StatexThreads
 
 /// Owns one file descriptor. A class and not a `~Copyable` value, because a process moves between the
 /// pool's list and a slot's thread, and a canceller holds its job's wake descriptor beside that thread.
@@ -181,25 +181,6 @@ final class Permits: Sendable {
 /// Runs `body`, which blocks, on a thread of its own: the threads of async code are few.
 func onThread<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
     await withCheckedContinuation { continuation in
-        let work = ThreadWork { continuation.resume(returning: body()) }
-        let argument = Unmanaged.passRetained(work).toOpaque()
-        var thread = pthread_t()
-        let code = pthread_create(&thread, nil, runThreadWork, argument)
-        if code == 0 {
-            pthread_detach(thread)
-        } else {
-            // No thread to be had: better to block here than not at all.
-            _ = runThreadWork(argument)
-        }
+        NamedThread("handler") { continuation.resume(returning: body()) }.detach()
     }
-}
-
-private final class ThreadWork: Sendable {
-    let body: @Sendable () -> Void
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-}
-
-private func runThreadWork(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-    if let argument { Unmanaged<ThreadWork>.fromOpaque(argument).takeRetainedValue().body() }
-    return nil
 }

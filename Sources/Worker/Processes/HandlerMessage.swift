@@ -10,6 +10,14 @@ enum HandlerMessage: Sendable, Equatable {
     /// The result's JSON text exactly as it was printed.
     case result(id: String, text: [UInt8])
     case error(id: String, HandlerError)
+
+    /// The job that it is about.
+    var id: String? {
+        switch self {
+        case .ready, .unavailable: nil
+        case .progress(let id, _), .result(let id, _), .error(let id, _): id
+        }
+    }
 }
 
 /// A line that breaks the protocol.

@@ -1,12 +1,17 @@
 // One job in one process.
 
+import CLinux
 import Glibc
 import StatexHandlerAPI
 
-/// How an attempt ended, and whether its process may take another.
+/// How an attempt ended.
 struct Attempt {
     let result: Result<Payload, HandlerError>
+    /// The process may take another job.
     let isProcessSound: Bool
+    /// It failed by what an earlier job left behind, so it does not count: the process ended before it
+    /// had read a byte of this job, or said something about another one.
+    var isEarlierJobsFault = false
 }
 
 extension HandlerProcess {
@@ -16,21 +21,24 @@ extension HandlerProcess {
         let limit = timeLimit(job, settings)
         let deadline = limit == 0 ? Deadline.never : .after(milliseconds: limit)
         tail.clear()
+        jobBytes = 0
         do {
             let size = try putPayload(job.payload, in: path, settings)
             control.say("j")
             let line = jobLine(job, size: size, directory: path, timeLimitMilliseconds: limit)
             // Its last line was read before it answered, so there is room, unless it does not read at all.
             let patience = min(deadline, .after(milliseconds: 10_000))
-            guard input.write(line, until: patience) else { return crashed(settings) }
+            if input.write(line, until: patience) { jobBytes = line.count } else { return crashed(settings) }
         } catch {
-            return Attempt(result: .failure(error), isProcessSound: true)
+            // A process that ended meanwhile took its directory along.
+            let hasEnded = awaitDeath(.after(milliseconds: 0)) != nil
+            return Attempt(result: .failure(error), isProcessSound: !hasEnded, isEarlierJobsFault: hasEnded)
         }
         while true {
             switch nextEvent(until: deadline, wake: wake) {
             case .line(let line):
-                if let attempt = obey(line, job, settings) { return attempt }
-            case .lineTooLong(let limit): return broke("a line of more than \(limit) bytes", settings)
+                if let attempt = obey(line, job) { return attempt }
+            case .lineTooLong(let limit): return broke("a line of more than \(limit) bytes")
             case .launcher: continue
             case .outputEnded: return crashed(settings)
             case .ended(let ending): return failed(ending)
@@ -47,62 +55,65 @@ extension HandlerProcess {
         return limits.min() ?? 0
     }
 
-    private mutating func obey(_ line: [UInt8], _ job: Job, _ settings: ProcessSettings) -> Attempt? {
+    private mutating func obey(_ line: [UInt8], _ job: Job) -> Attempt? {
         let message: HandlerMessage
         do {
             message = try HandlerMessage(line: line)
         } catch {
-            return broke(error.reason, settings)
+            return broke(error.reason)
+        }
+        if let id = message.id, id != job.id.description {
+            return broke("a line about another job", isEarlierJobsFault: true)
         }
         switch message {
-        case .progress(let id, let progress):
-            guard id == job.id.description else { return brokeOrder("progress of another job", settings) }
+        case .progress(_, let progress):
             job.onProgress(progress)
             return nil
-        case .result(let id, let text):
-            guard id == job.id.description else { return brokeOrder("the result of another job", settings) }
-            return Attempt(result: .success(.bytes(text)), isProcessSound: true)
-        case .error(let id, let error):
-            guard id == job.id.description else { return brokeOrder("the error of another job", settings) }
-            return Attempt(result: .failure(error), isProcessSound: true)
-        case .ready, .unavailable: return brokeOrder("ready or unavailable inside a job", settings)
+        case .result(_, let text): return Attempt(result: .success(.bytes(text)), isProcessSound: true)
+        case .error(_, let error): return Attempt(result: .failure(error), isProcessSound: true)
+        case .ready, .unavailable: return broke("ready or unavailable inside a job")
         }
     }
 
     // MARK: the ends of an attempt
 
     /// What it printed cannot be taken. The same job would print it again, so it is not retried.
-    private mutating func broke(_ reason: String, _ settings: ProcessSettings) -> Attempt {
+    private mutating func broke(_ reason: String, isEarlierJobsFault: Bool = false) -> Attempt {
         end(graceMilliseconds: 0)
-        return .dead(HandlerError(.output, "the handler broke the protocol: \(reason)\(errorText)", retryable: false))
-    }
-
-    /// A good line at the wrong time; the job before this one may be to blame, so it is retried.
-    private mutating func brokeOrder(_ reason: String, _ settings: ProcessSettings) -> Attempt {
-        end(graceMilliseconds: 0)
-        return .dead(HandlerError(.output, "the handler broke the protocol: \(reason)\(errorText)"))
+        var attempt = Attempt.dead(
+            HandlerError(.output, "the handler broke the protocol: \(reason)\(errorText)", retryable: false))
+        attempt.isEarlierJobsFault = isEarlierJobsFault
+        return attempt
     }
 
     /// It closed a stream. Mostly it is dying, and its launcher knows of what.
     private mutating func crashed(_ settings: ProcessSettings) -> Attempt {
-        let deadline = Deadline.after(milliseconds: settings.graceMilliseconds)
+        if let ending = awaitDeath(.after(milliseconds: settings.graceMilliseconds)) { return failed(ending) }
+        end(graceMilliseconds: 0)
+        return .dead(HandlerError(.crashed, "the handler closed its output without a result\(errorText)"))
+    }
+
+    /// nil: it lives on.
+    private mutating func awaitDeath(_ deadline: Deadline) -> Ending? {
         while true {
             switch nextEvent(until: deadline, wake: nil) {
-            case .ended(let ending): return failed(ending)
-            case .deadline, .lineTooLong:
-                end(graceMilliseconds: 0)
-                return .dead(HandlerError(.crashed, "the handler closed its output without a result\(errorText)"))
+            case .ended(let ending): return ending
+            case .deadline, .lineTooLong: return nil
             case .line, .outputEnded, .launcher, .woken: continue
             }
         }
     }
 
     private func failed(_ ending: Ending) -> Attempt {
+        var attempt: Attempt
         if case .exceeded(let limit, let detail) = ending {
             // The private directory was empty before, so what filled it is this job, and will again.
-            return .dead(HandlerError(limit, "\(detail)\(errorText)", retryable: limit != "disk"))
+            attempt = .dead(HandlerError(limit, "\(detail)\(errorText)", retryable: limit != "disk"))
+        } else {
+            attempt = .dead(HandlerError(.crashed, "\(ending.sentence) before it gave a result\(errorText)"))
         }
-        return .dead(HandlerError(.crashed, "\(ending.sentence) before it gave a result\(errorText)"))
+        attempt.isEarlierJobsFault = clinux_unread(input.number) == CInt(jobBytes)
+        return attempt
     }
 
     private mutating func stopped(_ job: Job, _ settings: ProcessSettings) -> Attempt {

@@ -20,7 +20,13 @@ struct HandlerProcess: Sendable {
     var tail = ErrorTail()
     var outputEnded = false
     var errorsEnded = false
+    /// Known as soon as no process of the handler is left.
     var ending: Ending?
+    /// The launcher has removed the private directory and is gone.
+    var controlEnded = false
+    var isReaped = false
+    /// The length of the line that gave it its job.
+    var jobBytes = 0
 
     init(
         launcher: pid_t, input: Descriptor, output: Descriptor, errors: Descriptor, control: Descriptor, path: String,
@@ -112,10 +118,10 @@ extension HandlerProcess {
         tail.append(bytes)
     }
 
-    private mutating func receiveControl() {
+    mutating func receiveControl() {
         guard let bytes = control.read(atMost: 16 << 10) else {
+            controlEnded = true
             ending = ending ?? .launcherLost
-            reap()
             return
         }
         controlLines.append(bytes)
@@ -125,12 +131,6 @@ extension HandlerProcess {
         guard let line = try? controlLines.next(), let message = LauncherMessage(line: line) else { return nil }
         guard case .ended(let ending) = message else { return .launcher(message) }
         self.ending = ending
-        reap()
         return nil
-    }
-
-    /// The launcher says `ended` with its last breath, so this does not wait long.
-    private func reap() {
-        while waitpid(launcher, nil, 0) < 0, errno == EINTR {}
     }
 }

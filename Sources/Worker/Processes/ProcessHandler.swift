@@ -36,8 +36,14 @@ package final class ProcessHandler: Handler {
     /// Blocks the calling thread until the attempt is over.
     package func run(_ job: Job) async throws -> Payload { try attempt(job) }
 
-    /// Starts one process and keeps it for the first job. Blocks for as long as a model takes to load.
+    /// Starts one process and keeps it for the first job, so it takes as long as a model to load. To be
+    /// asked before jobs are taken.
     package func unavailable() async -> String? {
+        guard state.withLock({ $0.idle.isEmpty }) else { return nil }
+        return await startFirst()
+    }
+
+    private func startFirst() async -> String? {
         await onThread { [self] () -> String? in
             do throws(HandlerError) {
                 let process = try start(wake: nil)
@@ -74,20 +80,23 @@ package final class ProcessHandler: Handler {
         defer { job.cancellation.onCancel(nil) }
         guard permits.take(orWokenBy: wake) else { throw HandlerError(job.cancellation.reason ?? .revoked) }
         defer { permits.giveBack() }
-        var process = try nextProcess(job, wake)
-        let attempt = process.run(job, settings, wake: wake)
-        if attempt.isProcessSound, process.settle() {
-            keep(process)
-        } else {
-            process.end(graceMilliseconds: 0)
+        while true {
+            var (process, isNew) = try nextProcess(job, wake)
+            let attempt = process.run(job, settings, wake: wake)
+            if attempt.isProcessSound, process.settle() {
+                keep(process)
+            } else {
+                process.end(graceMilliseconds: 0)
+            }
+            if attempt.isEarlierJobsFault, !isNew, !job.cancellation.isCancelled { continue }
+            return try attempt.result.get()
         }
-        return try attempt.result.get()
     }
 
-    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> HandlerProcess {
+    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> (HandlerProcess, isNew: Bool) {
         // The one that was used last: its memory is the warmest.
         while var process = state.withLock({ $0.idle.popLast() }) {
-            if process.isReadyForJob() { return process }
+            if process.isReadyForJob() { return (process, false) }
             process.end(graceMilliseconds: 0)
         }
         let delay = state.withLock { $0.backoff.remainingMilliseconds }
@@ -96,7 +105,7 @@ package final class ProcessHandler: Handler {
                 .start, "the handler failed to start; the next try is in \(delay) ms", retryAfterMilliseconds: delay)
         }
         do {
-            return try start(wake: wake)
+            return (try start(wake: wake), true)
         } catch {
             if let reason = job.cancellation.reason { throw HandlerError(reason) }
             throw error
@@ -124,7 +133,7 @@ package final class ProcessHandler: Handler {
 
     private func keep(_ process: HandlerProcess) {
         let isKept = state.withLock { state in
-            guard !state.isClosed else { return false }
+            guard !state.isClosed, state.idle.count < settings.processes else { return false }
             state.idle.append(process)
             return true
         }
