@@ -39,6 +39,7 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", path: "Sources/CZeroMQ"),
         .systemLibrary(name: "CLibPQ", path: "Sources/CLibPQ"),
         .systemLibrary(name: "CCrypto", path: "Sources/CCrypto"),
+        .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
@@ -74,6 +75,7 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
+        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexThreads", "CTLS"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
@@ -90,8 +92,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
@@ -119,6 +121,9 @@ let package = Package(
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test(
+            "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
+            exclude: ["tls_server.py"]),
         // A parent that tests kill, to see what becomes of its children.
         .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
         // A worker whose jobs a test holds in its hand.

@@ -1,5 +1,6 @@
 import Foundation
 import StatexConfiguration
+import StatexHTTPHandler
 import StatexHandlerAPI
 import StatexHandlers
 import StatexObjects
@@ -55,8 +56,7 @@ struct HandlerCatalog {
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
         switch own.runner {
         case .process(let program): return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
-        case .http(let server):
-            throw failure(1, "handlers: \(own.kind): \(server.url): http handlers are not available in this build")
+        case .http(let server): return HTTPHandler(settings(own.kind, server))
         }
     }
 
@@ -71,9 +71,28 @@ struct HandlerCatalog {
         settings.limits.processes = program.processes
         settings.limits.files = program.openFiles
         settings.limits.fileBytes = program.fileSize
-        let limit = program.timeLimit.components
-        settings.runMilliseconds = Int(limit.seconds) * 1_000 + Int(limit.attoseconds / 1_000_000_000_000_000)
+        settings.runMilliseconds = milliseconds(program.timeLimit)
         return settings
+    }
+
+    private func settings(_ kind: String, _ server: HandlerConfiguration.HTTPHandler) -> HTTPSettings {
+        var settings = HTTPSettings(kind: kind, url: server.url, path: server.path)
+        settings.timeoutMilliseconds = milliseconds(server.timeout)
+        settings.fields = server.fields
+        settings.authorities = server.authorities
+        settings.openObject = openObject
+        settings.readKey = { [environment] () throws(UnreadableKey) in
+            do throws(ConfigurationError) {
+                return try server.key?.read(environment: environment)
+            } catch {
+                throw UnreadableKey(error.description)
+            }
+        }
+        return settings
+    }
+
+    private func milliseconds(_ time: Duration) -> Int {
+        Int(time.components.seconds) * 1_000 + Int(time.components.attoseconds / 1_000_000_000_000_000)
     }
 
     /// Opens a job's object under the configured roots.
