@@ -10,15 +10,15 @@ let secret = "sk-4f9a81c27b5d6e30"
 
 /// One attempt with a server that plays `script`; what came of it.
 func ask(
-    _ payload: String = #"{"prompt":"x"}"#, path: String = "/v1/completions",
-    cancellation: Cancellation = Cancellation(),
-    with change: (inout HTTPSettings) -> Void = { _ in }, server script: @escaping @Sendable (Peer) -> Void
+    _ payload: String = #"{"prompt":"x"}"#, key: String? = nil, timeout: Int = 20_000, responseBytes: Int = 16 << 20,
+    cancellation: Cancellation = Cancellation(), server script: @escaping @Sendable (Peer) -> Void
 ) -> Result<String, HandlerError> {
     let server = ScriptedServer(script)
     defer { server.stop() }
-    var settings = HTTPSettings(kind: "test", url: server.url, path: path)
-    settings.timeoutMilliseconds = 20_000
-    change(&settings)
+    var settings = HTTPSettings(kind: "test", url: server.url, path: "/v1/completions")
+    settings.readKey = { () throws(UnreadableKey) in key }
+    settings.timeoutMilliseconds = timeout
+    settings.responseBytes = responseBytes
     return ask(Array(payload.utf8), settings, cancellation)
 }
 

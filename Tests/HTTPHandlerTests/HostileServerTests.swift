@@ -57,7 +57,7 @@ import Testing
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7fffffffffffffff\r\n",
     ])
     func `a body without an end is refused at the limit, and not tried again`(head: String) {
-        let error = ask(with: { $0.responseBytes = 100_000 }) { peer in
+        let error = ask(responseBytes: 100_000) { peer in
             peer.request()
             peer.send(head)
             peer.sendEndlessly(Array(repeating: UInt8(ascii: "x"), count: 64 << 10))
@@ -92,7 +92,7 @@ import Testing
         "HTTP/1.1 100 Continue\r\n\r\n",
     ])
     func `a server that stops in the middle is left when the time is over`(beginning: String) {
-        let error = ask(with: { $0.timeoutMilliseconds = 150 }) { peer in
+        let error = ask(timeout: 150) { peer in
             peer.request()
             peer.send(beginning)
             peer.awaitEnd()
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func `a server that always sends a little is left when the time is over`() {
-        let error = ask(with: { $0.timeoutMilliseconds = 150 }) { peer in
+        let error = ask(timeout: 150) { peer in
             peer.request()
             peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             // Below the limit of the body for ever: a chunk's extension counts for nothing.

@@ -74,18 +74,18 @@ import Testing
     }
 
     @Test func `the key is in no error, whoever says it`() {
-        let answer = ask(with: { $0.readKey = { secret } }) { peer in
+        let answer = ask(key: secret) { peer in
             let request = peer.request()
             let said = request.head.split(separator: "\r\n").first { $0.hasPrefix("Authorization") } ?? ""
             peer.answer(#"{"error":{"message":"bad key: \#(said), \#(secret)\#(secret)"}}"#, status: "401 \(said)")
         }
         #expect(answer.error?.message == "the server answered 401: bad key: Authorization: Bearer ***, ******")
-        let inReason = ask(with: { $0.readKey = { secret } }) { peer in
+        let inReason = ask(key: secret) { peer in
             peer.request()
             peer.answer("", status: "403 \(secret)")
         }
         #expect(inReason.error?.message == "the server answered 403: ***")
-        let atTheCut = ask(with: { $0.readKey = { secret } }) { peer in
+        let atTheCut = ask(key: secret) { peer in
             peer.request()
             peer.answer(#"{"error":"\#(String(repeating: "x", count: 1_020))\#(secret)"}"#, status: "400 Bad")
         }
@@ -93,13 +93,13 @@ import Testing
     }
 
     @Test func `the key is in no result`() {
-        let answer = ask(with: { $0.readKey = { secret } }) { peer in
+        let answer = ask(key: secret) { peer in
             peer.request()
             peer.answer(#"{"headers":{"authorization":"Bearer \#(secret)"}}"#)
         }
         #expect(
             answer.error == HandlerError("http_response", "the server's response repeats the key", retryable: false))
-        let placeholder = ask(with: { $0.readKey = { "EMPTY" } }) { peer in
+        let placeholder = ask(key: "EMPTY") { peer in
             peer.request()
             peer.answer(#"{"text":"EMPTY"}"#)
         }

@@ -9,7 +9,7 @@ import Testing
     @Test func `the payload goes out and the server's JSON comes back, byte for byte`() throws {
         let seen = Seen()
         let payload = #" {"model":"m", "prompt":"é\n"} "#
-        let answer = ask(payload, with: { $0.readKey = { secret } }) { peer in
+        let answer = ask(payload, key: secret) { peer in
             seen.add(peer.request())
             peer.answer(#"{"choices": [ {"text":"è"} ]}"#)
         }
