@@ -62,14 +62,14 @@ struct SchedulerCommand: ParsableCommand {
         try recover(&core, url: journal.url)
         let handOff = try HandOff()
         let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
-        let committing = NamedThread("journal") {
+        NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
-        }
+        }.detach()
         let (url, keyDays) = (journal.url, configuration.idempotencyDays)
-        let reading = NamedThread("reader") {
+        NamedThread("reader") {
             var reader = Reader(url: url, keyDays: keyDays, handOff: handOff)
             reader.run()
-        }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
@@ -78,12 +78,8 @@ struct SchedulerCommand: ParsableCommand {
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
         announceReady()
         let stepDown = try broker.run(stop: stop)
-        // After a step-down nothing more may be said or done; the threads may be waiting for Postgres.
+        // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }
-        handOff.commits.put(.stop)
-        handOff.reads.put(.stop)
-        committing.join()
-        reading.join()
     }
 
     private func coreSettings(_ configuration: Configuration) -> CoreSettings {
