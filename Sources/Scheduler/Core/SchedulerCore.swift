@@ -88,8 +88,8 @@ package struct SchedulerCore: ~Copyable {
         }
         let first = rawID(idCounter)
         idCounter += UInt64(count)
-        let after = rawID(idCounter) >> JobID.pageBits
-        if after != before { closeIfEmpty(page: before) }
+        // Only a new hour leaves a page for good: else these very jobs are about to stand in it.
+        if first >> JobID.pageBits != before { closeIfEmpty(page: before) }
         return first
     }
 
