@@ -41,7 +41,7 @@ package struct SchedulerCore: ~Copyable {
     var names = Names()
     var timers = Timers()
     /// Worker incarnations that a job was lost with, for the few jobs that were.
-    var lostWith: [UInt64: [UInt32]] = [:]
+    var lostWith: [UInt64: [UInt64]] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.
     var hour: UInt64
