@@ -81,6 +81,11 @@ let package = Package(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
+        // The real cores in a simulated world.
+        library(
+            "StatexSimulation", "Sources/Simulation",
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
+
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
@@ -109,6 +114,16 @@ let package = Package(
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
+            swiftSettings: settings),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

@@ -159,15 +159,15 @@ extension SchedulerCore {
     /// Ends a lease that its worker will not report.
     mutating func loseLease(_ slot: Int32, ending: Ending) {
         let token = jobs[slot].token
-        let number = workers[jobs[slot].worker].number
+        let incarnation = workers[jobs[slot].worker].incarnation
         endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
             counts.lost += 1
             let id = jobs[slot].id
             // Counted once a worker incarnation: one that comes and goes must not make a job poison.
-            if lostWith[id]?.contains(number) != true {
-                lostWith[id, default: []].append(number)
+            if lostWith[id]?.contains(incarnation) != true {
+                lostWith[id, default: []].append(incarnation)
                 jobs[slot].losses += 1
                 if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
             }
