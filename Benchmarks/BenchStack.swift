@@ -8,7 +8,6 @@ package struct BenchStack: ~Copyable {
     package let program: String
     package var postgres: EmbeddedPostgres
     private let scheduler: ChildProcess
-    private var workers: [Int: Int32] = [:]
     package let schedulerPID: Int32
     package private(set) var workerPIDs: [Int32] = []
 
@@ -47,14 +46,28 @@ package struct BenchStack: ~Copyable {
         }
     }
 
+    /// Throws if the scheduler or a worker ended: then nothing would come of waiting.
+    package var watch: () throws -> Void {
+        let (pids, directory) = ([schedulerPID] + workerPIDs, directory)
+        let logs = ["scheduler"] + workerPIDs.indices.map { "worker-\($0)" }
+        return {
+            for pid in pids where ProcessUse.hasEnded(pid) {
+                let words = logs.map { ProcessUse.text("\(directory)/\($0).log") }.filter { !$0.isEmpty }
+                throw StackError("process \(pid) of the stack ended: \(words.joined(separator: "; "))")
+            }
+        }
+    }
+
     package static var environment: [String: String] { ["PATH": "/usr/bin:/bin"] }
 
     package mutating func startWorkers(_ count: Int, slots: Int) throws(StackError) {
         for number in 0..<count {
             var command = Command(
                 program,
-                ["worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)"],
-                environment: Self.environment)
+                [
+                    "worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)",
+                    "--handlers", "noop,echo,sleep", "--set", "data_dir=\(directory)",
+                ], environment: Self.environment)
             command.log = directory + "/worker-\(number).log"
             let child = try ChildProcess.start(command)
             workerPIDs.append(child.pid)

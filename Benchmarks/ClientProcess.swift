@@ -13,7 +13,7 @@ package enum ClientProcess {
     /// Starts it and reads what it measured.
     static func run(
         _ program: String, endpoint: String, jobs: Int, payloadBytes: Int, jobsInMessage: Int,
-        waits: Bool = true, directory: String
+        waits: Bool = true, directory: String, watch: () throws -> Void = {}
     ) throws -> Result {
         var command = Command(
             program,
@@ -24,15 +24,26 @@ package enum ClientProcess {
             ] + (waits ? [] : ["--no-wait"]), environment: BenchStack.environment)
         command.log = directory + "/client.log"
         let child = try ChildProcess.start(command)
-        guard let status = child.wait(atMost: .seconds(600)) else {
-            child.signal(SIGKILL)
-            throw StackError("the load did not end within 600 s")
-        }
+        let status = try waitFor(child, watch: watch)
         let said = ProcessUse.text(directory + "/client.log")
         guard status == .exited(0) else { throw StackError("the load ended with \(status): \(said)") }
         let numbers = said.split(separator: " ").compactMap { Double($0.filter { $0 != "\n" }) }
         guard numbers.count == 3 else { throw StackError("the load said \(said)") }
         return Result(seconds: numbers[0], use: ProcessUse(cpuSeconds: numbers[1], peakBytes: Int(numbers[2])))
+    }
+
+    private static func waitFor(_ child: borrowing ChildProcess, watch: () throws -> Void) throws -> ProcessEnd {
+        for _ in 0..<600 {
+            if let status = child.wait(atMost: .seconds(1)) { return status }
+            do { try watch() } catch {
+                child.signal(SIGKILL)
+                _ = child.wait(atMost: .seconds(10))
+                throw error
+            }
+        }
+        child.signal(SIGKILL)
+        _ = child.wait(atMost: .seconds(10))
+        throw StackError("the load did not end within 600 s")
     }
 
     /// Load that does not end by itself.

@@ -39,7 +39,12 @@ package struct Latency {
         let client = try await Client(stack.submitEndpoint, settings: settings)
         let request = Request(kind: "noop", payload: .bytes([UInt8](repeating: 120, count: payloadBytes)))
         // Warm: connections, plans, caches.
-        for _ in 0..<20 { _ = try await client.submit(request).result() }
+        let watch = stack.watch
+        for _ in 0..<20 {
+            let handle = try await client.submit(request)
+            try watch()
+            _ = try await handle.result()
+        }
         let owner = Owner(number: .random(in: 1 ... .max), name: "bench latency")
         var probe = try JournalProbe(url: stack.database, owner: owner, payloadBytes: payloadBytes)
         var times: [Double] = []

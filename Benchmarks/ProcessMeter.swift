@@ -24,6 +24,12 @@ package struct ProcessUse: Sendable {
         ProcessUse(cpuSeconds: of(pid).cpuSeconds, peakBytes: statusBytes(pid, "VmHWM:"))
     }
 
+    /// Gone, or a zombie.
+    static func hasEnded(_ pid: Int32) -> Bool {
+        let state = text("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ").first
+        return state == nil || state == "Z" || state == "X"
+    }
+
     private struct One {
         var cpuSeconds: Double
         var anonymousBytes: Int

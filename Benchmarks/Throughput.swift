@@ -59,7 +59,7 @@ package struct Throughput {
         let load = try ClientProcess.run(
             program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes,
             jobsInMessage: jobsInMessage,
-            directory: directory)
+            directory: directory, watch: stack.watch)
         report.jobsPerSecond = Double(jobs) / load.seconds
         var database = ProcessUse.ofTree(postgres)
         database.cpuSeconds -= before.cpuSeconds

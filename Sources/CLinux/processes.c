@@ -3,40 +3,10 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/timex.h>
 #include <unistd.h>
-
-pid_t clinux_spawn(char *const argv[], char *const environment[], int input, int output, int extra) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error) return -error;
-    error = posix_spawnattr_init(&attributes);
-    if (error) {
-        posix_spawn_file_actions_destroy(&actions);
-        return -error;
-    }
-    sigset_t none, all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    pid_t pid = -1;
-    if (!(error = posix_spawn_file_actions_adddup2(&actions, input, 0)) &&
-        (output < 0 || !(error = posix_spawn_file_actions_adddup2(&actions, output, 1))) &&
-        (output < 0 || !(error = posix_spawn_file_actions_adddup2(&actions, output, 2))) &&
-        (extra < 0 || !(error = posix_spawn_file_actions_adddup2(&actions, extra, 3))) &&
-        !(error = posix_spawn_file_actions_addclosefrom_np(&actions, extra < 0 ? 3 : 4)) &&
-        !(error = posix_spawnattr_setsigmask(&attributes, &none)) &&
-        !(error = posix_spawnattr_setsigdefault(&attributes, &all)) &&
-        !(error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))) {
-        error = posix_spawn(&pid, argv[0], &actions, &attributes, argv, environment);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return error ? -error : pid;
-}
 
 int clinux_pidfd_open(pid_t process) {
     long descriptor = syscall(SYS_pidfd_open, process, 0);

@@ -30,23 +30,29 @@ extension Client {
 
     public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
         guard case .object(let text) = payload else { return payload.inline }
-        guard let objects else {
-            throw .object("the payload is an object; give the client the object folder")
-        }
         let limit = settings.largestObject
-        return try await Self.blocking { () throws(ObjectError) in
-            try objects.read(ObjectReference(text: text), limit: limit)
+        return try await withObjects { store throws(ObjectError) in
+            try store.read(ObjectReference(text: text), limit: limit)
         }
     }
 
     /// Stores a file that the user named in the object folder, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
-        guard let objects else {
-            throw .object("\(path) is larger than a message takes; give the client an object folder")
-        }
-        let reference = try await Self.blocking { () throws(ObjectError) in try objects.put(copyingFile: path) }
+        let reference = try await withObjects { store throws(ObjectError) in try store.put(copyingFile: path) }
         return .object(reference: reference.text)
+    }
+
+    /// Runs `body` with the object folders, asking the scheduler for them if none were given.
+    func withObjects<T: Sendable>(
+        _ body: @escaping @Sendable (any ObjectStore) throws(ObjectError) -> T
+    ) async throws(ClientError) -> T {
+        try await learnObjects()
+        return try await objects.use(body)
+    }
+
+    func learnObjects() async throws(ClientError) {
+        if !objects.isKnown { objects.learn(from: try await schedulerStatus()) }
     }
 
     private func ask(_ id: JobID, isRequest: Bool, waits: Bool) async throws(ClientError) -> [JobStatus] {

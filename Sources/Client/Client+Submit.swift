@@ -69,10 +69,11 @@ extension Client {
         var request = request
         let limit = RequestPacker.inlineLimit(of: request)
         for index in request.jobs.indices {
-            guard let objects, case .bytes(let bytes) = request.jobs[index].payload, bytes.count > limit else {
-                continue
-            }
-            let reference = try await Self.blocking { () throws(ObjectError) in try objects.put(bytes) }
+            guard case .bytes(let bytes) = request.jobs[index].payload, bytes.count > limit else { continue }
+            try await learnObjects()
+            // Without a folder the check below refuses it, and says what to do.
+            guard !objects.isEmpty else { continue }
+            let reference = try await withObjects { store throws(ObjectError) in try store.put(bytes) }
             request.jobs[index].payload = .object(reference: reference.text)
         }
         try RequestPacker.check(request)

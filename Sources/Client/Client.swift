@@ -1,6 +1,4 @@
 import CLinux
-import Dispatch
-import StatexObjects
 import StatexProtocol
 import StatexZeroMQ
 
@@ -17,7 +15,7 @@ import StatexZeroMQ
 public final class Client: JobQueue {
     let calls: CallBox
     let settings: ClientSettings
-    let objects: (any ObjectStore)?
+    let objects: ObjectAccess
 
     /// Connects, and returns once the scheduler answered.
     /// - Parameter endpoint: where the scheduler takes submits, as ZeroMQ writes it.
@@ -28,9 +26,7 @@ public final class Client: JobQueue {
     package init(_ endpoint: String, settings: ClientSettings, context: ZeroMQContext) async throws(ClientError) {
         try Self.check(settings)
         self.settings = settings
-        do {
-            objects = try settings.objectFolder.map { path throws(ObjectError) in try ObjectFolder(root: path) }
-        } catch { throw .object(error.description) }
+        objects = ObjectAccess(folders: settings.objectFolders)
         do { calls = try CallBox() } catch { throw .unreachable(error.description) }
         var core = ClientCore.Settings()
         core.name = settings.name
@@ -70,18 +66,6 @@ public final class Client: JobQueue {
         // A century is for ever, and far from where sums overflow.
         let seconds = min(max(time.components.seconds, 0), 3_155_760_000)
         return ClientLoop.now + seconds * 1_000 + time.components.attoseconds / 1_000_000_000_000_000
-    }
-
-    /// Runs what waits for the disk on a thread that may wait.
-    static func blocking<T: Sendable>(
-        _ body: @escaping @Sendable () throws(ObjectError) -> T
-    ) async throws(ClientError) -> T {
-        let result: Result<T, ObjectError> = await withCheckedContinuation { done in
-            DispatchQueue.global().async {
-                done.resume(returning: Result { () throws(ObjectError) in try body() })
-            }
-        }
-        do { return try result.get() } catch { throw .object(error.description) }
     }
 }
 

@@ -14,14 +14,16 @@ public struct ClientSettings: Sendable {
     /// at 300,000 jobs of 256 bytes a second.
     public var windowBytes = 16 << 20
     public var windowRequests = 32_768
-    /// The folder for payloads and results above `Limits.inlineBytes`; nil: they are refused.
-    public var objectFolder: String?
+    /// Folders for payloads and results above `Limits.inlineBytes`: put into the first, read from all. Opened when
+    /// first needed. nil: those that the scheduler names, which suits a client on its machine; empty: such payloads
+    /// are refused.
+    public var objectFolders: [String]?
     /// The largest object that `bytes(of:)` reads into memory.
     public var largestObject = 256 << 20
 
-    public init(name: String = "client", objectFolder: String? = nil, patience: Duration? = nil) {
+    public init(name: String = "client", objectFolders: [String]? = nil, patience: Duration? = nil) {
         self.name = name
-        self.objectFolder = objectFolder
+        self.objectFolders = objectFolders
         self.patience = patience
         producer = Producer(high: .random(in: 1 ... .max), low: .random(in: 1 ... .max))
     }

@@ -21,20 +21,32 @@ package final class ObjectFolder: ObjectStore {
     private let root: FileDescriptor
     private let otherRoots: [ObjectFolder]
 
-    /// Opens the folder, creating it (not its parents) when it is missing.
+    /// Opens the folder, creating it when it is missing.
     /// - Parameter otherRoots: further folders to open objects from, tried in order; nothing is put there.
     package init(root path: String, otherRoots: [String] = []) throws(ObjectError) {
         self.path = path
-        if mkdir(path, 0o750) == 0 {
-            try FileDescriptor.open(path + "/..", Flags.directory).synchronize()
-        } else if errno != EEXIST {
-            throw .system("creating the object folder \(quoted(path))", errno)
-        }
+        try Self.create(path)
         root = try FileDescriptor.open(path, Flags.directory)
         var others: [ObjectFolder] = []
         for other in otherRoots { others.append(try ObjectFolder(root: other)) }
         self.otherRoots = others
         removeLeftovers()
+    }
+
+    /// Missing parents may be passed through by others (the database of the same data directory runs as
+    /// another user), the folder itself not.
+    private static func create(_ path: String) throws(ObjectError) {
+        var prefix = path.hasPrefix("/") ? "" : "."
+        let parts = path.split(separator: "/")
+        for (index, part) in parts.enumerated() {
+            let parent = prefix.isEmpty ? "/" : prefix
+            prefix += "/" + part
+            if mkdir(prefix, index == parts.count - 1 ? 0o750 : 0o711) == 0 {
+                try FileDescriptor.open(parent, Flags.directory).synchronize()
+            } else if errno != EEXIST {
+                throw .system("creating the object folder \(quoted(path))", errno)
+            }
+        }
     }
 
     package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {

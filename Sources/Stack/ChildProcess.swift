@@ -70,9 +70,9 @@ package struct ChildProcess: ~Copyable {
             theirs = FileDescriptor(owning: pair.1)
         }
         let input = try standardInput(command)
-        let output = try command.log.map { path throws(StackError) in try openLog(path) }
-        let descriptors = Descriptors(input: input.raw, output: output, ready: theirs.rawOrNil)
-        defer { if let output { close(output) } }
+        let output = try standardStream(1, command, otherwise: input)
+        let errors = try standardStream(2, command, otherwise: input)
+        let descriptors = [input.raw, output.raw, errors.raw] + (theirs.rawOrNil.map { [$0] } ?? [])
         let result = SpawnThread.shared.run { spawn(command, descriptors) }
         guard case .success(let pid) = result else {
             if case .failure(let error) = result { throw error }
@@ -121,12 +121,6 @@ package struct ChildProcess: ~Copyable {
     }
 }
 
-private struct Descriptors: Sendable {
-    let input: Int32
-    let output: Int32?
-    let ready: Int32?
-}
-
 extension Optional where Wrapped == FileDescriptor {
     var rawOrNil: Int32? {
         switch self {
@@ -137,20 +131,21 @@ extension Optional where Wrapped == FileDescriptor {
 }
 
 /// Two connected sockets. (Not a pipe: one can write to a socket that nobody reads without a signal.)
-func socketPair(flags: Int32 = 0) throws(StackError) -> (Int32, Int32) {
+func socketPair() throws(StackError) -> (Int32, Int32) {
     var pair: [Int32] = [-1, -1]
-    guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue) | flags, 0, &pair) == 0 else {
-        throw .system("socketpair")
-    }
+    let result = clinux_socket_pair(&pair)
+    guard result == 0 else { throw .system("socketpair", result) }
     return (pair[0], pair[1])
 }
 
+/// Above the numbers that a child gives a meaning, so that none is overwritten while they are laid out.
+private func lifted(_ raw: Int32) -> FileDescriptor? {
+    let copy = fcntl(raw, F_DUPFD_CLOEXEC, 16)
+    return copy < 0 ? nil : FileDescriptor(owning: copy)
+}
+
 private func standardInput(_ command: Command) throws(StackError) -> FileDescriptor {
-    guard let text = command.input else {
-        let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        guard null >= 0 else { throw .system("opening /dev/null") }
-        return FileDescriptor(owning: null)
-    }
+    guard let text = command.input else { return try opened("/dev/null", O_RDWR) }
     let pair = try socketPair()
     let reader = FileDescriptor(owning: pair.0)
     let writer = FileDescriptor(owning: pair.1)
@@ -161,10 +156,25 @@ private func standardInput(_ command: Command) throws(StackError) -> FileDescrip
     return reader
 }
 
-private func openLog(_ path: String) throws(StackError) -> Int32 {
-    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw .system("opening \(path)") }
-    return descriptor
+/// The command's log, or our own stream of that number; `other` when we have none.
+private func standardStream(
+    _ number: Int32, _ command: Command, otherwise other: borrowing FileDescriptor
+) throws(StackError) -> FileDescriptor {
+    if let log = command.log {
+        // Only the first of the two starts it anew; both append.
+        return try opened(log, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | (number == 1 ? O_TRUNC : 0))
+    }
+    if let ours = lifted(number) { return ours }
+    guard let copy = lifted(other.raw) else { throw .system("copying a descriptor") }
+    return copy
+}
+
+private func opened(_ path: String, _ flags: Int32) throws(StackError) -> FileDescriptor {
+    let raw = open(path, flags | O_CLOEXEC, 0o600)
+    guard raw >= 0 else { throw .system("opening \(path)") }
+    let low = FileDescriptor(owning: raw)
+    guard let high = lifted(low.raw) else { throw .system("copying a descriptor") }
+    return high
 }
 
 /// `setpriv` (util-linux, on every Debian) sets the parent-death signal and drops the rights between
@@ -177,17 +187,17 @@ private func argumentVector(_ command: Command) -> [String] {
     return vector + ["--", command.program] + command.arguments
 }
 
-private func spawn(_ command: Command, _ descriptors: Descriptors) -> Result<pid_t, StackError> {
+private func spawn(_ command: Command, _ descriptors: [Int32]) -> Result<pid_t, StackError> {
     let vector = argumentVector(command)
     var variables = command.environment
-    if descriptors.ready != nil { variables["STATEX_READY_FD"] = String(ChildProcess.readyDescriptor) }
-
+    if command.announces { variables["STATEX_READY_FD"] = String(ChildProcess.readyDescriptor) }
     let environment = variables.map { "\($0.key)=\($0.value)" }
     return withCStrings(vector) { arguments in
         withCStrings(environment) { environment in
-            let pid = clinux_spawn(
-                arguments, environment, descriptors.input, descriptors.output ?? -1, descriptors.ready ?? -1)
-            return pid > 0 ? .success(pid) : .failure(.system("starting \(command.program)", -pid))
+            var pid: pid_t = 0
+            let result = clinux_spawn_session(
+                &pid, vector[0], arguments, environment, descriptors, Int32(descriptors.count))
+            return result == 0 ? .success(pid) : .failure(.system("starting \(command.program)", result))
         }
     }
 }

@@ -14,7 +14,7 @@ func makeDirectory(_ path: String, mode: mode_t, owner: OrdinaryUser?) throws(St
 }
 
 /// Creates a directory and its parents where they are missing; those that are there stay as they are.
-func makePath(_ path: String, mode: mode_t) throws(StackError) {
+package func makePath(_ path: String, mode: mode_t) throws(StackError) {
     var prefix = ""
     for part in path.split(separator: "/") {
         prefix += "/" + part

@@ -15,8 +15,10 @@ struct SignalChannel: ~Copyable {
     }
 
     static func open() throws(StackError) -> SignalChannel {
-        let pair = try socketPair(flags: Int32(SOCK_NONBLOCK.rawValue))
+        let pair = try socketPair()
         let channel = SignalChannel(FileDescriptor(owning: pair.0), FileDescriptor(owning: pair.1))
+        // A handler that finds it full must not wait.
+        guard clinux_set_nonblocking(pair.0) == 0, clinux_set_nonblocking(pair.1) == 0 else { throw .system("fcntl") }
         let result = clinux_signals_to_descriptor(signals, Int32(signals.count), channel.writer.raw)
         guard result == 0 else { throw .system("sigaction", -result) }
         return channel

@@ -62,28 +62,24 @@ struct SchedulerCommand: ParsableCommand {
         try recover(&core, url: journal.url)
         let handOff = try HandOff()
         let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
-        let committing = NamedThread("journal") {
+        NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
-        }
+        }.detach()
         let (url, keyDays) = (journal.url, configuration.idempotencyDays)
-        let reading = NamedThread("reader") {
+        NamedThread("reader") {
             var reader = Reader(url: url, keyDays: keyDays, handOff: handOff)
             reader.run()
-        }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
         settings.payloadCacheBytes = configuration.maximumOpenBytes
-        settings.statusMembers = statusMembers(durability)
+        settings.statusMembers = statusMembers(durability, configuration)
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
         announceReady()
         let stepDown = try broker.run(stop: stop)
-        // After a step-down nothing more may be said or done; the threads may be waiting for Postgres.
+        // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }
-        handOff.commits.put(.stop)
-        handOff.reads.put(.stop)
-        committing.join()
-        reading.join()
     }
 
     private func coreSettings(_ configuration: Configuration) -> CoreSettings {
@@ -146,11 +142,19 @@ struct SchedulerCommand: ParsableCommand {
             "\(String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)) pid \(getpid())"
     }
 
-    private func statusMembers(_ durability: Durability) -> String {
-        """
-        "durability":{"fsync":\(durability.fsync),"synchronous_commit":"\(durability.synchronousCommit)",\
-        "full_page_writes":\(durability.fullPageWrites),"data_checksums":\(durability.dataChecksums),\
-        "postgres":"\(durability.serverVersion.filter { $0 != "\"" && $0 != "\\" })"}
-        """
+    /// What status says of the surroundings: members of its JSON object.
+    private func statusMembers(_ durability: Durability, _ configuration: Configuration) -> String {
+        var text = JSONText()
+        text.object {
+            $0.object("durability") {
+                $0.member("fsync", durability.fsync)
+                $0.member("synchronous_commit", durability.synchronousCommit)
+                $0.member("full_page_writes", durability.fullPageWrites)
+                $0.member("data_checksums", durability.dataChecksums)
+                $0.member("postgres", durability.serverVersion)
+            }
+            $0.strings("objects", configuration.objectRoots)
+        }
+        return String(decoding: text.bytes.dropFirst().dropLast(), as: UTF8.self)
     }
 }

@@ -42,6 +42,12 @@ struct WorkerCommand: AsyncParsableCommand {
             throw failure(2, error.description)
         }
         let configuration = loaded.configuration
+        do throws(StackError) {
+            // Handlers run as other users below it.
+            try makePath(configuration.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
+        } catch {
+            throw failure(1, "data_dir: \(error)")
+        }
         let folder = try objectFolder(configuration.objectRoots)
         let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: folder)
         var options = WorkerOptions()

@@ -89,7 +89,7 @@ final class FakeScheduler: Sendable {
         try? FileManager.default.removeItem(at: folder)
     }
 
-    func objectFolder() throws -> String { folder.appending(path: "objects").path }
+    var objectFolder: String { folder.appending(path: "objects").path }
 
     private func run(_ socket: borrowing Socket) throws {
         var poller = Poller()

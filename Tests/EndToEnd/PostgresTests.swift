@@ -27,7 +27,7 @@ extension EndToEnd {
                 do {
                     _ = try await hasty.submit(Request(kind: "noop", payload: .text("")))
                     Issue.record("a submit was acknowledged without a journal")
-                } catch .busy(let reason) {
+                } catch ClientError.busy(let reason) {
                     #expect(reason.contains("the journal is down"))
                 }
                 visitor.succeed()

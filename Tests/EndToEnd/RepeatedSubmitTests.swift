@@ -81,7 +81,7 @@ extension EndToEnd {
                     do {
                         _ = try await client.submit(Request(kind: "echo", payload: .text("b"), key: "order-1"))
                         Issue.record("another content was accepted under the same key")
-                    } catch .keyConflict(let why) {
+                    } catch ClientError.keyConflict(let why) {
                         #expect(why.contains("another content"))
                     }
                     guard restarts else { break }

@@ -74,6 +74,16 @@ struct ObjectFolderTests {
         #expect(throws: ObjectError.notFound("no/such")) { _ = try folder.open(reference) }
     }
 
+    @Test func `a folder and its parents are created where they are missing`() throws {
+        let folder = try ObjectFolder(root: scratch.path + "/a/b/objects/")
+        #expect(try folder.read(folder.put([1]), limit: 1) == [1])
+        var status = stat()
+        #expect(stat(scratch.path + "/a/b/objects", &status) == 0 && status.st_mode & 0o777 == 0o750)
+        #expect(stat(scratch.path + "/a", &status) == 0 && status.st_mode & 0o777 == 0o711)
+        try scratch.write([], to: "file")
+        #expect(throws: ObjectError.self) { try ObjectFolder(root: scratch.path + "/file/objects") }
+    }
+
     @Test func `other roots are searched in turn and never written`() throws {
         let other = try ObjectFolder(root: scratch.path + "/other")
         let reference = try other.put([5])

@@ -4,11 +4,6 @@
 
 #include <sys/types.h>
 
-/// Starts argv[0] (an absolute path) in a session of its own, with every signal at its default and none
-/// blocked. `input` becomes its descriptor 0; `output` its 1 and 2, unless -1: then it has ours; `extra`
-/// its 3, unless -1. It gets no other descriptor. Returns its pid, or minus the error number.
-pid_t clinux_spawn(char *const argv[], char *const environment[], int input, int output, int extra);
-
 /// A descriptor that becomes readable when `process` ends. Returns minus the error number on failure.
 int clinux_pidfd_open(pid_t process);
 

@@ -92,6 +92,9 @@ package final class CommitBatch {
         package var result: Int32
         package var slot: Int32
 
+        /// In place of a slot: the journal refused the job's content, so the job ends with its own commit.
+        package static let refusedAtCommit: Int32 = -1
+
         package init(
             id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?,
             result: Int32, slot: Int32
@@ -115,6 +118,15 @@ package final class CommitBatch {
         package var encoding: UInt8
         package var start: Int
         package var length: Int
+
+        package init(job: UInt64, token: UInt64, ending: Ending, encoding: UInt8, start: Int, length: Int) {
+            self.job = job
+            self.token = token
+            self.ending = ending
+            self.encoding = encoding
+            self.start = start
+            self.length = length
+        }
     }
 
     package struct NameRow: Sendable {

@@ -6,7 +6,6 @@ import StatexZeroMQ
 /// by choice.
 struct RawClient: ~Copyable {
     private let socket: Socket
-    private var poller = Poller()
     private let stamp: SessionStamp
     let lastSequence: UInt64
 
@@ -20,21 +19,19 @@ struct RawClient: ~Copyable {
         var buffer = ByteBuffer(capacity: 256)
         hello.write(to: &buffer)
         _ = try socket.send(buffer.bytes)
-        var poller = Poller()
         var welcome: Welcome?
-        try Self.answer(socket, &poller, of: .welcome) { bytes, header in
+        try Self.answer(socket, of: .welcome) { bytes, header in
             welcome = try Welcome(reading: bytes, header: header)
         }
         guard let welcome else { throw HarnessError("no WELCOME") }
         stamp = welcome.stamp
         lastSequence = welcome.lastSequence
         self.socket = socket
-        self.poller = poller
     }
 
     /// Submits so many requests of one noop job, numbered from `sequence`.
     /// - Returns: the first run of the answer.
-    mutating func submit(sequence: UInt64, jobs: Int) throws -> AcceptedRun {
+    borrowing func submit(sequence: UInt64, jobs: Int) throws -> AcceptedRun {
         var writer = SubmitWriter()
         let fields = SubmitJob(kind: writer.number(of: "noop"), tenant: writer.number(of: "default"))
         let empty = ByteBuffer(capacity: 1)
@@ -44,7 +41,7 @@ struct RawClient: ~Copyable {
         SubmitMessage.setFirstSequence(sequence, in: &message)
         _ = try socket.send(message.span.bytes)
         var run: AcceptedRun?
-        try Self.answer(socket, &poller, of: .accepted) { bytes, header in
+        try Self.answer(socket, of: .accepted) { bytes, header in
             var cursor = try header.recordCursor(atLeast: AcceptedRun.size)
             run = try AcceptedRun(reading: &cursor, header: header, in: bytes)
         }
@@ -54,11 +51,12 @@ struct RawClient: ~Copyable {
 
     /// Waits for a message of that type; heartbeats may come before it.
     private static func answer(
-        _ socket: borrowing Socket, _ poller: inout Poller, of type: MessageType,
+        _ socket: borrowing Socket, of type: MessageType,
         _ body: (borrowing RawSpan, Header) throws -> Void
     ) throws {
         let deadline = clinux_monotonic_nanoseconds() + 30_000_000_000
         let frame = Frame()
+        var poller = Poller()
         while clinux_monotonic_nanoseconds() < deadline {
             poller.removeAll()
             poller.add(socket)

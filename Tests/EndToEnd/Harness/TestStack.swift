@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import StatexClient
 import StatexPostgres
@@ -18,6 +19,9 @@ final class TestStack: @unchecked Sendable {
     /// `STATEX_PROGRAM` names another build, for the longer runs.
     static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
 
+    /// What workers serve: the handlers that need no model.
+    private static let kinds = "noop,echo,sleep,fail,crash,hang,child"
+
     /// Starts Postgres; everything else is started by the test.
     init(leaseSeconds: Int) throws {
         self.leaseSeconds = leaseSeconds
@@ -27,6 +31,30 @@ final class TestStack: @unchecked Sendable {
         try postgres.start()
         self.postgres = postgres
         guard mkdir(directory + "/run", 0o700) == 0 else { throw HarnessError("cannot make \(directory)/run") }
+        try writeConfiguration()
+    }
+
+    /// Of the workers: a handler that is a process, so that there is one to kill. Its result is its job's id.
+    private func writeConfiguration() throws {
+        try """
+            data_dir: \(directory)
+            objects: [\(directory)/objects]
+            handlers:
+              - kind: child
+                process:
+                  command: [/bin/sh, \(directory)/child.sh]
+                  read: [\(directory)/child.sh]
+            """.write(toFile: directory + "/statex.yaml", atomically: false, encoding: .utf8)
+        try #"""
+            echo '{"type":"ready","protocol":1,"name":"child","version":"1"}'
+            while read -r line; do
+                id=${line#*'"id":"'}
+                id=${id%%'"'*}
+                echo '{"type":"result","id":"'"$id"'","result":"'"$id"'"}'
+            done
+
+            """#.write(toFile: directory + "/child.sh", atomically: false, encoding: .utf8)
+        chmod(directory + "/child.sh", 0o755)
     }
 
     /// Gives `body` a stack, judges its journal afterwards, and leaves nothing behind.
@@ -34,7 +62,8 @@ final class TestStack: @unchecked Sendable {
         let stack = try TestStack(leaseSeconds: leaseSeconds)
         do {
             try await body(stack)
-            try stack.verify()
+            let (end, said) = try stack.runVerify(allFinal: false)
+            #expect(end == .exited(0), "statex verify: \(said)")
         } catch {
             Issue.record("\(error)\n\(stack.lastWords)")
         }
@@ -86,7 +115,10 @@ final class TestStack: @unchecked Sendable {
     func launchWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
         try start(
             name, Self.program,
-            ["worker", "--endpoint", workerEndpoint(site), "--slots", String(slots), "--name", name])
+            [
+                "worker", "--endpoint", workerEndpoint(site), "--slots", String(slots), "--name", name, "--config",
+                directory + "/statex.yaml", "--handlers", Self.kinds,
+            ])
     }
 
     /// Starts one and waits until the scheduler welcomed it.
@@ -148,16 +180,27 @@ final class TestStack: @unchecked Sendable {
     // MARK: Judging
 
     /// `statex verify`, a program of its own.
-    func verify(allFinal: Bool = false) throws {
+    func runVerify(allFinal: Bool) throws -> (end: ProcessEnd, said: String) {
+        let log = directory + "/verify.log"
         var command = Command(
             Self.program, ["verify", "--database", database] + (allFinal ? ["--all-final"] : []),
             environment: ["PATH": "/usr/bin:/bin"])
-        command.log = directory + "/verify.log"
-        let end = try ChildProcess.run(command, limit: .seconds(120))
-        #expect(end == .exited(0), "statex verify: \(ProcessTable.text(directory + "/verify.log"))")
+        command.log = log
+        return (try ChildProcess.run(command, limit: .seconds(120)), ProcessTable.text(log))
     }
 
     // MARK: The end
+
+    /// Living processes that belong to this stack, but for Postgres: by their environment, or, like
+    /// handlers, by their arguments.
+    private var members: [pid_t] {
+        let named = ProcessTable.members(ofStack: directory)
+        let handlers = directoryNames("/proc").compactMap { pid_t($0) }.filter { pid in
+            let words = ProcessTable.text("/proc/\(pid)/cmdline")
+            return words.contains(directory + "/") && !words.contains("bin/postgres")
+        }
+        return Set(named + handlers).sorted()
+    }
 
     /// Ends everything that is left and removes the directory.
     /// - Returns: processes that outlived those that started them.
@@ -165,9 +208,15 @@ final class TestStack: @unchecked Sendable {
         for process in processes { process.signal(SIGKILL) }
         for process in processes { _ = try? process.waitForEnd() }
         // What a killed worker ran ends by itself; a moment is given for that.
-        let isEmpty = ProcessTable.end(nil, patience: .seconds(5)) { ProcessTable.members(ofStack: directory) }
-        let left = isEmpty ? [] : ProcessTable.members(ofStack: directory)
-        _ = ProcessTable.end(SIGKILL, patience: .zero) { ProcessTable.members(ofStack: directory) }
+        let deadline = ContinuousClock.now + .seconds(10)
+        var left = members
+        while !left.isEmpty, ContinuousClock.now < deadline {
+            let handles = left.map { clinux_pidfd_open($0) }.filter { $0 >= 0 }
+            waitReadable(handles, until: deadline)
+            for handle in handles { close(handle) }
+            left = members
+        }
+        for pid in left { kill(pid, SIGKILL) }
         try? postgres.kill()
         if !keepsFiles { try? FileManager.default.removeItem(atPath: directory) }
         return left
