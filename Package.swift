@@ -113,7 +113,7 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
-        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
