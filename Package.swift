@@ -75,7 +75,8 @@ let package = Package(
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
         .target(
-            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
+            path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
@@ -135,7 +136,8 @@ let package = Package(
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
         // A parent that tests kill, to see what becomes of its children.
-        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .executableTarget(
+            name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
         // A worker whose jobs a test holds in its hand.
         .executableTarget(
             name: "GateWorker",

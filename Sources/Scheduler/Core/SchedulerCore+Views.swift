@@ -31,7 +31,9 @@ extension SchedulerCore {
     }
 
     /// Whether a session speaks for a worker that was not given up.
-    package func isPresent(worker: Int32, session: UInt32) -> Bool { workers.index(ofSession: session, at: worker) != nil }
+    package func isPresent(worker: Int32, session: UInt32) -> Bool {
+        workers.index(ofSession: session, at: worker) != nil
+    }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }
