@@ -92,7 +92,9 @@ let package = Package(
         library(
             "StatexBenchmarks", "Benchmarks",
             ["StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient", "StatexStack", "CLinux"],
-            exclude: ["README.md"]),
+            exclude: ["README.md", "Worker"]),
+        .executableTarget(
+            name: "worker-bench", dependencies: ["StatexProtocol", "StatexZeroMQ", "CLinux"], path: "Benchmarks/Worker"),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
