@@ -107,7 +107,10 @@ let package = Package(
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
                 "StatexStack", "CLinux",
             ],
-            exclude: ["README.md"]),
+            exclude: ["README.md", "Worker"]),
+        // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.
+        .executableTarget(
+            name: "worker-bench", dependencies: ["StatexProtocol", "StatexZeroMQ", "CLinux"], path: "Benchmarks/Worker"),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
