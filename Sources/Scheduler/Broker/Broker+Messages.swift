@@ -13,6 +13,9 @@ struct KeyedSubmit {
 
 extension Broker {
     mutating func workerSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
+        guard core.isWorkerSession(peer.session, of: peer.worker) else {
+            throw WireError(.session, "the worker was silent for longer than its leases last: say HELLO again")
+        }
         switch header.type {
         case .heartbeat: core.workerHeard(peer.worker, session: peer.session, at: time)
         case .outcomes:
