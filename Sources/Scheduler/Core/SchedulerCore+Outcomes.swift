@@ -43,8 +43,14 @@ extension SchedulerCore {
                     record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
-        out.outcomeLookups.append(
-            Outbox.OutcomeLookup(worker: worker, session: session, id: record.id.rawValue, token: record.token))
+        let lookup = Outbox.OutcomeLookup(
+            worker: worker, session: session, id: record.id.rawValue, token: record.token)
+        // It may have been reported before and not be durable yet: the journal would not know it.
+        if underway == nil, !gathering.hasRows {
+            out.outcomeLookups.append(lookup)
+        } else {
+            gathering.outcomeLookups.append(lookup)
+        }
     }
 
     /// The journal answered whether an outcome of no live lease is recorded.
