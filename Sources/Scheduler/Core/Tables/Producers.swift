@@ -61,6 +61,10 @@ package struct Producers: Sendable {
         guard windows[producer] == nil else { return }
         var window = Window()
         for run in runs.sorted(by: { $0.sequence < $1.sequence }) { Self.add(run, to: &window) }
+        // The journal is asked for the window only: what lies before it is forgotten, not new.
+        if let end = window.runs.last?.end, end > UInt64(Limits.producerWindow) {
+            window.floor = max(window.floor, end - UInt64(Limits.producerWindow))
+        }
         windows[producer] = window
         idle += 1
     }
@@ -79,8 +83,9 @@ package struct Producers: Sendable {
         idle += 1
         guard idle > Self.idleProducers else { return }
         // Rare, and the order of a dictionary must not decide: the smallest last use does.
-        let oldest = windows.filter { $0.value.sessions == 0 && ($0.value.runs.last?.batch ?? 0) <= committed }
-            .min { $0.value.lastUse < $1.value.lastUse }
+        let oldest = windows.filter {
+            $0.value.sessions == 0 && $0.value.runs.allSatisfy { $0.batch <= committed }
+        }.min { $0.value.lastUse < $1.value.lastUse }
         guard let oldest else { return }
         windows[oldest.key] = nil
         idle -= 1
