@@ -112,7 +112,7 @@ extension SchedulerCore {
         let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
-        timers.add(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
+        wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
         counts.retried += 1
     }
 
