@@ -3,11 +3,13 @@ import StatexProtocol
 // What the shells look at: never changes anything.
 
 extension SchedulerCore {
-    /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over.
+    /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over, or
+    /// is from before its worker came back: what that has not claimed it gives back with its first
+    /// CREDIT, which may be on its way already.
     package mutating func leaseContent(_ lease: Outbox.Lease) -> LeaseContent? {
-        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker else {
-            return nil
-        }
+        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker,
+            !jobs[lease.slot].flags.contains(.unclaimed)
+        else { return nil }
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
@@ -28,11 +30,6 @@ extension SchedulerCore {
         /// The commit whose slab holds the payload; 0: it must be read back.
         package var payloadBatch: UInt64
         package var payloadStart: Int
-    }
-
-    /// Whether a session speaks for a worker that was not given up.
-    package func isPresent(worker: Int32, session: UInt32) -> Bool {
-        workers.index(ofSession: session, at: worker) != nil
     }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
