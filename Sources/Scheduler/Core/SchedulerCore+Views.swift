@@ -13,8 +13,6 @@ extension SchedulerCore {
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
-        // It leaves now, in the present session: a worker that is resuming has no claim to make on it.
-        jobs[lease.slot].flags.remove(.unclaimed)
         let record = LeaseRecord(
             id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
             payloadLength: job.payloadLength,
