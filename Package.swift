@@ -75,7 +75,8 @@ let package = Package(
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
         .target(
-            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
+            path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
@@ -106,7 +107,10 @@ let package = Package(
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
                 "StatexStack", "CLinux",
             ],
-            exclude: ["README.md"]),
+            exclude: ["README.md", "Worker"]),
+        // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.
+        .executableTarget(
+            name: "worker-bench", dependencies: ["StatexProtocol", "StatexZeroMQ", "CLinux"], path: "Benchmarks/Worker"),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
@@ -135,7 +139,8 @@ let package = Package(
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
         // A parent that tests kill, to see what becomes of its children.
-        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .executableTarget(
+            name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
         // A worker whose jobs a test holds in its hand.
         .executableTarget(
             name: "GateWorker",

@@ -5,6 +5,9 @@ import StatexSchedulerCore
 
 extension SchedulerProcess {
     func workerSaid(_ peer: SchedulerPeer, _ header: Header, _ bytes: borrowing RawSpan) throws(WireError) {
+        guard core.isWorkerSession(peer.session, of: peer.worker) else {
+            throw WireError(.session, "the worker was silent for too long")
+        }
         let now = world.clock
         switch header.type {
         case .heartbeat: core.workerHeard(peer.worker, session: peer.session, at: now)

@@ -15,8 +15,13 @@ struct HandlerCatalog {
     let slots: Int
     let objects: ObjectFolder?
 
-    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?) {
+    /// Where handlers' private directories are made.
+    let scratch: String
+
+    /// - Parameter scratch: nil: in the data directory.
+    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?, scratch: String? = nil) {
         configuration = loaded.configuration
+        self.scratch = scratch ?? configuration.dataDirectory + "/scratch"
         self.slots = slots
         self.objects = objects
         environment = ProcessInfo.processInfo.environment
@@ -43,8 +48,6 @@ struct HandlerCatalog {
         return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
     }
 
-    private var scratch: String { configuration.dataDirectory + "/scratch" }
-
     private func process(_ settings: ProcessSettings, demanded: Isolation) throws -> any Handler {
         var settings = settings
         settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
@@ -54,7 +57,8 @@ struct HandlerCatalog {
 
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
         switch own.runner {
-        case .process(let program): return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
+        case .process(let program):
+            return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
         case .http(let server):
             throw failure(1, "handlers: \(own.kind): \(server.url): http handlers are not available in this build")
         }

@@ -23,6 +23,7 @@ struct SchedulerCommand: ParsableCommand {
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
     @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
+    @Option(help: "A lease ends this long after the worker's last sign of life.") var leaseSeconds: String?
     @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
     @OptionGroup var options: ConfigurationOptions
 
@@ -31,6 +32,7 @@ struct SchedulerCommand: ParsableCommand {
         do {
             configuration = try options.load([
                 "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
+                "lease_seconds": leaseSeconds,
             ]).configuration
         } catch let error as ConfigurationError {
             throw failure(2, error.description)

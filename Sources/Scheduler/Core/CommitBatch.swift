@@ -191,6 +191,8 @@ package final class CommitBatch {
     package var accepted: [Accepted] = []
     package var durable: [Durable] = []
     package var cancelled: [Cancelled] = []
+    /// Asked of the journal once everything before them is durable.
+    package var outcomeLookups: [Outbox.OutcomeLookup] = []
 
     package init() {}
 
@@ -198,6 +200,7 @@ package final class CommitBatch {
     package var hasRows: Bool {
         !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !keys.isEmpty || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
+            || !outcomeLookups.isEmpty
     }
 
     /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
@@ -216,6 +219,7 @@ package final class CommitBatch {
         accepted.removeAll(keepingCapacity: true)
         durable.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        outcomeLookups.removeAll(keepingCapacity: true)
         payloads = PayloadSlab()
         resultBytes.removeAll()
     }

@@ -31,6 +31,7 @@ extension SchedulerCore {
         out.accepted.append(contentsOf: batch.accepted)
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)
+        out.outcomeLookups.append(contentsOf: batch.outcomeLookups)
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot

@@ -43,8 +43,14 @@ extension SchedulerCore {
                     record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
-        out.outcomeLookups.append(
-            Outbox.OutcomeLookup(worker: worker, session: session, id: record.id.rawValue, token: record.token))
+        let lookup = Outbox.OutcomeLookup(
+            worker: worker, session: session, id: record.id.rawValue, token: record.token)
+        // It may have been reported before and not be durable yet: the journal would not know it.
+        if underway == nil, !gathering.hasRows {
+            out.outcomeLookups.append(lookup)
+        } else {
+            gathering.outcomeLookups.append(lookup)
+        }
     }
 
     /// The journal answered whether an outcome of no live lease is recorded.
@@ -106,7 +112,7 @@ extension SchedulerCore {
         let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
-        timers.add(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
+        wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
         counts.retried += 1
     }
 

@@ -80,7 +80,7 @@ extension SchedulerCore {
         {
             if let deadline = job.deadline {
                 let due = now.monotonic + (deadline - now.wall) * 1_000
-                timers.add(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
+                wake(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
             }
             jobs[slot].state = .leased
             jobs[slot].token = job.token

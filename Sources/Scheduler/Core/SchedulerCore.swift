@@ -151,6 +151,12 @@ package struct SchedulerCore: ~Copyable {
         }
     }
 
+    /// Sets a timer. Those of jobs that are gone are never more than a few times the open jobs.
+    mutating func wake(_ entry: Timers.Entry) {
+        if timers.count >= 4 * jobs.count + 1_024 { timers.compact(against: &jobs) }
+        timers.add(entry)
+    }
+
     mutating func makeReady(_ slot: Int32) {
         jobs[slot].state = .queued
         kinds[Int(jobs[slot].kind)].ready.insertByAge(slot, in: &jobs)

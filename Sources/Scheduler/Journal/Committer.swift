@@ -143,7 +143,9 @@ package struct Committer: ~Copyable {
             }
             if error.isDataError {
                 var poison = Poison(link, owner: settings.owner)
-                guard try poison.remove(from: batch, because: error) > 0 else { return .stepDown(.broken(error.description)) }
+                guard try poison.remove(from: batch, because: error) > 0 else {
+                    return .stepDown(.broken(error.description))
+                }
                 writer.encode(batch)
                 return .again(error.description)
             }
