@@ -122,12 +122,6 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
-        test(
-            "JournalTests",
-            [
-                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads",
-            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
