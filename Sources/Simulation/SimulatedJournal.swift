@@ -32,9 +32,8 @@ final class SimulatedJournal {
             head = batch.head
             self.owner = owner
             jobs = batch.jobs
-            payloads = batch.jobs.map {
-                batch.payloads.buffer.bytes.array($0.payloadStart..<$0.payloadStart + $0.payloadLength)
-            }
+            let slab = batch.payloads.buffer.array()
+            payloads = batch.jobs.map { Array(slab[$0.payloadStart..<$0.payloadStart + $0.payloadLength]) }
             options = batch.options
             leases = batch.leases
             outcomes = batch.outcomes
