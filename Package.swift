@@ -118,17 +118,11 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
-        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
-        test(
-            "JournalTests",
-            [
-                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads",
-            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

@@ -75,7 +75,11 @@ extension JournalTests {
                 try connection.send("all", writer.statements[0].parameters, in: bytes)
             }
             try connection.sync()
-            let answer = try #require(try connection.nextAnswer(doing: "test"))
+            // (The macro cannot take a value that is not copyable.)
+            guard let answer = try connection.nextAnswer(doing: "test") else {
+                Issue.record("no answer")
+                return
+            }
             let text = answer.text(0, 0)
             _ = consume answer
             #expect(

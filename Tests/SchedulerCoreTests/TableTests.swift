@@ -51,9 +51,9 @@ struct TableTests {
         var table = JobTable()
         var list = JobList()
         var model: [Int32] = []
-        var free: [Int32] = (1...60).map { id in
+        var free: [Int32] = (1...60).map { (id: Int) in
             var record = JobRecord()
-            record.id = id
+            record.id = UInt64(id)
             return table.insert(record)
         }
         for _ in 0..<3_000 {
@@ -166,7 +166,7 @@ struct TableTests {
         var random = SeededGenerator(seed: seed)
         var producers = Producers()
         let producer = Producer(high: 1, low: 2)
-        producers.load(producer, runs: [])
+        producers.load(producer, runs: [], committed: 0)
         var model: [UInt64: (id: UInt64, each: UInt64)] = [:]
         var postponed: [UInt64] = []
         var next: UInt64 = 1
@@ -206,7 +206,7 @@ struct TableTests {
     func window() {
         var producers = Producers()
         let producer = Producer(high: 1, low: 2)
-        producers.load(producer, runs: [])
+        producers.load(producer, runs: [], committed: 0)
         let total: UInt64 = 300_000
         var sequence: UInt64 = 1
         while sequence < total {
@@ -230,13 +230,13 @@ struct TableTests {
     func idleProducers() {
         var producers = Producers()
         let late = Producer(high: 1, low: 0)
-        producers.load(late, runs: [.init(sequence: 2, count: 1, firstID: 20, jobsEach: 1, batch: 1)])
+        producers.load(late, runs: [.init(sequence: 2, count: 1, firstID: 20, jobsEach: 1, batch: 1)], committed: 0)
         producers.record(late, .init(sequence: 1, count: 1, firstID: 10, jobsEach: 1, batch: 9))
         producers.sessionBegan(late)
         producers.sessionEnded(late, committed: 5)
         for low in 1...2_000 as ClosedRange<UInt64> {
             let producer = Producer(high: 2, low: low)
-            producers.load(producer, runs: [])
+            producers.load(producer, runs: [], committed: 0)
             producers.sessionBegan(producer)
             producers.sessionEnded(producer, committed: 5)
         }

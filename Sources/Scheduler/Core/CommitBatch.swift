@@ -133,6 +133,12 @@ package final class CommitBatch {
         package var number: UInt32
         package var family: NameFamily
         package var name: String
+
+        package init(number: UInt32, family: NameFamily, name: String) {
+            self.number = number
+            self.family = family
+            self.name = name
+        }
     }
 
     package struct SubmitRow: Sendable {

@@ -44,7 +44,7 @@ extension SchedulerCore {
             return
         }
         let lookup = Outbox.OutcomeLookup(
-            worker: worker, session: session, id: record.id.rawValue, token: record.token)
+            worker: worker, session: session, id: record.id.rawValue, token: record.token, ending: record.ending)
         // It may have been reported before and not be durable yet: the journal would not know it.
         if underway == nil, !gathering.hasRows {
             out.outcomeLookups.append(lookup)
