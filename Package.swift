@@ -78,6 +78,7 @@ let package = Package(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
+        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
@@ -129,6 +130,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
                 "StatexZeroMQ", "CLinux",
             ]),
+        test("HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol"]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
