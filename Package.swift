@@ -97,7 +97,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexHTTPHandler", "StatexProcesses", "StatexObjects",
+                "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
@@ -123,6 +124,12 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
