@@ -77,11 +77,17 @@ let package = Package(
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
         library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexThreads", "CTLS"]),
         .target(
-            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
+            path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+
+        // The real cores in a simulated world.
+        library(
+            "StatexSimulation", "Sources/Simulation",
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
@@ -103,14 +109,27 @@ let package = Package(
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
                 "StatexStack", "CLinux",
             ],
-            exclude: ["README.md"]),
+            exclude: ["README.md", "Worker"]),
+        // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.
+        .executableTarget(
+            name: "worker-bench", dependencies: ["StatexProtocol", "StatexZeroMQ", "CLinux"], path: "Benchmarks/Worker"),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
-        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
+            swiftSettings: settings),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -125,7 +144,8 @@ let package = Package(
             "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
             exclude: ["tls_server.py"]),
         // A parent that tests kill, to see what becomes of its children.
-        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .executableTarget(
+            name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
         // A worker whose jobs a test holds in its hand.
         .executableTarget(
             name: "GateWorker",

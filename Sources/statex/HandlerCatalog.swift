@@ -16,8 +16,13 @@ struct HandlerCatalog {
     let slots: Int
     let objects: ObjectFolder?
 
-    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?) {
+    /// Where handlers' private directories are made.
+    let scratch: String
+
+    /// - Parameter scratch: nil: in the data directory.
+    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?, scratch: String? = nil) {
         configuration = loaded.configuration
+        self.scratch = scratch ?? configuration.dataDirectory + "/scratch"
         self.slots = slots
         self.objects = objects
         environment = ProcessInfo.processInfo.environment
@@ -44,8 +49,6 @@ struct HandlerCatalog {
         return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
     }
 
-    private var scratch: String { configuration.dataDirectory + "/scratch" }
-
     private func process(_ settings: ProcessSettings, demanded: Isolation) throws -> any Handler {
         var settings = settings
         settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
@@ -55,7 +58,8 @@ struct HandlerCatalog {
 
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
         switch own.runner {
-        case .process(let program): return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
+        case .process(let program):
+            return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
         case .http(let server): return HTTPHandler(settings(own.kind, server))
         }
     }
@@ -80,7 +84,7 @@ struct HandlerCatalog {
         settings.timeoutMilliseconds = milliseconds(server.timeout)
         settings.fields = server.fields
         settings.authorities = server.authorities
-        settings.openObject = openObject
+        settings.readObject = readObject
         settings.readKey = { [environment] () throws(UnreadableKey) in
             do throws(ConfigurationError) {
                 return try server.key?.read(environment: environment)
@@ -93,6 +97,20 @@ struct HandlerCatalog {
 
     private func milliseconds(_ time: Duration) -> Int {
         Int(time.components.seconds) * 1_000 + Int(time.components.attoseconds / 1_000_000_000_000_000)
+    }
+
+    /// Reads a job's object whole.
+    private var readObject: @Sendable ([UInt8], _ limit: Int) throws(HandlerError) -> [UInt8] {
+        { [objects] text, limit throws(HandlerError) in
+            guard let objects else {
+                throw HandlerError("object", "this worker has no object folder", retryable: false)
+            }
+            do throws(ObjectError) {
+                return try objects.read(try ObjectReference(text: text), limit: limit)
+            } catch {
+                throw HandlerError("object", error.description, retryable: false)
+            }
+        }
     }
 
     /// Opens a job's object under the configured roots.

@@ -114,13 +114,7 @@ import Testing
         for (name, bytes) in beginnings { #expect(SoundFormat(bytes).fileName == name) }
     }
 
-    @Test func `an object's bytes are read within the limit`() throws {
-        var name = Array("/tmp/statex-http-XXXXXX".utf8CString)
-        let file = mkstemp(&name)
-        defer { close(file) }
-        unlink(name)
-        let text = #"{"prompt":"from the object"}"#
-        #expect(write(file, text, text.utf8.count) == text.utf8.count)
+    @Test func `an object's bytes are read within the limit, and failing that the job fails`() throws {
         let seen = Seen()
         let server = ScriptedServer { peer in
             seen.add(peer.request())
@@ -128,20 +122,19 @@ import Testing
         }
         defer { server.stop() }
         var settings = HTTPSettings(kind: "t", url: server.url, path: "/v1/completions")
-        settings.openObject = { _ throws(HandlerError) in
-            let copy = dup(file)
-            lseek(copy, 0, SEEK_SET)
-            return copy
-        }
         let job = Job(id: JobID(rawValue: 1), kind: "t", attempt: 1, payload: .object(reference: [1]))
+        #expect(throws: HandlerError("object", "this worker has no object folder", retryable: false)) {
+            try HTTPHandler(settings).attempt(job)
+        }
+        let text = Array(#"{"prompt":"from the object"}"#.utf8)
+        settings.requestBytes = 100
+        settings.readObject = { reference, limit throws(HandlerError) in reference == [1] && limit == 100 ? text : [] }
         #expect(try HTTPHandler(settings).attempt(job) == .bytes(Array("{}".utf8)))
-        #expect(seen.first?.body == Array(text.utf8))
+        #expect(seen.first?.body == text)
         settings.requestBytes = 4
-        let small = HTTPHandler(settings)
-        #expect(
-            throws: HandlerError("payload", "the payload has more than 4 bytes, which is the limit", retryable: false)
-        ) {
-            try small.attempt(job)
+        settings.readObject = { _, _ throws(HandlerError) in text }
+        #expect(throws: HandlerError("payload", "the payload has 28 bytes, the limit is 4", retryable: false)) {
+            try HTTPHandler(settings).attempt(job)
         }
         #expect(server.count == 1)
     }

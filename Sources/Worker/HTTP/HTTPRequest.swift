@@ -1,6 +1,5 @@
 // What is sent for a job: its payload as the endpoint takes it, and the head of the request.
 
-import Glibc
 import StatexHandlerAPI
 
 /// The body of a request and its type.
@@ -73,48 +72,15 @@ private func checkOrder(_ payload: [UInt8], _ settings: HTTPSettings) throws(Han
 }
 
 private func payloadBytes(_ payload: Payload, _ settings: HTTPSettings) throws(HandlerError) -> [UInt8] {
-    let bytes: [UInt8]
-    switch payload {
-    case .bytes(let inline): bytes = inline
-    case .object(let reference):
-        bytes = try objectBytes(try settings.openObject(reference), limit: settings.requestBytes)
+    let bytes =
+        switch payload {
+        case .bytes(let inline): inline
+        case .object(let reference): try settings.readObject(reference, settings.requestBytes)
+        }
+    guard bytes.count <= settings.requestBytes else {
+        throw HandlerError(
+            .payload, "the payload has \(bytes.count) bytes, the limit is \(settings.requestBytes)", retryable: false)
     }
-    guard bytes.count <= settings.requestBytes else { throw tooLarge(settings.requestBytes) }
     guard !bytes.isEmpty else { throw HandlerError(.payload, "the payload is empty", retryable: false) }
     return bytes
-}
-
-/// All of a file, and one byte more than the limit if it has more; closes the descriptor.
-private func objectBytes(_ descriptor: CInt, limit: Int) throws(HandlerError) -> [UInt8] {
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw unreadable() }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-        throw HandlerError(.payload, "the object is not a regular file", retryable: false)
-    }
-    guard Int(status.st_size) <= limit else { throw tooLarge(limit) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(Int(status.st_size))
-    while bytes.count <= limit {
-        var result = 0
-        let part = [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
-            result = read(descriptor, buffer.baseAddress, buffer.count)
-            count = max(0, result)
-        }
-        if result == 0 { break }
-        if result < 0 {
-            if errno == EINTR { continue }
-            throw unreadable()
-        }
-        bytes += part
-    }
-    return bytes
-}
-
-private func tooLarge(_ limit: Int) -> HandlerError {
-    HandlerError(.payload, "the payload has more than \(limit) bytes, which is the limit", retryable: false)
-}
-
-private func unreadable() -> HandlerError {
-    HandlerError(.payload, "the object cannot be read: \(systemReason())", retryable: true)
 }

@@ -23,9 +23,9 @@ package struct HTTPSettings: Sendable {
     package var authorities: String?
     /// Reads the key when it is needed, so that a new one in the file counts at once; nil: there is none.
     package var readKey: @Sendable () throws(UnreadableKey) -> String? = { () throws(UnreadableKey) in nil }
-    /// Opens an object reference for reading; the descriptor is closed here.
-    package var openObject: @Sendable ([UInt8]) throws(HandlerError) -> CInt = { _ throws(HandlerError) in
-        throw HandlerError("object", "this worker has no object folder", retryable: false)
+    /// Reads an object that has at most so many bytes.
+    package var readObject: @Sendable ([UInt8], _ limit: Int) throws(HandlerError) -> [UInt8] = {
+        _, _ throws(HandlerError) in throw HandlerError("object", "this worker has no object folder", retryable: false)
     }
 
     package init(kind: String, url: String, path: String) {
