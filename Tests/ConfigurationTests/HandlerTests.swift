@@ -24,7 +24,8 @@ private func audio(_ fields: String) -> String {
 
 struct HandlerTests {
     @Test func `reads the options that go with each recording`() throws {
-        let handlers = try load(audio("{model: whisper-1, 'timestamp_granularities[]': segment}")).configuration.handlers
+        let text = audio("{model: whisper-1, 'timestamp_granularities[]': segment}")
+        let handlers = try load(text).configuration.handlers
         guard case .http(let http) = handlers.first?.runner else {
             Issue.record("\(handlers)")
             return
@@ -80,7 +81,7 @@ struct HandlerTests {
         ("handlers: [{kind: a, http: {url: 'http://a', path: 'v1?x=1'}}]", "http.path"),
         ("handlers: [{kind: a, http: {url: 'http://a', key_file: a, key_environment: B}}]", "give one of them"),
         ("handlers: [{kind: a, http: {url: 'http://a', fields: {model: x}}}]", "http.fields"),
-        (audio("{stream: 'true'}"), "fields.\"stream\""), (audio("{file: x}"), "fields.\"file\""),
+        (audio("{stream: 'true'}"), "`model: whisper-1`"), (audio("{file: x}"), "`model: whisper-1`"),
         (audio("{'a\"b': x}"), "`model: whisper-1`"), (audio("[model]"), "`model: whisper-1`"),
     ])
     func `a wrong handler is refused with its place`(text: String, reason: String) throws {

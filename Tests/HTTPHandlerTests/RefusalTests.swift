@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         (300, false), (301, false), (302, false), (304, false), (307, false), (308, false), (400, false), (401, false),
         (403, false), (404, false), (405, false), (408, true), (409, true), (413, false), (415, false), (418, false),
-        (422, false), (425, true), (429, true), (451, false), (500, true), (501, true), (502, true), (503, true),
+        (422, false), (425, true), (429, true), (451, false), (500, true), (501, false), (502, true), (503, true),
         (504, true), (529, true), (599, true),
     ])
     func `each status is a class of its own, and says whether to try again`(status: Int, isRetried: Bool) {

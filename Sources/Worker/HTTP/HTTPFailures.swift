@@ -44,8 +44,9 @@ extension HandlerError {
     /// A status other than success.
     init(refusedBy response: ResponseParser, head: ResponseHead, key: String?, now: Int) {
         let status = head.status
-        // Timeout, conflict, too early, too many requests, and all that is the server's own fault.
-        let isRetryable = [408, 409, 425, 429].contains(status) || status >= 500
+        // Timeout, conflict, too early, too many requests, and what is the server's own fault; but what it
+        // does not implement (501: an endpoint that its model has not) it will not implement soon.
+        let isRetryable = [408, 409, 425, 429].contains(status) || (status >= 500 && status != 501)
         let words: String
         if (300..<400).contains(status) {
             words = "the server sends elsewhere (\(status)); redirects are not followed, so name the final URL and path"
