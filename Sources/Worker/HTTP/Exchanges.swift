@@ -94,7 +94,10 @@ final class Exchange: Sendable {
             state.stop = reason
             return true
         }
-        if stops { task.cancel() }
+        guard stops else { return }
+        task.cancel()
+        // Not left to the session, which has been seen to keep silent about a task that was cancelled.
+        ended(nil)
     }
 
     /// The request is on its way: a connection stands.
