@@ -178,3 +178,48 @@ struct HTTPSettingsTests {
         #expect(AnswerRules.wait("", now: now) == nil)
     }
 }
+
+/// Set `STATEX_TEST_OPENAI_URL` to the address of an OpenAI-compatible server that completes text.
+@Suite(
+    "The http handler against a real server", .timeLimit(.minutes(2)),
+    .enabled(if: ProcessInfo.processInfo.environment["STATEX_TEST_OPENAI_URL"] != nil))
+struct RealServerTests {
+    func run(_ path: String, _ payload: String) async throws -> Data {
+        let url = try #require(ProcessInfo.processInfo.environment["STATEX_TEST_OPENAI_URL"])
+        let handler = try HTTPHandler(kind: "llm", HTTPHandlerSettings(url: url, path: path))
+        let job = Job(id: JobID(rawValue: 1), kind: "llm", attempt: 1, payload: .bytes(Array(payload.utf8)))
+        let result = try await handler.run(job)
+        await handler.close()
+        guard case .bytes(let body) = result else { return Data() }
+        return Data(body)
+    }
+
+    @Test("A completion has a text, and a chat an answer")
+    func completes() async throws {
+        struct Completion: Decodable {
+            struct Choice: Decodable { var text: String }
+            var choices: [Choice]
+        }
+        struct Chat: Decodable {
+            struct Message: Decodable { var content: String }
+            struct Choice: Decodable { var message: Message }
+            var choices: [Choice]
+        }
+        let prompt = #"{"prompt":"One, two, three, four,","max_tokens":4,"temperature":0}"#
+        let completion = try JSONDecoder().decode(Completion.self, from: try await run("/v1/completions", prompt))
+        #expect(completion.choices.first?.text.contains("five") == true)
+        let question = #"{"messages":[{"role":"user","content":"Say hello."}],"max_tokens":8}"#
+        let chat = try JSONDecoder().decode(Chat.self, from: try await run("/v1/chat/completions", question))
+        #expect(chat.choices.first?.message.content.isEmpty == false)
+    }
+
+    @Test("What the server refuses is a failure that is not tried again")
+    func refuses() async throws {
+        await #expect {
+            try await run("/v1/chat/completions", #"{"messages":"none"}"#)
+        } throws: { error in
+            guard let error = error as? HandlerError else { return false }
+            return error.errorClass == "http_400" && !error.retryable
+        }
+    }
+}
