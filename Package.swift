@@ -97,7 +97,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexHTTPHandler", "StatexProcesses", "StatexObjects",
+                "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
@@ -126,6 +127,12 @@ let package = Package(
         // The program of docs/workers.md: built, so that the page stays true.
         .executableTarget(
             name: "example-worker", dependencies: ["StatexHandlerAPI", "StatexWorkerRuntime"], path: "Examples/Worker"),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

@@ -31,7 +31,8 @@ extension EndToEnd {
                 }
                 #expect(try stack.outcomes(of: job.id) == ["lost", "succeeded=succeeded"])
                 #expect(try await handle.result().jobs[0].text == "attempt 2")
-                #expect(try frozen.stop() == .exited(0))
+                let end = try frozen.stop()
+                #expect(end == .exited(0), "\(frozen.said.suffix(6_000))")
                 await client.close()
             }
         }
@@ -149,7 +150,8 @@ extension EndToEnd {
                 #expect(try await client.cancel(job: running.id) == false, "it is final")
                 #expect(try stack.outcomes(of: running.id) == ["cancelled=cancelled"])
                 #expect(gate.visitors.count == 1 && !gate.hasUnseen)
-                #expect(try worker.stop() == .exited(0))
+                let end = try worker.stop()
+                #expect(end == .exited(0), "\(worker.said.suffix(6_000))")
                 await client.close()
             }
         }
