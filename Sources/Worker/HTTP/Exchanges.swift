@@ -26,7 +26,8 @@ final class Exchanges: Sendable {
 
     func close() { session.invalidateAndCancel() }
 
-    func perform(_ request: URLRequest, limits: HTTPHandlerSettings, cancellation: Cancellation) async throws(HandlerError)
+    func perform(_ request: URLRequest, limits: HTTPHandlerSettings, cancellation: Cancellation)
+        async throws(HandlerError)
         -> Answer
     {
         let task = session.dataTask(with: request)
