@@ -124,6 +124,9 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
+        // The program of docs/workers.md: built, so that the page stays true.
+        .executableTarget(
+            name: "example-worker", dependencies: ["StatexHandlerAPI", "StatexWorkerRuntime"], path: "Examples/Worker"),
         test(
             "JournalTests",
             [
