@@ -78,6 +78,7 @@ let package = Package(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
+        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
@@ -96,7 +97,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexHTTPHandler", "StatexProcesses", "StatexObjects",
+                "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
@@ -122,6 +124,12 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -129,6 +137,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
                 "StatexZeroMQ", "CLinux",
             ]),
+        test("HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol"]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),

@@ -47,7 +47,7 @@ final class ClientProcess {
     private var inbox: [[UInt8]] = []
     private var heardAt: Int64 = 0
     private var heartbeatAt: Int64 = 0
-    private var nextTurn = Int64.max
+    private var turns = Turns()
     private var buffer = ByteBuffer(capacity: 1_024)
 
     static let silence: Int64 = 3_000_000_000
@@ -72,14 +72,17 @@ final class ClientProcess {
     }
 
     func planTurn(at time: Int64) {
-        guard time < nextTurn else { return }
-        nextTurn = max(time, world.now)
-        world.plan(.clientTurn(client: place, at: nextTurn), at: nextTurn)
+        let time = max(time, world.now)
+        if turns.want(at: time) { world.plan(.clientTurn(client: place), at: time) }
     }
 
-    func turn(plannedFor time: Int64) {
-        guard time == nextTurn else { return }
-        nextTurn = .max
+    func woke() {
+        let (turns, wakesAt) = turns.woke(at: world.now)
+        if let wakesAt { world.plan(.clientTurn(client: place), at: wakesAt) }
+        if turns { turn() }
+    }
+
+    private func turn() {
         let messages = inbox
         inbox.removeAll()
         for message in messages { received(message) }
@@ -286,7 +289,7 @@ final class ClientProcess {
             let first = requests[index].sequence
             var writer = SubmitWriter(capacity: 512)
             while index < requests.count, requests[index].answer == .none, let at = requests[index].sendAt,
-                at <= world.now, writer.jobs < 64
+                at <= world.now, writer.jobs < 24
             {
                 requests[index].plan.write(to: &writer, at: world.wall)
                 requests[index].sendAt = nil

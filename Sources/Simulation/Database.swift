@@ -8,6 +8,8 @@ enum ReadRequest {
     case results([StatexSchedulerCore.Outbox.ResultLookup])
     case producer(Producer, connection: Int)
     case keys([UserKeys.Key], tag: Int)
+    /// Whose the journal is.
+    case epoch
 }
 
 enum ReadAnswer {
@@ -16,6 +18,7 @@ enum ReadAnswer {
     case results([(lookup: StatexSchedulerCore.Outbox.ResultLookup, history: SimulatedJournal.History?)])
     case producer(Producer, runs: [Producers.Run], connection: Int)
     case keys([UserKeys.Use?], tag: Int)
+    case epoch(UInt32)
 }
 
 /// Postgres and the way to it: commits take time, answers get lost, and what became of a commit is found
@@ -153,6 +156,7 @@ final class Database {
             return .results(lookups.map { ($0, journal.histories[$0.record.id.rawValue]) })
         case .producer(let producer, let connection):
             return .producer(producer, runs: journal.runs(of: producer), connection: connection)
+        case .epoch: return .epoch(journal.end.epoch)
         case .keys(let keys, let tag): return .keys(keys.map { journal.use(of: $0) }, tag: tag)
         }
     }

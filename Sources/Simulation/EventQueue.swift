@@ -11,9 +11,9 @@ enum Event {
     case reconnect(socket: Int)
 
     // Processes: one turn of a loop, and what a supervisor does.
-    case schedulerTurn(process: Int, at: Int64)
-    case workerTurn(worker: Int, process: Int, at: Int64)
-    case clientTurn(client: Int, at: Int64)
+    case schedulerTurn(process: Int)
+    case workerTurn(worker: Int, process: Int)
+    case clientTurn(client: Int)
     case handlerEnded(worker: Int, process: Int, lease: LeaseHandle)
     case startScheduler(start: Int)
     case recover(start: Int)

@@ -69,15 +69,15 @@ struct SimulationOptions {
         workers = 1 + random.below(3)
         slots = 1 + random.below(3)
         clients = 1 + random.below(2)
-        requests = 2 + random.below(7)
+        requests = 2 + random.below(9)
         faultsUntil = random.within(5_000_000_000...20_000_000_000)
         faultsEvery = random.within(300_000_000...3_000_000_000)
         faults = random.next() & random.next()
         leaseNanoseconds = random.within(4_000_000_000...10_000_000_000)
         graceNanoseconds = random.within(500_000_000...2_000_000_000)
         retryNanoseconds = random.within(50_000_000...1_000_000_000)
-        // The largest request must fit.
-        maxOpenJobs = random.happens(oneIn: 4) ? 16 : 1_000
+        // A message is admitted as a whole: the largest must fit.
+        maxOpenJobs = random.happens(oneIn: 4) ? 40 : 1_000
         cachedCommits = random.below(4)
         firstOffset = 4_096 - UInt64(random.below(24))
         untilHour = random.happens(oneIn: 2) ? random.within(1_000_000...20_000_000) : 1_800_000_000
@@ -85,13 +85,17 @@ struct SimulationOptions {
 
     /// The requests of all clients.
     func plans(from random: inout SeededGenerator) -> [[RequestPlan]] {
-        (0..<clients).map { client in
-            (0..<requests).map { _ in plan(client, &random) }.sorted { $0.at < $1.at }
+        // Bursts, so that there is something to hit.
+        let bursts = (0..<3).map { _ in random.within(0...faultsUntil) }
+        return (0..<clients).map { _ in
+            (0..<requests).map { _ in
+                let time = random.happens(oneIn: 3) ? random.within(0...faultsUntil) : bursts[random.below(3)]
+                return plan(at: time, &random)
+            }.sorted { $0.at < $1.at }
         }
     }
 
-    private func plan(_ client: Int, _ random: inout SeededGenerator) -> RequestPlan {
-        let at = random.within(0...faultsUntil)
+    private func plan(at: Int64, _ random: inout SeededGenerator) -> RequestPlan {
         let size = random.happens(oneIn: 4) ? 2 + random.below(12) : 1
         var key: [UInt8]?
         if random.happens(oneIn: 4) { key = [UInt8(random.below(4))] }
@@ -113,9 +117,9 @@ struct SimulationOptions {
     private func job(_ random: inout SeededGenerator) -> JobPlan {
         let behaviour: Work.Behaviour =
             switch random.below(20) {
-            case 0, 1: .fails
-            case 2: .failsForGood
-            case 3, 4: .failsOnce
+            case 0: .fails
+            case 1: .failsForGood
+            case 2...4: .failsOnce
             case 5: random.happens(oneIn: 3) ? .kills : .succeeds
             case 6: .hangs
             case 7: .ignoresStops

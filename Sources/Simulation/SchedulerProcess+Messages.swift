@@ -128,6 +128,7 @@ extension SchedulerProcess {
             }
             welcomeClient(peer, hello)
         case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        case .epoch: break
         }
     }
 }

@@ -29,7 +29,10 @@ final class SchedulerProcess {
     var keyedSubmits: [Int: (session: UInt32, bytes: [UInt8])] = [:]
     var nextTag = 1
     var nextHeartbeat: Int64
-    var nextTurn = Int64.max
+    private var nextWatch: Int64
+    /// As often as the reading thread looks.
+    private static let watchNanoseconds: Int64 = 5_000_000_000
+    private var turns = Turns()
     var submit = SubmitBatch()
     /// Payloads of the last commits; others are read back.
     var slabs: [(batch: UInt64, slab: PayloadSlab)] = []
@@ -39,6 +42,7 @@ final class SchedulerProcess {
         self.number = number
         self.core = core
         nextHeartbeat = world.now
+        nextWatch = world.now + Self.watchNanoseconds
     }
 
     // MARK: What arrives
@@ -66,22 +70,30 @@ final class SchedulerProcess {
     // MARK: The loop
 
     func planTurn(at time: Int64) {
-        guard isAlive, !isPaused, time < nextTurn else { return }
-        nextTurn = max(time, world.now)
-        world.plan(.schedulerTurn(process: number, at: nextTurn), at: nextTurn)
+        guard isAlive, !isPaused else { return }
+        let time = max(time, world.now)
+        if turns.want(at: time) { world.plan(.schedulerTurn(process: number), at: time) }
     }
 
-    /// - Parameter time: when this turn was planned for; another one replaced it if they differ.
-    func turn(plannedFor time: Int64) {
-        guard isAlive, !isPaused, time == nextTurn else { return }
-        nextTurn = .max
+    func woke() {
+        guard isAlive, !isPaused else { return }
+        let (turns, wakesAt) = turns.woke(at: world.now)
+        if let wakesAt { world.plan(.schedulerTurn(process: number), at: wakesAt) }
+        if turns { turn() }
+    }
+
+    private func turn() {
         for verdict in verdicts {
             guard journalSaid(verdict) else { return world.stepsDown(self) }
         }
         verdicts.removeAll()
         let answers = readAnswers
         readAnswers.removeAll()
-        for answer in answers { readAnswered(answer) }
+        for answer in answers {
+            // An owner that has nothing to commit would not notice otherwise.
+            if case .epoch(let epoch) = answer, epoch > core.epoch { return world.stepsDown(self) }
+            readAnswered(answer)
+        }
         let closed = closures
         closures.removeAll()
         for connection in closed {
@@ -95,20 +107,24 @@ final class SchedulerProcess {
         core.dispatch(at: now)
         drain(results: nil)
         if now.monotonic >= nextHeartbeat { beat() }
+        if now.monotonic >= nextWatch {
+            nextWatch = now.monotonic + Self.watchNanoseconds
+            read(.epoch)
+        }
         if let batch = core.takeBatch(at: now) {
             let commit = SimulatedJournal.Commit(batch, owner: number)
             underway = commit
             world.database.send(commit)
         }
         core.validate()
-        planTurn(at: min(nextHeartbeat, core.nextDeadline ?? .max))
+        planTurn(at: min(nextHeartbeat, nextWatch, core.nextDeadline ?? .max))
     }
 
     func pause() { isPaused = true }
 
     func resume() {
         isPaused = false
-        nextTurn = .max
+        turns = Turns()
         planTurn(at: world.now)
     }
 

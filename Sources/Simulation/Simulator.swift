@@ -1,7 +1,8 @@
 /// Runs the real cores of scheduler and worker in a simulated world. Everything follows from the seed.
 package enum Simulator {
-    package static func run(seed: UInt64) -> SimulationReport {
-        let world = World(seed: seed)
+    /// - Parameter trace: is told every event, for a look at one seed.
+    package static func run(seed: UInt64, trace: ((String) -> Void)? = nil) -> SimulationReport {
+        let world = World(seed: seed, trace: trace)
         world.run()
         return SimulationReport(
             seed: seed, digest: world.digest.value, events: world.eventCount, jobs: world.journal.ids.count,

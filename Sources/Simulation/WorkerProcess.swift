@@ -14,6 +14,8 @@ final class WorkerProcess {
         var queued: Queued
         var startedAt: Int64
         var isToldToStop = false
+        /// The lease is no more this worker's; its handler just has not stopped yet.
+        var isRevoked = false
     }
 
     /// Which worker of the plan, and which process: another one follows a crash.
@@ -31,7 +33,7 @@ final class WorkerProcess {
     private var ended: [EndedAttempt] = []
     private var queue: [Queued] = []
     private var running: [Running] = []
-    private var nextTurn = Int64.max
+    private var turns = Turns()
     private var buffer = ByteBuffer(capacity: 1_024)
 
     init(_ world: World, place: Int, number: Int, slots: Int) {
@@ -45,7 +47,9 @@ final class WorkerProcess {
         core = WorkerCore(settings, seed: world.random.next())
     }
 
-    var heldLeases: Int { Int(core.heartbeat.held) }
+    /// Leases that it believes to hold.
+    var heldLeases: Int { queue.count + running.count { !$0.isRevoked } }
+    var isIdle: Bool { queue.isEmpty && running.isEmpty && core.keptOutcomes == 0 }
     var keptOutcomes: Int { core.keptOutcomes }
 
     // MARK: What arrives
@@ -90,14 +94,19 @@ final class WorkerProcess {
     // MARK: The loop
 
     func planTurn(at time: Int64) {
-        guard isAlive, !isPaused, time < nextTurn else { return }
-        nextTurn = max(time, world.now)
-        world.plan(.workerTurn(worker: place, process: number, at: nextTurn), at: nextTurn)
+        guard isAlive, !isPaused else { return }
+        let time = max(time, world.now)
+        if turns.want(at: time) { world.plan(.workerTurn(worker: place, process: number), at: time) }
     }
 
-    func turn(plannedFor time: Int64) {
-        guard isAlive, !isPaused, time == nextTurn else { return }
-        nextTurn = .max
+    func woke() {
+        guard isAlive, !isPaused else { return }
+        let (turns, wakesAt) = turns.woke(at: world.now)
+        if let wakesAt { world.plan(.workerTurn(worker: place, process: number), at: wakesAt) }
+        if turns { turn() }
+    }
+
+    private func turn() {
         for attempt in ended { core.ended(attempt, at: world.now, into: &out) }
         ended.removeAll()
         let messages = inbox
@@ -107,6 +116,7 @@ final class WorkerProcess {
         stopJobs()
         startJobs()
         core.validate()
+        world.leasesHeld(by: self)
         if let failure = out.failure { return failed(failure) }
         flush()
         if out.goodbye { return finish() }
@@ -117,7 +127,7 @@ final class WorkerProcess {
 
     func resume() {
         isPaused = false
-        nextTurn = .max
+        turns = Turns()
         planTurn(at: world.now)
     }
 
@@ -177,7 +187,6 @@ final class WorkerProcess {
                     return world.violation("job \(record.id) came with another payload")
                 }
                 queue.append(Queued(lease: handle, record: record, work: work))
-                world.leaseHeld(by: self, record)
             }
         case .durable, .stale, .revoke:
             var cursor = try header.recordCursor(atLeast: TokenRecord.size)
@@ -199,6 +208,10 @@ final class WorkerProcess {
     private func stopJobs() {
         let unwanted = out.withdrawals + out.stops
         guard !unwanted.isEmpty else { return }
+        for (lease, reason) in zip(out.stops, out.stopReasons) where reason == .revoked {
+            guard let index = running.firstIndex(where: { $0.queued.lease == lease }) else { continue }
+            running[index].isRevoked = true
+        }
         for lease in unwanted {
             if let index = queue.firstIndex(where: { $0.lease == lease }) {
                 queue.remove(at: index)

@@ -32,13 +32,19 @@ final class World {
     var starts = 0
 
     private var faultsAreOn = true
+    /// A fault strikes after so many events; nothing: it has a time.
+    private var eventsUntilStrike: Int?
     private(set) var isDrained = false
     private(set) var violations: [String] = []
     private(set) var marks: [String: Int] = [:]
     private(set) var digest = Digest()
     private(set) var eventCount = 0
 
-    init(seed: UInt64) {
+    /// Is told what happens, line by line.
+    private let trace: ((String) -> Void)?
+
+    init(seed: UInt64, trace: ((String) -> Void)? = nil) {
+        self.trace = trace
         random = SeededGenerator(seed: seed)
         options = SimulationOptions(drawnFrom: &random)
         let hour: UInt64 = 480_000
@@ -65,13 +71,15 @@ final class World {
         orderStart(after: 0)
         for place in workers.indices { plan(.startWorker(worker: place), at: random.within(0...1_000_000_000)) }
         for client in clients { client.planTurn(at: random.within(0...1_000_000_000)) }
-        if options.faults != 0 { plan(.strike, at: options.faultsEvery) }
+        plan(.strike, at: options.faultsEvery)
         plan(.faultsEnd, at: options.faultsUntil)
         while violations.isEmpty, !isDrained, let (at, event) = events.next() {
             now = at
             eventCount += 1
             digest.add(UInt64(at))
+            trace?("\(Double(at) / 1e9) \(event)")
             perform(event)
+            countDownToStrike()
         }
         for checker in checkers where violations.isEmpty { checker.atEnd() }
         for row in journal.commits.flatMap(\.outcomes) {
@@ -95,9 +103,9 @@ final class World {
         case .closureSeen(let connection):
             scheduler(network.connections[connection].scheduler)?.closureSeen(connection)
         case .reconnect(let socket): network.connect(socket)
-        case .schedulerTurn(let process, let at): scheduler(process)?.turn(plannedFor: at)
-        case .workerTurn(let place, let process, let at): worker(place, process)?.turn(plannedFor: at)
-        case .clientTurn(let client, let at): clients[client].turn(plannedFor: at)
+        case .schedulerTurn(let process): scheduler(process)?.woke()
+        case .workerTurn(let place, let process): worker(place, process)?.woke()
+        case .clientTurn(let client): clients[client].woke()
         case .handlerEnded(let place, let process, let lease): worker(place, process)?.handlerEnded(lease)
         case .startScheduler(let number): takeOver(number)
         case .recover(let number): recover(number)
@@ -135,7 +143,22 @@ final class World {
             let fault = Faults.all[chosen[random.below(chosen.count)]]
             mark(fault.strike(self) ? "fault: \(fault.name)" : "missed: \(fault.name)")
         }
-        plan(.strike, at: now + random.within(0...2 * options.faultsEvery))
+        planStrike()
+    }
+
+    /// Some faults come by the clock, and some in the middle of things: then the next is counted in events.
+    private func planStrike() {
+        if random.happens(oneIn: 2) {
+            eventsUntilStrike = 1 + random.below(200)
+        } else {
+            plan(.strike, at: now + random.within(0...2 * options.faultsEvery))
+        }
+    }
+
+    private func countDownToStrike() {
+        guard let left = eventsUntilStrike else { return }
+        eventsUntilStrike = left > 1 ? left - 1 : nil
+        if left <= 1 { strike() }
     }
 
     /// From now on nothing goes wrong any more; what is wrong is put right, except what must heal itself.
@@ -153,7 +176,7 @@ final class World {
     private func look() {
         isDrained =
             clients.allSatisfy(\.isDone) && journal.ids.allSatisfy { journal.histories[$0]?.final != nil }
-            && workers.allSatisfy { $0.map { $0.heldLeases == 0 && $0.keptOutcomes == 0 } ?? false }
+            && workers.allSatisfy { $0?.isIdle ?? false }
             && schedulers.last.map { $0.isAlive && $0.core.openJobs == 0 && $0.underway == nil } ?? false
         guard !isDrained else { return }
         guard now < options.faultsUntil + Self.drainNanoseconds else { return violation(whatIsLeft) }
@@ -189,8 +212,8 @@ final class World {
         for checker in checkers { checker.workerSaid(bytes, worker: worker) }
     }
 
-    func leaseHeld(by worker: WorkerProcess, _ lease: LeaseRecord) {
-        for checker in checkers { checker.leaseHeld(by: worker, lease) }
+    func leasesHeld(by worker: WorkerProcess) {
+        for checker in checkers { checker.leasesHeld(by: worker) }
     }
 
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {

@@ -1,6 +1,7 @@
 import Foundation
 import StatexConfiguration
 import StatexHandlerAPI
+import StatexHTTPHandler
 import StatexHandlers
 import StatexObjects
 import StatexProcesses
@@ -59,8 +60,7 @@ struct HandlerCatalog {
         switch own.runner {
         case .process(let program):
             return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
-        case .http(let server):
-            throw failure(1, "handlers: \(own.kind): \(server.url): http handlers are not available in this build")
+        case .http(let server): return try http(own.kind, server)
         }
     }
 
@@ -78,6 +78,35 @@ struct HandlerCatalog {
         let limit = program.timeLimit.components
         settings.runMilliseconds = Int(limit.seconds) * 1_000 + Int(limit.attoseconds / 1_000_000_000_000_000)
         return settings
+    }
+
+    private func http(_ kind: String, _ server: HandlerConfiguration.HTTPHandler) throws -> any Handler {
+        var settings = HTTPHandlerSettings(url: server.url, path: server.path)
+        settings.timeout = server.timeout / .seconds(1)
+        settings.fields = server.fields
+        settings.objectSource = readObject
+        do {
+            settings.key = try server.key?.read(environment: environment)
+            return try HTTPHandler(kind: kind, settings)
+        } catch let error as ConfigurationError {
+            throw failure(1, "handlers: \(kind): \(error)")
+        } catch let error as HTTPHandlerSettings.Problem {
+            throw failure(1, "handlers: \(kind): \(error)")
+        }
+    }
+
+    /// Reads a job's object whole; what an HTTP request carries must fit memory anyway.
+    private var readObject: @Sendable ([UInt8]) throws(HandlerError) -> [UInt8] {
+        { [objects] text throws(HandlerError) in
+            guard let objects else {
+                throw HandlerError("object", "this worker has no object folder", retryable: false)
+            }
+            do throws(ObjectError) {
+                return try objects.read(try ObjectReference(text: text), limit: 256 << 20)
+            } catch {
+                throw HandlerError("object", error.description, retryable: false)
+            }
+        }
     }
 
     /// Opens a job's object under the configured roots.

@@ -14,7 +14,7 @@ private final class CommitThread {
     /// What it told besides commits.
     private(set) var downs = 0
 
-    init(_ opened: consuming OpenedJournal, _ settings: JournalSettings) throws {
+    init(_ opened: consuming sending OpenedJournal, _ settings: JournalSettings) throws {
         let handOff = try HandOff()
         let moved = Moved(Committer(opened, settings: settings, handOff: handOff))
         self.handOff = handOff

@@ -6,10 +6,13 @@ import StatexSchedulerCore
 enum Chunks {
     /// 100 outcomes with their times are a row of 1,776 bytes; Postgres acts from about 2,000.
     static let entries = 100
+    /// With the times of retries too, each takes 4 bytes more.
+    static let entriesWithRetries = 80
 
     /// Calls `body` with the range of each chunk of rows that are sorted by id.
     static func forEach<Row>(
-        _ rows: [Row], id: (Row) -> UInt64, token: (Row) -> UInt64, _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
+        _ rows: [Row], most entries: Int = Chunks.entries, id: (Row) -> UInt64, token: (Row) -> UInt64,
+        _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
     ) {
         var start = 0
         while start < rows.count {

@@ -11,8 +11,8 @@ protocol Checker: AnyObject {
     func schedulerSaid(_ type: MessageType, id: UInt64, token: UInt64)
     /// Any message left a worker.
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess)
-    /// A worker took a lease in.
-    func leaseHeld(by worker: WorkerProcess, _ lease: LeaseRecord)
+    /// A worker took messages in and did what they ask.
+    func leasesHeld(by worker: WorkerProcess)
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
@@ -25,7 +25,7 @@ extension Checker {
     func leaseLeft(_ lease: LeaseRecord, isOwner: Bool) {}
     func schedulerSaid(_ type: MessageType, id: UInt64, token: UInt64) {}
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {}
-    func leaseHeld(by worker: WorkerProcess, _ lease: LeaseRecord) {}
+    func leasesHeld(by worker: WorkerProcess) {}
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}

@@ -3,8 +3,10 @@ import StatexProtocol
 /// A worker never holds more than the most that it offered in its session.
 final class CreditChecker: Checker {
     private unowned let world: World
-    /// By worker process.
+    /// By worker process: the most that was offered in the present session, and what was held last. (What it
+    /// claims may be more than it offers now; then it must not get more.)
     private var offered: [Int: Int] = [:]
+    private var held: [Int: Int] = [:]
 
     init(_ world: World) { self.world = world }
 
@@ -20,10 +22,12 @@ final class CreditChecker: Checker {
         }
     }
 
-    func leaseHeld(by worker: WorkerProcess, _ lease: LeaseRecord) {
+    func leasesHeld(by worker: WorkerProcess) {
         let most = offered[worker.number] ?? 0
-        if worker.heldLeases > most {
+        let before = held[worker.number] ?? 0
+        if worker.heldLeases > most, worker.heldLeases > before {
             world.violation("worker \(worker.place) holds \(worker.heldLeases) jobs and offered to hold \(most)")
         }
+        held[worker.number] = worker.heldLeases
     }
 }
