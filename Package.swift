@@ -76,8 +76,10 @@ let package = Package(
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
         .target(
-            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"], path: "Sources/Worker/Handlers",
+            name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
+            path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
+        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
@@ -89,6 +91,10 @@ let package = Package(
                 "StatexClient", "StatexProtocol", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI",
                 "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
             ]),
+        // The real cores in a simulated world.
+        library(
+            "StatexSimulation", "Sources/Simulation",
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
@@ -99,7 +105,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexObjects", "StatexProtocol",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexHTTPHandler", "StatexProcesses", "StatexObjects",
+                "StatexProtocol",
                 "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
@@ -110,14 +117,27 @@ let package = Package(
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
                 "StatexStack", "CLinux",
             ],
-            exclude: ["README.md"]),
+            exclude: ["README.md", "Worker"]),
+        // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.
+        .executableTarget(
+            name: "worker-bench", dependencies: ["StatexProtocol", "StatexZeroMQ", "CLinux"], path: "Benchmarks/Worker"),
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
-        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"]),
+        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
+            swiftSettings: settings),
+        test(
+            "JournalTests",
+            [
+                "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
+                "StatexPostgres", "StatexProtocol", "StatexThreads",
+            ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
         test(
@@ -129,11 +149,13 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
                 "StatexZeroMQ", "CLinux",
             ]),
+        test("HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol"]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
         // A parent that tests kill, to see what becomes of its children.
-        .executableTarget(name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
+        .executableTarget(
+            name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
         // A worker whose jobs a test holds in its hand.
         .executableTarget(
             name: "GateWorker",

@@ -59,12 +59,15 @@ package enum ClientProcess {
     /// A few jobs first, so that connections and plans do not count.
     static func warm(_ program: String, endpoint: String, directory: String) throws {
         _ = try run(
-            program, endpoint: endpoint, jobs: 100, payloadBytes: 1, jobsInMessage: 10, waits: false, directory: directory)
+            program, endpoint: endpoint, jobs: 100, payloadBytes: 1, jobsInMessage: 10, waits: false,
+            directory: directory)
     }
 
     /// What the process itself does: submits, waits for every final outcome, and prints seconds, CPU
     /// seconds and peak bytes.
-    package static func main(endpoint: String, jobs count: Int, payloadBytes: Int, jobsInMessage: Int, waits: Bool, forever: Bool) async throws {
+    package static func main(
+        endpoint: String, jobs count: Int, payloadBytes: Int, jobsInMessage: Int, waits: Bool, forever: Bool
+    ) async throws {
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)
         let client = try await Client(endpoint, settings: settings)

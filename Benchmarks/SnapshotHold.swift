@@ -63,7 +63,8 @@ package struct SnapshotHold {
         report.endOfHold = try rate(counter, seconds: windowSeconds)
         try holder.run("COMMIT", doing: "release the snapshot")
         let dead = try counter.query(
-            "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'statex'", doing: "dead rows")
+            "SELECT coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables WHERE schemaname = 'statex'",
+            doing: "dead rows")
         report.deadRows = Int(dead.integer(0, 0))
         return report
     }

@@ -67,7 +67,7 @@ package struct Configuration: Sendable, Equatable {
             "disconnect_grace_seconds", default: min(.seconds(2), leaseTime), .seconds(0...600))
 
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
-        maximumOpenBytes = values.take("max_open_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
+        maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
 
         attempts = values.take("attempts", default: 3, .integer(1...100))

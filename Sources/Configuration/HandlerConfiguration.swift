@@ -65,6 +65,8 @@ package struct HandlerConfiguration: Sendable, Equatable {
         package var path: String
         package var key: KeySource?
         package var timeout: Duration
+        /// For `/v1/audio/transcriptions`: the form's fields beside the audio.
+        package var fields: [String: String]
 
         init(from values: inout ValueReader) {
             url = values.require("url", empty: "", .httpURL)
@@ -76,6 +78,7 @@ package struct HandlerConfiguration: Sendable, Equatable {
             }
             key = file.map(KeySource.file) ?? variable.map(KeySource.environment)
             timeout = values.take("timeout_seconds", default: .seconds(120), .seconds(0.1...86_400))
+            fields = values.takeMap("fields")
         }
     }
 }

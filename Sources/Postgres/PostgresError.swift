@@ -31,5 +31,6 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package var isDataError: Bool { state?.hasPrefix("22") == true || state == "23514" || state == "23502" }
     /// No room: disk, memory or connections.
     package var isResourceShortage: Bool { state?.hasPrefix("53") == true }
-    package var isMissingPartition: Bool { state == "23514" }
+    /// No partition for a row. (The server has one code for it and for a CHECK that fails.)
+    package var isMissingPartition: Bool { state == "23514" && message.hasPrefix("no partition of relation") }
 }

@@ -8,7 +8,9 @@ import StatexStack
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
-        subcommands: [Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self])
+        subcommands: [
+            Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self,
+        ])
 
     struct Limit: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -113,7 +115,8 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await ClientProcess.main(
-                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage, waits: !noWait,
+                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage,
+                waits: !noWait,
                 forever: forever)
         }
     }

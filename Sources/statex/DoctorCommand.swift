@@ -1,10 +1,12 @@
 import ArgumentParser
 import Foundation
 import StatexConfiguration
+import StatexHandlers
+import StatexProcesses
 import StatexStack
 import StatexZeroMQ
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Look at this machine: what is wrong, and what to do.",
         discussion: "Exits 1 when something is an error. Changes nothing.")
@@ -14,17 +16,56 @@ struct DoctorCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
     @Flag(help: "Print one JSON object.") var json = false
 
-    func run() throws {
+    func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let findings: [Finding]
         do {
             let loaded = try options.load(["data_dir": dataDir, "database": database])
-            findings = Doctor(loaded, environment: environment, versions: versions()).examine()
+            let handlers = await examineHandlers(loaded)
+            findings = Doctor(loaded, environment: environment, versions: versions(), handlers: handlers).examine()
         } catch let error as ConfigurationError {
             findings = error.problems.map { .error("configuration", $0, "correct it; see config/statex.yaml") }
         }
         json ? try printJSON(findings) : printTable(findings)
         if findings.contains(where: { $0.status == .error }) { throw ExitCode(1) }
+    }
+
+    /// Starts each built-in handler as a worker would: programs, libraries, models and their sums are
+    /// checked by the one who needs them.
+    private func examineHandlers(_ loaded: LoadedConfiguration) async -> [Finding] {
+        // Nothing is changed where Statex lives.
+        let scratch = FileManager.default.temporaryDirectory.appendingPathComponent("statex-doctor-\(getpid())").path
+        try? FileManager.default.createDirectory(
+            atPath: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let catalog = HandlerCatalog(loaded, slots: 1, objects: nil, scratch: scratch)
+        let report = probeIsolation(launcher: catalog.installation.launcher, scratchRoot: catalog.scratch)
+        var findings = [isolation(report, demanded: loaded.configuration.isolation)]
+        for kind in BuiltInHandlers.kinds {
+            guard let handler = try? catalog.handlers(only: [kind]).first else { continue }
+            let started = ContinuousClock.now
+            if let reason = await handler.unavailable() {
+                findings.append(
+                    .warning(
+                        "handler \(kind)", reason,
+                        "run scripts/setup, or set python and models; without it \(kind) is not offered"))
+            } else {
+                let took = (ContinuousClock.now - started).formatted(.units(allowed: [.milliseconds]))
+                findings.append(.ok("handler \(kind)", "starts in \(took)"))
+            }
+            await handler.close()
+        }
+        return findings
+    }
+
+    private func isolation(_ report: IsolationReport, demanded: Isolation) -> Finding {
+        let detail =
+            report.level.rawValue
+            + (report.missing.isEmpty ? "" : "; missing: \(report.missing.joined(separator: ", "))")
+        let remedy = "see docs/handlers.md for what each level needs"
+        if report.level.rawValue == Isolation.strict.rawValue { return .ok("isolation", detail) }
+        let reached = Isolation(rawValue: report.level.rawValue) ?? .basic
+        return reached < demanded ? .error("isolation", detail, remedy) : .warning("isolation", detail, remedy)
     }
 
     private func printTable(_ findings: [Finding]) {

@@ -1,6 +1,7 @@
 import Foundation
 import StatexConfiguration
 import StatexHandlerAPI
+import StatexHTTPHandler
 import StatexHandlers
 import StatexObjects
 import StatexProcesses
@@ -15,8 +16,13 @@ struct HandlerCatalog {
     let slots: Int
     let objects: ObjectFolder?
 
-    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?) {
+    /// Where handlers' private directories are made.
+    let scratch: String
+
+    /// - Parameter scratch: nil: in the data directory.
+    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?, scratch: String? = nil) {
         configuration = loaded.configuration
+        self.scratch = scratch ?? configuration.dataDirectory + "/scratch"
         self.slots = slots
         self.objects = objects
         environment = ProcessInfo.processInfo.environment
@@ -43,8 +49,6 @@ struct HandlerCatalog {
         return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
     }
 
-    private var scratch: String { configuration.dataDirectory + "/scratch" }
-
     private func process(_ settings: ProcessSettings, demanded: Isolation) throws -> any Handler {
         var settings = settings
         settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
@@ -54,9 +58,9 @@ struct HandlerCatalog {
 
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
         switch own.runner {
-        case .process(let program): return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
-        case .http(let server):
-            throw failure(1, "handlers: \(own.kind): \(server.url): http handlers are not available in this build")
+        case .process(let program):
+            return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
+        case .http(let server): return try http(own.kind, server)
         }
     }
 
@@ -74,6 +78,35 @@ struct HandlerCatalog {
         let limit = program.timeLimit.components
         settings.runMilliseconds = Int(limit.seconds) * 1_000 + Int(limit.attoseconds / 1_000_000_000_000_000)
         return settings
+    }
+
+    private func http(_ kind: String, _ server: HandlerConfiguration.HTTPHandler) throws -> any Handler {
+        var settings = HTTPHandlerSettings(url: server.url, path: server.path)
+        settings.timeout = server.timeout / .seconds(1)
+        settings.fields = server.fields
+        settings.objectSource = readObject
+        do {
+            settings.key = try server.key?.read(environment: environment)
+            return try HTTPHandler(kind: kind, settings)
+        } catch let error as ConfigurationError {
+            throw failure(1, "handlers: \(kind): \(error)")
+        } catch let error as HTTPHandlerSettings.Problem {
+            throw failure(1, "handlers: \(kind): \(error)")
+        }
+    }
+
+    /// Reads a job's object whole; what an HTTP request carries must fit memory anyway.
+    private var readObject: @Sendable ([UInt8]) throws(HandlerError) -> [UInt8] {
+        { [objects] text throws(HandlerError) in
+            guard let objects else {
+                throw HandlerError("object", "this worker has no object folder", retryable: false)
+            }
+            do throws(ObjectError) {
+                return try objects.read(try ObjectReference(text: text), limit: 256 << 20)
+            } catch {
+                throw HandlerError("object", error.description, retryable: false)
+            }
+        }
     }
 
     /// Opens a job's object under the configured roots.

@@ -23,6 +23,7 @@ struct SchedulerCommand: ParsableCommand {
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
     @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
+    @Option(help: "A lease ends this long after the worker's last sign of life.") var leaseSeconds: String?
     @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
     @OptionGroup var options: ConfigurationOptions
 
@@ -31,6 +32,7 @@ struct SchedulerCommand: ParsableCommand {
         do {
             configuration = try options.load([
                 "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
+                "lease_seconds": leaseSeconds,
             ]).configuration
         } catch let error as ConfigurationError {
             throw failure(2, error.description)
@@ -62,14 +64,14 @@ struct SchedulerCommand: ParsableCommand {
         try recover(&core, url: journal.url)
         let handOff = try HandOff()
         let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
-        let committing = NamedThread("journal") {
+        NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
-        }
+        }.detach()
         let (url, keyDays) = (journal.url, configuration.idempotencyDays)
-        let reading = NamedThread("reader") {
+        NamedThread("reader") {
             var reader = Reader(url: url, keyDays: keyDays, handOff: handOff)
             reader.run()
-        }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
@@ -78,12 +80,8 @@ struct SchedulerCommand: ParsableCommand {
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
         announceReady()
         let stepDown = try broker.run(stop: stop)
-        // After a step-down nothing more may be said or done; the threads may be waiting for Postgres.
+        // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }
-        handOff.commits.put(.stop)
-        handOff.reads.put(.stop)
-        committing.join()
-        reading.join()
     }
 
     private func coreSettings(_ configuration: Configuration) -> CoreSettings {

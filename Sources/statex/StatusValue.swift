@@ -70,7 +70,10 @@ enum StatusValue: Decodable {
         }
         let cells = [columns.map { printable($0) }] + rows.map { row in columns.map { row[$0]?.inOneLine ?? "" } }
         let widths = columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
-        return cells.map { row in zip(row, widths).map { padded($0, $1) }.joined(separator: "  ") }
+        return cells.map { row in
+            let line = zip(row, widths).map { padded($0, $1) }.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
     }
 
     private static func padded(_ text: String, _ width: Int) -> String {

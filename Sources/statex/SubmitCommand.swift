@@ -25,7 +25,8 @@ struct SubmitCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard kind.count == payload.count else {
-            throw ending(.usage, "\(kind.count) times --kind and \(payload.count) times --payload: each needs the other")
+            throw ending(
+                .usage, "\(kind.count) times --kind and \(payload.count) times --payload: each needs the other")
         }
         guard !(text + audio + file + kind).isEmpty else {
             throw ending(.usage, "nothing to submit: give --text, --audio, --file, or --kind with --payload")

@@ -55,14 +55,16 @@ struct WorkerCommand: AsyncParsableCommand {
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
         options.logsJSON = logJson
         options.objectSink = folder.map(sink)
-        options.isolation = probeIsolation(
-            launcher: catalog.installation.launcher, scratchRoot: configuration.dataDirectory + "/scratch"
-        ).level.rawValue
+        options.isolation =
+            probeIsolation(
+                launcher: catalog.installation.launcher, scratchRoot: catalog.scratch
+            ).level.rawValue
         options.onReady = { announceReady() }
         let kinds = handlers?.split(separator: ",").map(String.init)
         do {
             return try Worker(
-                endpoint: configuration.workerEndpoint, slots: configuration.slots, handlers: try catalog.handlers(only: kinds),
+                endpoint: configuration.workerEndpoint, slots: configuration.slots,
+                handlers: try catalog.handlers(only: kinds),
                 options: options)
         } catch let error as WorkerError {
             throw failure(1, "worker: \(error)")

@@ -5,12 +5,11 @@ import Testing
 extension EndToEnd {
     /// More waits than memory keeps.
     @Suite struct BacklogTests {
-        /// 90 MB; the scheduler keeps the last 64 MiB of payloads in memory.
         @Test func `a backlog larger than the payload cache drains with the right payloads`() async throws {
-            try await TestStack.with { stack in
+            try await TestStack.with(["max_open_bytes": "1 MiB"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let client = try await stack.client()
-                let handles = try await client.submit(contentsOf: (0..<1_500).map(Self.request))
+                let handles = try await client.submit(contentsOf: (0..<500).map(Self.request))
                 _ = try stack.startWorker("w", slots: 4)
                 for (number, handle) in handles.enumerated() {
                     #expect(try await handle.result().jobs[0].result == Self.payload(number))

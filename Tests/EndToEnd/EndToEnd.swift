@@ -5,4 +5,4 @@
 import Testing
 
 /// One test at a time: each starts up to six processes, and its deadlines are made for a quiet machine.
-@Suite(.serialized) enum EndToEnd {}
+@Suite(.serialized, .timeLimit(.minutes(2))) enum EndToEnd {}

@@ -7,7 +7,7 @@ extension EndToEnd {
     /// Workers are killed, frozen, drained.
     @Suite struct WorkerTests {
         @Test func `the job of a frozen worker runs elsewhere, and its late outcome is refused as stale`() async throws {
-            try await TestStack.with(leaseSeconds: 2) { stack in
+            try await TestStack.with(["lease_seconds": "1"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let gate = try stack.gate()
                 let frozen = try stack.startGateWorker("frozen", slots: 1)
@@ -31,7 +31,8 @@ extension EndToEnd {
                 }
                 #expect(try stack.outcomes(of: job.id) == ["lost", "succeeded=succeeded"])
                 #expect(try await handle.result().jobs[0].text == "attempt 2")
-                #expect(try frozen.stop() == .exited(0))
+                let end = try frozen.stop()
+                #expect(end == .exited(0), "\(frozen.said.suffix(6_000))")
                 await client.close()
             }
         }
@@ -68,7 +69,7 @@ extension EndToEnd {
         }
 
         @Test func `a worker that is killed again and again under one name costs its jobs nothing but time`() async throws {
-            try await TestStack.with { stack in
+            try await TestStack.with(["disconnect_grace_seconds": "0.2"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let client = try await stack.client()
                 var handles: [RequestHandle] = []
@@ -93,7 +94,7 @@ extension EndToEnd {
         }
 
         @Test func `a job that takes three workers with it is dead, and the others' jobs go on`() async throws {
-            try await TestStack.with { stack in
+            try await TestStack.with(["disconnect_grace_seconds": "0.2"]) { stack in
                 _ = try stack.startScheduler()
                 let client = try await stack.client()
                 let poison = try await client.submit(Request(kind: "crash", payload: .text("")))
@@ -113,7 +114,7 @@ extension EndToEnd {
         }
 
         @Test func `a failed attempt is tried again until the attempts are used up`() async throws {
-            try await TestStack.with { stack in
+            try await TestStack.with(["retry_backoff_seconds": "0.1"]) { stack in
                 _ = try stack.startScheduler()
                 let gate = try stack.gate()
                 _ = try stack.startGateWorker("w", slots: 1)
@@ -149,7 +150,8 @@ extension EndToEnd {
                 #expect(try await client.cancel(job: running.id) == false, "it is final")
                 #expect(try stack.outcomes(of: running.id) == ["cancelled=cancelled"])
                 #expect(gate.visitors.count == 1 && !gate.hasUnseen)
-                #expect(try worker.stop() == .exited(0))
+                let end = try worker.stop()
+                #expect(end == .exited(0), "\(worker.said.suffix(6_000))")
                 await client.close()
             }
         }

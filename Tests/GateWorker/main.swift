@@ -84,6 +84,7 @@ let worker = try Worker(
     endpoint: arguments[1], slots: slots, handlers: [GateHandler()] + NativeHandlers.all, options: options)
 signal(SIGTERM, SIG_IGN)
 let stop = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
-stop.setEventHandler { worker.drain() }
+// `@Sendable`: top-level code is of the main actor, and the handler runs elsewhere.
+stop.setEventHandler { @Sendable in worker.drain() }
 stop.resume()
 try await worker.run()

@@ -17,7 +17,7 @@ struct DoctorTests {
         let loaded = try LoadedConfiguration.load(ConfigurationSources(file: file, environment: environment))
         return Doctor(
             loaded, environment: environment, versions: [("statex", "1.2.3")],
-            isolation: { [.ok("isolation", "strict")] }
+            handlers: [.ok("isolation", "strict")]
         ).examine()
     }
 
@@ -47,19 +47,6 @@ struct DoctorTests {
         #expect(status("directory") == .error)
         #expect(status("open") == .ok)
         #expect(status("keyless") == .error)
-    }
-
-    @Test func `models are held against their sums`() throws {
-        let models = scratch.path + "/models"
-        try makePath(models, mode: 0o755)
-        try replaceFile(models + "/good.bin", with: [1], mode: 0o644)
-        try replaceFile(models + "/bad.bin", with: [2], mode: 0o644)
-        let sum = try SHA256.digest(of: [1])
-        let list = "\(sum)  good.bin\n\(sum)  bad.bin\n\(sum) *gone.bin\nnonsense\n"
-        try replaceFile(models + "/SHA256SUMS", with: Array(list.utf8), mode: 0o644)
-        let findings = try examine("data_dir: \(scratch.path)").filter { $0.name.hasPrefix("model") }
-        #expect(findings.map(\.status) == [.ok, .error, .error, .error])
-        #expect(findings.map(\.name) == ["model good.bin", "model bad.bin", "model gone.bin", "models"])
     }
 
     @Test(arguments: [

@@ -38,9 +38,10 @@ CREATE TABLE statex.names (
     number integer  PRIMARY KEY,
     family smallint NOT NULL,             -- 1 kind, 2 tenant, 3 worker incarnation ("name/hex"), 4 label
     name   text     NOT NULL,
-    batch  bigint   NOT NULL,
-    UNIQUE (family, name)
+    batch  bigint   NOT NULL
 );
+-- A worker incarnation that was forgotten and came back has another number.
+CREATE UNIQUE INDEX names_name ON statex.names (family, name) WHERE family <> 3;
 
 -- opts packs, from the lowest bit: index in the request (12 bits), jobs of the request (13),
 -- priority (8), attempts allowed (8), encoding (4: 0 bytes, 1 object reference), has job_options (1).

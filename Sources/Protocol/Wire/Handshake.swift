@@ -81,6 +81,9 @@ public struct Hello: Sendable, Equatable {
         cursor = try header.recordCursor(atLeast: Self.recordSize)
         name = try cursor.text(nameLength, in: bytes, "name")
         details = try cursor.text(detailsLength, in: bytes, "details")
+        guard details.isEmpty || JSONCheck.isObject(details) else {
+            throw WireError(.malformed, "details is not a JSON object of at most 16 levels")
+        }
         for _ in 0..<header.count {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")
             let kindLength = Int(bytes.integer(UInt16.self, at: start))

@@ -13,10 +13,10 @@ struct KeyedSubmit {
 
 extension Broker {
     mutating func workerSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
-        guard core.isPresent(worker: peer.worker, session: peer.session) else {
+        guard core.isWorkerSession(peer.session, of: peer.worker) else {
             // Not heard for its lease time and given up; it must say anew what it holds.
             drop(peer)
-            throw WireError(.session, "this worker was given up after its lease time: say HELLO on a new connection")
+            throw WireError(.session, "the worker was silent for longer than its leases last: say HELLO again")
         }
         switch header.type {
         case .heartbeat: core.workerHeard(peer.worker, session: peer.session, at: time)

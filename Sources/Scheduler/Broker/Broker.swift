@@ -114,7 +114,8 @@ package struct Broker: ~Copyable {
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
                 handOff.commits.put(.commit(Lent(batch)))
-            } else if isStopping, !core.isCommitUnderway {
+            } else if isStopping, !core.isCommitUnderway || busyReason != nil {
+                // With the journal down nothing is lost either: what is not durable was not acknowledged.
                 return nil
             }
         }

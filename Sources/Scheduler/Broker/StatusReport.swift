@@ -43,7 +43,7 @@ extension Broker {
                     json.member("kind", kind.name)
                     json.member("reason", kind.unavailable)
                 }
-                if worker.details.utf8.first == UInt8(ascii: "{") { json.raw("\"details\":\(worker.details)") }
+                if !worker.details.isEmpty { json.raw("\"details\":\(worker.details)") }
             }
         }
         return json.bytes

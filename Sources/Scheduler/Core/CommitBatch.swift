@@ -92,6 +92,9 @@ package final class CommitBatch {
         package var result: Int32
         package var slot: Int32
 
+        /// In place of a slot: the journal refused the job's content, so the job ends with its own commit.
+        package static let refusedAtCommit: Int32 = -1
+
         package init(
             id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?,
             result: Int32, slot: Int32
@@ -115,12 +118,27 @@ package final class CommitBatch {
         package var encoding: UInt8
         package var start: Int
         package var length: Int
+
+        package init(job: UInt64, token: UInt64, ending: Ending, encoding: UInt8, start: Int, length: Int) {
+            self.job = job
+            self.token = token
+            self.ending = ending
+            self.encoding = encoding
+            self.start = start
+            self.length = length
+        }
     }
 
     package struct NameRow: Sendable {
         package var number: UInt32
         package var family: NameFamily
         package var name: String
+
+        package init(number: UInt32, family: NameFamily, name: String) {
+            self.number = number
+            self.family = family
+            self.name = name
+        }
     }
 
     package struct SubmitRow: Sendable {
@@ -179,6 +197,8 @@ package final class CommitBatch {
     package var accepted: [Accepted] = []
     package var durable: [Durable] = []
     package var cancelled: [Cancelled] = []
+    /// Asked of the journal once everything before them is durable.
+    package var outcomeLookups: [Outbox.OutcomeLookup] = []
 
     package init() {}
 
@@ -186,6 +206,7 @@ package final class CommitBatch {
     package var hasRows: Bool {
         !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !keys.isEmpty || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
+            || !outcomeLookups.isEmpty
     }
 
     /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
@@ -204,6 +225,7 @@ package final class CommitBatch {
         accepted.removeAll(keepingCapacity: true)
         durable.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        outcomeLookups.removeAll(keepingCapacity: true)
         payloads = PayloadSlab()
         resultBytes.removeAll()
     }

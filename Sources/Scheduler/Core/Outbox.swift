@@ -29,6 +29,17 @@ package struct Outbox: Sendable {
         package var session: UInt32
         package var id: UInt64
         package var token: UInt64
+        /// As its worker reports it: a lease that was given up has an outcome too, and it is another.
+        package var ending: Ending = .succeeded
+
+        /// Whether an outcome that is recorded for the token is the one that was reported. (What a worker
+        /// stops on purpose is recorded as returned, unless it was to stop.)
+        package func isAnswered(by recorded: Ending) -> Bool {
+            switch ending {
+            case .succeeded, .failed, .lost, .expired: recorded == ending
+            case .cancelled, .returned: recorded == .cancelled || recorded == .returned || recorded == .expired
+            }
+        }
     }
     /// A client asks about a job that is not open: the journal knows how it ended.
     package struct ResultLookup: Sendable {

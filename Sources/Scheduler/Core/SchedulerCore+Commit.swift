@@ -31,9 +31,11 @@ extension SchedulerCore {
         out.accepted.append(contentsOf: batch.accepted)
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)
+        out.outcomeLookups.append(contentsOf: batch.outcomeLookups)
         for row in batch.outcomes {
             guard let final = row.final else { continue }
-            finish(row, final, of: batch, into: &out)
+            let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
+            if let slot { finish(row, slot, final, of: batch, into: &out) }
         }
         for row in batch.leases where jobs[row.slot].token == row.token && jobs[row.slot].id == row.id {
             out.leases.append(Outbox.Lease(worker: row.workerIndex, slot: row.slot, token: row.token))
@@ -51,13 +53,28 @@ extension SchedulerCore {
         spare = batch
     }
 
+    /// Takes a job that the journal refused out of wherever it waits; its lease never left.
+    private mutating func withdraw(_ id: UInt64, _ final: JobState) -> Int32? {
+        guard let slot = jobs.slot(of: id) else { return nil }
+        // What happened to it meanwhile would be written by the next commit, after its end.
+        gathering.outcomes.removeAll { $0.id == id }
+        switch jobs[slot].state {
+        case .queued: kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
+        case .leased, .running: endLease(slot)
+        case .blocked, .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
+        }
+        jobs[slot].state = final
+        counts.failed += 1
+        return slot
+    }
+
     /// A job's final outcome is durable: tell who waits, and forget it.
     private mutating func finish(
-        _ row: CommitBatch.OutcomeRow, _ final: JobState, of batch: CommitBatch, into out: inout Outbox
+        _ row: CommitBatch.OutcomeRow, _ slot: Int32, _ final: JobState, of batch: CommitBatch, into out: inout Outbox
     ) {
-        let job = jobs[row.slot]
+        let job = jobs[slot]
         if job.waiter != 0 || job.flags.contains(.hasMoreWaits) {
-            var record = resultRecord(row.slot)
+            var record = resultRecord(slot)
             record.state = final
             // The attempt that ended it counts, if one did.
             record.attempts = UInt16(job.failures) + UInt16(job.losses) + (final == .succeeded ? 1 : 0)
@@ -76,6 +93,6 @@ extension SchedulerCore {
             }
         }
         if job.losses > 0 { lostWith[job.id] = nil }
-        if let page = jobs.remove(row.slot) { closeIfEmpty(page: page) }
+        if let page = jobs.remove(slot) { closeIfEmpty(page: page) }
     }
 }

@@ -43,8 +43,14 @@ extension SchedulerCore {
                     record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
-        out.outcomeLookups.append(
-            Outbox.OutcomeLookup(worker: worker, session: session, id: record.id.rawValue, token: record.token))
+        let lookup = Outbox.OutcomeLookup(
+            worker: worker, session: session, id: record.id.rawValue, token: record.token, ending: record.ending)
+        // It may have been reported before and not be durable yet: the journal would not know it.
+        if underway == nil, !gathering.hasRows {
+            out.outcomeLookups.append(lookup)
+        } else {
+            gathering.outcomeLookups.append(lookup)
+        }
     }
 
     /// The journal answered whether an outcome of no live lease is recorded.
@@ -106,7 +112,7 @@ extension SchedulerCore {
         let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
-        timers.add(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
+        wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
         counts.retried += 1
     }
 
@@ -159,15 +165,15 @@ extension SchedulerCore {
     /// Ends a lease that its worker will not report.
     mutating func loseLease(_ slot: Int32, ending: Ending) {
         let token = jobs[slot].token
-        let number = workers[jobs[slot].worker].number
+        let incarnation = workers[jobs[slot].worker].incarnation
         endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
             counts.lost += 1
             let id = jobs[slot].id
             // Counted once a worker incarnation: one that comes and goes must not make a job poison.
-            if lostWith[id]?.contains(number) != true {
-                lostWith[id, default: []].append(number)
+            if lostWith[id]?.contains(incarnation) != true {
+                lostWith[id, default: []].append(incarnation)
                 jobs[slot].losses += 1
                 if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
             }

@@ -7,7 +7,7 @@ package struct RecoveredJob: Sendable {
     package var kind: UInt32
     package var tenant: UInt32
     package var failures: UInt8 = 0
-    /// The workers that it was lost with, each once.
+    /// The workers that it was lost with, by number. (An incarnation may have had several.)
     package var lostWith: [UInt32] = []
     /// The latest lease, if its attempt has no outcome: token, worker.
     package var token: UInt64 = 0
@@ -69,17 +69,18 @@ extension SchedulerCore {
         record.attemptsAllowed = JobOpts.attempts(job.opts)
         record.encoding = JobOpts.encoding(job.opts)
         record.failures = job.failures
-        record.losses = UInt8(min(job.lostWith.count, 255))
+        let lost = Set(job.lostWith.compactMap { workerNames[$0].flatMap(Self.incarnation(inName:)) })
+        record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
         let slot = jobs.insert(record)
-        if !job.lostWith.isEmpty { lostWith[job.id] = job.lostWith }
+        if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)
         {
             if let deadline = job.deadline {
                 let due = now.monotonic + (deadline - now.wall) * 1_000
-                timers.add(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
+                wake(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
             }
             jobs[slot].state = .leased
             jobs[slot].token = job.token
@@ -95,16 +96,22 @@ extension SchedulerCore {
 
     /// The record of a worker incarnation that holds leases from before and is not connected.
     private mutating func absentWorker(_ fullName: String, number: UInt32, at now: Now) -> Int32? {
-        guard let slash = fullName.lastIndex(of: "/"),
-            let incarnation = UInt64(fullName[fullName.index(after: slash)...], radix: 16), incarnation != 0
-        else { return nil }
+        guard let incarnation = Self.incarnation(inName: fullName) else { return nil }
         if let index = workers.index(of: incarnation) { return index }
         names.restore(.worker, fullName, number: number)
         var record = WorkerRecord()
-        record.name = String(fullName[..<slash])
+        record.name = fullName.lastIndex(of: "/").map { String(fullName[..<$0]) } ?? fullName
         record.incarnation = incarnation
         record.number = number
         record.deadline = now.monotonic + settings.leaseNanoseconds
         return workers.insert(record)
+    }
+
+    /// What `incarnationName` put behind the name.
+    private static func incarnation(inName fullName: String) -> UInt64? {
+        guard let slash = fullName.lastIndex(of: "/"),
+            let incarnation = UInt64(fullName[fullName.index(after: slash)...], radix: 16), incarnation != 0
+        else { return nil }
+        return incarnation
     }
 }

@@ -110,6 +110,12 @@ extension SchedulerCore {
         workers[index].credit = credit
     }
 
+    /// Whether the session still speaks for this worker. Its leases may have run out, and it with them:
+    /// then it must say HELLO again, or it would wait for ever on a connection that works.
+    package func isWorkerSession(_ session: UInt32, of worker: Int32) -> Bool {
+        workers.index(ofSession: session, at: worker) != nil
+    }
+
     /// Any message of the worker's present session is a sign of life.
     package mutating func workerHeard(_ worker: Int32, session: UInt32, at now: Now) {
         guard let index = workers.index(ofSession: session, at: worker) else { return }

@@ -184,12 +184,11 @@ extension SchedulerCore {
         let id = jobs[slot].id
         if let deadline {
             let due = now.monotonic + (deadline - now.wall) * 1_000
-            timers.add(Timers.Entry(due: due, id: id, slot: slot, purpose: .deadline))
+            wake(Timers.Entry(due: due, id: id, slot: slot, purpose: .deadline))
         }
         if let runAt, runAt > now.wall {
             jobs[slot].state = .delayed
-            timers.add(
-                Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
+            wake(Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
         } else {
             kinds[Int(jobs[slot].kind)].ready.append(slot, in: &jobs)
         }

@@ -3,16 +3,16 @@ import StatexProtocol
 // What the shells look at: never changes anything.
 
 extension SchedulerCore {
-    /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over.
+    /// Where a leased job's payload is, and what its LEASES record says; nil if the lease is over, or
+    /// is from before its worker came back: what that has not claimed it gives back with its first
+    /// CREDIT, which may be on its way already.
     package mutating func leaseContent(_ lease: Outbox.Lease) -> LeaseContent? {
-        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker else {
-            return nil
-        }
+        guard lease.slot >= 0, jobs[lease.slot].token == lease.token, jobs[lease.slot].worker == lease.worker,
+            !jobs[lease.slot].flags.contains(.unclaimed)
+        else { return nil }
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
-        // It leaves now, in the present session: a worker that is resuming has no claim to make on it.
-        jobs[lease.slot].flags.remove(.unclaimed)
         let record = LeaseRecord(
             id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
             payloadLength: job.payloadLength,
@@ -29,9 +29,6 @@ extension SchedulerCore {
         package var payloadBatch: UInt64
         package var payloadStart: Int
     }
-
-    /// Whether a session speaks for a worker that was not given up.
-    package func isPresent(worker: Int32, session: UInt32) -> Bool { workers.index(ofSession: session, at: worker) != nil }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }

@@ -41,7 +41,7 @@ package struct SchedulerCore: ~Copyable {
     var names = Names()
     var timers = Timers()
     /// Worker incarnations that a job was lost with, for the few jobs that were.
-    var lostWith: [UInt64: [UInt32]] = [:]
+    var lostWith: [UInt64: [UInt64]] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.
     var hour: UInt64
@@ -88,8 +88,8 @@ package struct SchedulerCore: ~Copyable {
         }
         let first = rawID(idCounter)
         idCounter += UInt64(count)
-        let after = rawID(idCounter) >> JobID.pageBits
-        if after != before { closeIfEmpty(page: before) }
+        // Only a new hour leaves a page for good: else these very jobs are about to stand in it.
+        if first >> JobID.pageBits != before { closeIfEmpty(page: before) }
         return first
     }
 
@@ -149,6 +149,12 @@ package struct SchedulerCore: ~Copyable {
             case .deadline: deadlinePassed(slot, at: now, into: &out)
             }
         }
+    }
+
+    /// Sets a timer. Those of jobs that are gone are never more than a few times the open jobs.
+    mutating func wake(_ entry: Timers.Entry) {
+        if timers.count >= 4 * jobs.count + 1_024 { timers.compact(against: &jobs) }
+        timers.add(entry)
     }
 
     mutating func makeReady(_ slot: Int32) {

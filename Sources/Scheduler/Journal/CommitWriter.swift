@@ -31,18 +31,48 @@ struct CommitWriter: ~Copyable {
         writer.begin("begin")
         chain(batch, takesOver: takesOver)
         for row in batch.names { name(row, batch.head) }
-        jobs(batch)
+        jobs(batch, batch.jobs.indices)
         leases(batch)
         outcomes(batch)
-        results(batch)
+        results(batch, batch.results.indices)
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
         writer.begin("commit")
     }
 
+    /// Encodes some of a commit's jobs alone, in a transaction that is rolled back.
+    mutating func encodeTrial(jobs range: Range<Int>, of batch: CommitBatch) {
+        writer.removeAll()
+        writer.begin("begin")
+        jobs(batch, range)
+        writer.begin("rollback")
+    }
+
+    /// The same for results.
+    mutating func encodeTrial(results range: Range<Int>, of batch: CommitBatch) {
+        writer.removeAll()
+        writer.begin("begin")
+        results(batch, range)
+        writer.begin("rollback")
+    }
+
+    /// Sends a trial: whether Postgres refuses its content.
+    borrowing func isRefused(on connection: borrowing Connection) throws(PostgresError) -> Bool {
+        do throws(PostgresError) {
+            try send(on: connection, expecting: "ROLLBACK") { -1 }
+            return false
+        } catch {
+            guard error.isDataError else { throw error }
+            try connection.run("ROLLBACK", doing: "roll back")
+            return true
+        }
+    }
+
     /// Sends what was encoded and waits for the answer. Only the tag `COMMIT` is success.
-    borrowing func send(on connection: borrowing Connection, deadline: () -> Int) throws(PostgresError) {
+    borrowing func send(
+        on connection: borrowing Connection, expecting expected: String = "COMMIT", deadline: () -> Int
+    ) throws(PostgresError) {
         try connection.beginPipeline()
         var failure: PostgresError?
         do throws(PostgresError) {
@@ -68,8 +98,8 @@ struct CommitWriter: ~Copyable {
         }
         connection.endPipeline()
         if let failure { throw failure }
-        guard tag == "COMMIT" else {
-            throw PostgresError(doing: "commit", state: "25P02", message: "the answer to COMMIT was \(tag)")
+        guard tag == expected else {
+            throw PostgresError(doing: "commit", state: "25P02", message: "the answer to \(expected) was \(tag)")
         }
     }
 
@@ -102,17 +132,20 @@ struct CommitWriter: ~Copyable {
         writer.integer(Int64(head.batch))
     }
 
-    private mutating func jobs(_ batch: CommitBatch) {
-        guard !batch.jobs.isEmpty else { return }
+    private mutating func jobs(_ batch: CommitBatch, _ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let rows = batch.jobs[range]
         writer.begin("jobs")
         writer.integer(Int64(batch.head.batch))
         writer.integer(batch.head.at)
-        writer.int8s(batch.jobs) { Int64($0.id) }
-        writer.int8s(batch.jobs) { Int64($0.opts) }
-        writer.int4s(batch.jobs) { Int32(bitPattern: $0.kind) }
-        writer.int4s(batch.jobs) { Int32(bitPattern: $0.tenant) }
-        writer.byteas(batch.jobs, in: batch.payloads.buffer) { ($0.payloadStart, $0.payloadLength) }
-        for row in batch.options {
+        writer.int8s(rows) { Int64($0.id) }
+        writer.int8s(rows) { Int64($0.opts) }
+        writer.int4s(rows) { Int32(bitPattern: $0.kind) }
+        writer.int4s(rows) { Int32(bitPattern: $0.tenant) }
+        writer.byteas(rows, in: batch.payloads.buffer) { ($0.payloadStart, $0.payloadLength) }
+        // Rows of options stand in the order of their jobs.
+        let ids = batch.jobs[range.lowerBound].id...batch.jobs[range.upperBound - 1].id
+        for row in batch.options where ids.contains(row.id) {
             writer.begin("options")
             writer.integer(Int64(row.id))
             writer.integer(Int64(batch.head.batch))
@@ -161,15 +194,16 @@ struct CommitWriter: ~Copyable {
         writer.integer(head.at)
     }
 
-    private mutating func results(_ batch: CommitBatch) {
-        guard !batch.results.isEmpty else { return }
+    private mutating func results(_ batch: CommitBatch, _ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let rows = batch.results[range]
         writer.begin("results")
         writer.integer(Int64(batch.head.batch))
-        writer.int8s(batch.results) { Int64($0.job) }
-        writer.int8s(batch.results) { Int64($0.token) }
-        writer.int2s(batch.results) { Int16($0.ending.rawValue) }
-        writer.int2s(batch.results) { Int16($0.encoding) }
-        writer.byteas(batch.results, in: batch.resultBytes) { ($0.start, $0.length) }
+        writer.int8s(rows) { Int64($0.job) }
+        writer.int8s(rows) { Int64($0.token) }
+        writer.int2s(rows) { Int16($0.ending.rawValue) }
+        writer.int2s(rows) { Int16($0.encoding) }
+        writer.byteas(rows, in: batch.resultBytes) { ($0.start, $0.length) }
     }
 
     /// One row for each producer: its runs of this commit, by sequence.

@@ -141,6 +141,14 @@ package struct Committer: ~Copyable {
                     on: link.connection, at: batch.head.at, hour: batch.head.nextID >> 43, batch: batch.head.batch)
                 return .again(error.description)
             }
+            if error.isDataError {
+                var poison = Poison(link, owner: settings.owner)
+                guard try poison.remove(from: batch, because: error) > 0 else {
+                    return .stepDown(.broken(error.description))
+                }
+                writer.encode(batch)
+                return .again(error.description)
+            }
             if error.isResourceShortage || error.state?.hasPrefix("40") == true { return .again(error.description) }
             return .stepDown(.broken(error.description))
         } catch let later {

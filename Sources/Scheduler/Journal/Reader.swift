@@ -107,14 +107,20 @@ package struct Reader: ~Copyable {
     {
         let rows = try connection.query(
             """
-            SELECT w.job, w.token FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token)
-            WHERE EXISTS (
-                SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.tokens) AS e(slot, token)
-                WHERE c.page = w.job >> 12 AND e.slot = w.job & 4095 AND c.base + e.token = w.token)
+            SELECT w.token, e.ends & 255 FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token)
+            JOIN statex.outcome_chunks c ON c.page = w.job >> 12
+            CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends) AS e(slot, token, ends)
+            WHERE e.slot = w.job & 4095 AND c.base + e.token = w.token
             """, [list(lookups.map(\.id)), list(lookups.map(\.token))], doing: "outcomes")
-        var recorded = Set<UInt64>()
-        for row in 0..<rows.rows { recorded.insert(UInt64(bitPattern: rows.integer(row, 1))) }
-        return .outcomes(lookups.map { (lookup: $0, isRecorded: recorded.contains($0.token)) })
+        var recorded: [UInt64: Ending] = [:]
+        for row in 0..<rows.rows {
+            let ending = Ending(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 1)))
+            recorded[UInt64(bitPattern: rows.integer(row, 0))] = ending
+        }
+        return .outcomes(
+            lookups.map { lookup in
+                (lookup: lookup, isRecorded: recorded[lookup.token].map(lookup.isAnswered) ?? false)
+            })
     }
 
     private func results(_ lookups: [Outbox.ResultLookup], _ connection: borrowing Connection) throws(PostgresError)

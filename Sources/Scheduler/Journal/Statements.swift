@@ -78,6 +78,7 @@ enum Statements {
             """
         ),
         ("commit", "COMMIT"),
+        ("rollback", "ROLLBACK"),
     ]
 
     static func prepareCommit(on connection: borrowing Connection) throws(PostgresError) {

@@ -9,24 +9,24 @@ package struct Doctor: Sendable {
     let environment: [String: String]
     /// Of statex and of libraries that this room does not know, by name.
     let versions: [(name: String, version: String)]
-    /// What the handlers' launcher can do here.
-    let isolation: @Sendable () -> [Finding]
+    /// What became of starting the handlers here, and of their isolation.
+    let handlers: [Finding]
 
     package init(
         _ loaded: LoadedConfiguration, environment: [String: String], versions: [(name: String, version: String)],
-        isolation: @escaping @Sendable () -> [Finding] = { [] }
+        handlers: [Finding] = []
     ) {
         configuration = loaded.configuration
         ignoredVariables = loaded.ignoredVariables
         self.environment = environment
         self.versions = versions
-        self.isolation = isolation
+        self.handlers = handlers
     }
 
     package func examine() -> [Finding] {
         examineVersions() + examineConfiguration() + examineKernel() + examineLimits() + examineClock()
             + examineDataDirectory()
-            + examineDatabase() + examineModels() + examineHandlers() + isolation()
+            + examineDatabase() + examineHandlers() + handlers
     }
 
     private func examineVersions() -> [Finding] {
@@ -57,27 +57,14 @@ package struct Doctor: Sendable {
         return findings
     }
 
-    // MARK: Models and handlers
-
-    private func examineModels() -> [Finding] {
-        let directory = configuration.modelsDirectory
-        guard access(directory, R_OK | X_OK) == 0 else {
-            return [
-                .warning(
-                    "models", "\(directory): \(String(cString: strerror(errno)))",
-                    "without models the built-in handlers that need one are not offered; run scripts/demo, or set models"
-                )
-            ]
-        }
-        return ModelSums.examine(directory)
-    }
+    // MARK: Handlers
 
     private func examineHandlers() -> [Finding] {
-        var findings = [examineProgram("python", configuration.python, needed: false)]
+        var findings: [Finding] = []
         for handler in configuration.handlers {
             let name = "handler \(handler.kind)"
             switch handler.runner {
-            case .process(let process): findings.append(examineProgram(name, process.command.first ?? "", needed: true))
+            case .process(let process): findings.append(examineProgram(name, process.command.first ?? ""))
             case .http(let http):
                 do throws(ConfigurationError) {
                     _ = try http.key?.read(environment: environment)
@@ -91,12 +78,10 @@ package struct Doctor: Sendable {
         return findings
     }
 
-    private func examineProgram(_ name: String, _ program: String, needed: Bool) -> Finding {
+    private func examineProgram(_ name: String, _ program: String) -> Finding {
         guard let path = find(program) else {
-            let detail = "\(program) is not a program that we may run, nor in PATH"
-            let remedy = "install it, or set its path"
-            return needed
-                ? .error(name, detail, remedy) : .warning(name, detail, "\(remedy); the built-in handlers need it")
+            return .error(
+                name, "\(program) is not a program that we may run, nor in PATH", "install it, or set its path")
         }
         return .ok(name, path)
     }

@@ -1,7 +1,7 @@
 /// Finds the row of a lease by its token: open addressing, linear probing.
 ///
-/// Counters are dense, so a token's own low bits spread best: neighbours stand side by side, and a
-/// message of a thousand tokens walks through memory in order.
+/// Counters are dense, and that is why they are scattered: side by side they would be one cluster of
+/// thousands, and a removal walks to the end of its cluster (measured: 3.2 µs a job instead of 0.5).
 struct TokenIndex {
     private struct Entry {
         var counter: UInt64 = 0
@@ -54,8 +54,9 @@ struct TokenIndex {
         entries[hole] = Entry()
     }
 
+    /// Fibonacci hashing: the high bits of a product with 2^64 divided by the golden ratio.
     private func home(_ counter: UInt64, _ incarnation: UInt64) -> Int {
-        Int(truncatingIfNeeded: counter ^ incarnation) & mask
+        Int(truncatingIfNeeded: ((counter ^ incarnation) &* 0x9E37_79B9_7F4A_7C15) >> 32) & mask
     }
 
     /// Where the token stands, or the free place where it would.

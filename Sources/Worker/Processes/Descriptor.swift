@@ -133,22 +133,6 @@ func waitForAny(_ waits: inout [pollfd], until deadline: Deadline) -> WaitResult
     }
 }
 
-/// Wakes one thread that waits with poll; set once.
-final class Wake: Sendable {
-    let descriptor: Descriptor
-
-    init() throws(SystemError) {
-        let number = clinux_eventfd()
-        guard number >= 0 else { throw SystemError("eventfd") }
-        descriptor = Descriptor(owning: number)
-    }
-
-    func set() {
-        var one: UInt64 = 1
-        _ = write(descriptor.number, &one, MemoryLayout<UInt64>.size)
-    }
-}
-
 /// Rights that are handed out and come back; waited for together with a wake.
 final class Permits: Sendable {
     private let descriptor: Descriptor
@@ -160,10 +144,10 @@ final class Permits: Sendable {
     }
 
     /// False: woken first.
-    func take(orWokenBy wake: Wake) -> Bool {
+    func take(orWokenBy wake: Wakeup) -> Bool {
         while true {
             var waits = [
-                pollfd(fd: wake.descriptor.number, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0),
             ]
             _ = waitForAny(&waits, until: .never)

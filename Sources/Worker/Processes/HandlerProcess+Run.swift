@@ -3,6 +3,7 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexThreads
 
 /// How an attempt ended.
 struct Attempt {
@@ -17,7 +18,7 @@ struct Attempt {
 extension HandlerProcess {
     /// Runs one attempt; blocks until it is over and, if it had to be stopped, until every process of
     /// the handler is gone.
-    mutating func run(_ job: Job, _ settings: ProcessSettings, wake: Wake) -> Attempt {
+    mutating func run(_ job: Job, _ settings: ProcessSettings, wake: Wakeup) -> Attempt {
         let limit = timeLimit(job, settings)
         let deadline = limit == 0 ? Deadline.never : .after(milliseconds: limit)
         tail.clear()

@@ -3,10 +3,11 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexThreads
 
 extension HandlerProcess {
     /// Starts one and waits until it is ready to take a job.
-    static func start(_ settings: ProcessSettings, wake: Wake?) throws(HandlerError) -> HandlerProcess {
+    static func start(_ settings: ProcessSettings, wake: Wakeup?) throws(HandlerError) -> HandlerProcess {
         var process: HandlerProcess
         do {
             process = try spawn(settings)
@@ -68,7 +69,7 @@ extension HandlerProcess {
         return environment.map { "\($0.key)=\($0.value)" }.sorted()
     }
 
-    private mutating func awaitReady(_ settings: ProcessSettings, wake: Wake?) throws(HandlerError) {
+    private mutating func awaitReady(_ settings: ProcessSettings, wake: Wakeup?) throws(HandlerError) {
         let deadline = Deadline.after(milliseconds: settings.startMilliseconds)
         while true {
             switch nextEvent(until: deadline, wake: wake) {

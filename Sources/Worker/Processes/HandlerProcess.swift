@@ -4,6 +4,7 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexThreads
 
 struct HandlerProcess: Sendable {
     let launcher: pid_t
@@ -57,7 +58,7 @@ enum ProcessEvent {
 extension HandlerProcess {
     /// Waits for the next thing that happens. Lines come before the end of the processes that printed
     /// them; a deadline and a wake come before lines, so that no flood of lines delays them.
-    mutating func nextEvent(until deadline: Deadline, wake: Wake?) -> ProcessEvent {
+    mutating func nextEvent(until deadline: Deadline, wake: Wakeup?) -> ProcessEvent {
         while true {
             if deadline.hasPassed { return .deadline }
             if let event = bufferedEvent() { return event }
@@ -71,7 +72,7 @@ extension HandlerProcess {
                 return .ended(ending)
             }
             var waits = [
-                pollfd(fd: wake?.descriptor.number ?? -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: wake?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: outputEnded ? -1 : output.number, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: errorsEnded ? -1 : errors.number, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: control.number, events: Int16(POLLIN), revents: 0),

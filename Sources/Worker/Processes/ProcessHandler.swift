@@ -3,6 +3,7 @@
 
 import Glibc
 import StatexHandlerAPI
+import StatexThreads
 import Synchronization
 
 package final class ProcessHandler: Handler {
@@ -70,13 +71,13 @@ package final class ProcessHandler: Handler {
     // MARK: one attempt
 
     func attempt(_ job: Job) throws(HandlerError) -> Payload {
-        let wake: Wake
+        let wake: Wakeup
         do {
-            wake = try Wake()
+            wake = try Wakeup()
         } catch {
             throw HandlerError(.start, "\(error)")
         }
-        job.cancellation.onCancel { _ in wake.set() }
+        job.cancellation.onCancel { _ in wake.signal() }
         defer { job.cancellation.onCancel(nil) }
         guard permits.take(orWokenBy: wake) else { throw HandlerError(job.cancellation.reason ?? .revoked) }
         defer { permits.giveBack() }
@@ -93,7 +94,7 @@ package final class ProcessHandler: Handler {
         }
     }
 
-    private func nextProcess(_ job: Job, _ wake: Wake) throws(HandlerError) -> (HandlerProcess, isNew: Bool) {
+    private func nextProcess(_ job: Job, _ wake: Wakeup) throws(HandlerError) -> (HandlerProcess, isNew: Bool) {
         // The one that was used last: its memory is the warmest.
         while var process = state.withLock({ $0.idle.popLast() }) {
             if process.isReadyForJob() { return (process, false) }
@@ -112,7 +113,7 @@ package final class ProcessHandler: Handler {
         }
     }
 
-    private func start(wake: Wake?) throws(HandlerError) -> HandlerProcess {
+    private func start(wake: Wakeup?) throws(HandlerError) -> HandlerProcess {
         let mustSweep = state.withLock { state in
             defer { state.isSwept = true }
             return !state.isSwept

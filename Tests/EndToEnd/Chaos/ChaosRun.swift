@@ -7,13 +7,17 @@ struct ChaosRun {
     let plan: ChaosPlan
 
     /// From the last fault until everything must be final. A crash job alone takes three workers with it,
-    /// each with a grace of 2 s; everything else is over in about a second.
+    /// one after the other.
     private static let patience = Duration.seconds(60)
     private static let clients = 3
+    /// Short, so that a run meets many ends of leases. A frozen worker loses its own, sometimes.
+    private static let settings = [
+        "lease_seconds": "1", "disconnect_grace_seconds": "0.3", "retry_backoff_seconds": "0.1",
+    ]
 
     /// - Returns: what is wrong; empty: nothing.
     func complaints() async throws -> [String] {
-        let stack = try TestStack(leaseSeconds: 3)
+        let stack = try TestStack(Self.settings)
         var complaints: [String]
         do { complaints = try await run(stack) } catch { complaints = ["\(error)"] }
         let words = stack.lastWords

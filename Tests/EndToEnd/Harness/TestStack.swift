@@ -11,7 +11,8 @@ import Testing
 /// Unchecked: it is handed from a test's task to a thread of the harness and back, never used by both.
 final class TestStack: @unchecked Sendable {
     let directory: String
-    let leaseSeconds: Int
+    /// Keys of `statex.yaml` that differ from the defaults.
+    private let settings: [String: String]
     private var postgres: EmbeddedPostgres
     private var processes: [RunningProcess] = []
 
@@ -23,8 +24,8 @@ final class TestStack: @unchecked Sendable {
     private static let kinds = "noop,echo,sleep,fail,crash,hang,child"
 
     /// Starts Postgres; everything else is started by the test.
-    init(leaseSeconds: Int) throws {
-        self.leaseSeconds = leaseSeconds
+    init(_ settings: [String: String] = [:]) throws {
+        self.settings = settings
         // Short, because sockets lie in it; and not below a directory that only we may enter.
         directory = "/tmp/statex-e2e-" + String(UInt32.random(in: .min ... .max), radix: 36)
         var postgres = try PostgresTemplate.copy(to: directory)
@@ -34,9 +35,10 @@ final class TestStack: @unchecked Sendable {
         try writeConfiguration()
     }
 
-    /// Of the workers: a handler that is a process, so that there is one to kill. Its result is its job's id.
+    /// It has a handler that is a process, so that there is one to kill. Its result is its job's id.
     private func writeConfiguration() throws {
         try """
+            \(settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
             data_dir: \(directory)
             objects: [\(directory)/objects]
             handlers:
@@ -58,8 +60,10 @@ final class TestStack: @unchecked Sendable {
     }
 
     /// Gives `body` a stack, judges its journal afterwards, and leaves nothing behind.
-    static func with(leaseSeconds: Int = 10, _ body: (TestStack) async throws -> Void) async throws {
-        let stack = try TestStack(leaseSeconds: leaseSeconds)
+    static func with(
+        _ settings: [String: String] = [:], _ body: (TestStack) async throws -> Void
+    ) async throws {
+        let stack = try TestStack(settings)
         do {
             try await body(stack)
             let (end, said) = try stack.runVerify(allFinal: false)
@@ -100,7 +104,7 @@ final class TestStack: @unchecked Sendable {
     func launchScheduler(site: String = "a", takesOver: Bool = false) throws -> RunningProcess {
         let arguments = [
             "scheduler", "--database", database, "--submit-endpoint", submitEndpoint(site), "--worker-endpoint",
-            workerEndpoint(site), "--lease-seconds", String(leaseSeconds),
+            workerEndpoint(site), "--config", directory + "/statex.yaml",
         ]
         return try start("scheduler", Self.program, arguments + (takesOver ? ["--take-over"] : []))
     }

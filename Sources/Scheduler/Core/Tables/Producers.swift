@@ -64,6 +64,10 @@ package struct Producers: Sendable {
         // The newest of the idle ones, so that it is not the next to be forgotten.
         uses += 1
         window.lastUse = uses
+        // The journal is asked for the window only: what lies before it is forgotten, not new.
+        if let end = window.runs.last?.end, end > UInt64(Limits.producerWindow) {
+            window.floor = max(window.floor, end - UInt64(Limits.producerWindow))
+        }
         windows[producer] = window
         idle += 1
         forgetIdle(committed: committed)
@@ -87,8 +91,9 @@ package struct Producers: Sendable {
     private mutating func forgetIdle(committed: UInt64) {
         guard idle > Self.idleProducers else { return }
         // Rare, and the order of a dictionary must not decide: the smallest last use does.
-        let oldest = windows.filter { $0.value.sessions == 0 && ($0.value.runs.last?.batch ?? 0) <= committed }
-            .min { $0.value.lastUse < $1.value.lastUse }
+        let oldest = windows.filter {
+            $0.value.sessions == 0 && $0.value.runs.allSatisfy { $0.batch <= committed }
+        }.min { $0.value.lastUse < $1.value.lastUse }
         guard let oldest else { return }
         windows[oldest.key] = nil
         idle -= 1

@@ -36,6 +36,13 @@ package struct Timers: ~Copyable {
         }
     }
 
+    /// Drops the entries of jobs that are gone; a deadline may be a century ahead.
+    package mutating func compact(against jobs: inout JobTable) {
+        let kept = heap.filter { jobs.slot(of: $0.id) == $0.slot }
+        heap.removeAll(keepingCapacity: true)
+        for entry in kept { add(entry) }
+    }
+
     /// The soonest entry that is due, or nil.
     package mutating func popDue(at now: Int64) -> Entry? {
         guard let first = heap.first, first.due <= now else { return nil }

@@ -1,0 +1,264 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// One scheduler process: the real core in a shell that does what the broker's does, over the simulated
+/// network and database.
+final class SchedulerProcess {
+    let number: Int
+    unowned let world: World
+    var core: SchedulerCore
+    var out = StatexSchedulerCore.Outbox()
+    private(set) var isAlive = true
+    /// Stopped by the operating system; what arrives waits.
+    private(set) var isPaused = false
+    var journalIsDown = false
+
+    // What waits for the next turn of the loop, in the order of arrival.
+    var inbox: [(connection: Int, bytes: [UInt8])] = []
+    var closures: [Int] = []
+    var verdicts: [SimulatedJournal.Verdict] = []
+    var readAnswers: [ReadAnswer] = []
+
+    private(set) var underway: SimulatedJournal.Commit?
+    var peers: [Int: SchedulerPeer] = [:]
+    var order: [Int] = []
+    var sessions: [UInt32: SchedulerPeer] = [:]
+    var dirty: [SchedulerPeer] = []
+    var nextSession: UInt32 = 1
+    var waitingHellos: [Int: Hello] = [:]
+    var keyedSubmits: [Int: (session: UInt32, bytes: [UInt8])] = [:]
+    var nextTag = 1
+    var nextHeartbeat: Int64
+    private var nextWatch: Int64
+    /// As often as the reading thread looks.
+    private static let watchNanoseconds: Int64 = 5_000_000_000
+    private var turns = Turns()
+    var submit = SubmitBatch()
+    /// Payloads of the last commits; others are read back.
+    var slabs: [(batch: UInt64, slab: PayloadSlab)] = []
+
+    init(_ world: World, number: Int, core: consuming SchedulerCore) {
+        self.world = world
+        self.number = number
+        self.core = core
+        nextHeartbeat = world.now
+        nextWatch = world.now + Self.watchNanoseconds
+    }
+
+    // MARK: What arrives
+
+    func arrived(_ bytes: [UInt8], over connection: Int) {
+        inbox.append((connection, bytes))
+        planTurn(at: world.now + world.random.within(0...300_000))
+    }
+
+    func closureSeen(_ connection: Int) {
+        closures.append(connection)
+        planTurn(at: world.now)
+    }
+
+    func answered(_ verdict: SimulatedJournal.Verdict) {
+        verdicts.append(verdict)
+        planTurn(at: world.now)
+    }
+
+    func answered(_ answer: ReadAnswer) {
+        readAnswers.append(answer)
+        planTurn(at: world.now)
+    }
+
+    // MARK: The loop
+
+    func planTurn(at time: Int64) {
+        guard isAlive, !isPaused else { return }
+        let time = max(time, world.now)
+        if turns.want(at: time) { world.plan(.schedulerTurn(process: number), at: time) }
+    }
+
+    func woke() {
+        guard isAlive, !isPaused else { return }
+        let (turns, wakesAt) = turns.woke(at: world.now)
+        if let wakesAt { world.plan(.schedulerTurn(process: number), at: wakesAt) }
+        if turns { turn() }
+    }
+
+    private func turn() {
+        for verdict in verdicts {
+            guard journalSaid(verdict) else { return world.stepsDown(self) }
+        }
+        verdicts.removeAll()
+        let answers = readAnswers
+        readAnswers.removeAll()
+        for answer in answers {
+            // An owner that has nothing to commit would not notice otherwise.
+            if case .epoch(let epoch) = answer, epoch > core.epoch { return world.stepsDown(self) }
+            readAnswered(answer)
+        }
+        let closed = closures
+        closures.removeAll()
+        for connection in closed {
+            if let peer = peers[connection] { forget(peer) }
+        }
+        let messages = inbox
+        inbox.removeAll()
+        for message in messages { received(message.bytes, over: message.connection) }
+        let now = world.clock
+        if let deadline = core.nextDeadline, deadline <= now.monotonic { core.tick(at: now, into: &out) }
+        core.dispatch(at: now)
+        drain(results: nil)
+        if now.monotonic >= nextHeartbeat { beat() }
+        if now.monotonic >= nextWatch {
+            nextWatch = now.monotonic + Self.watchNanoseconds
+            read(.epoch)
+        }
+        if let batch = core.takeBatch(at: now) {
+            let commit = SimulatedJournal.Commit(batch, owner: number)
+            underway = commit
+            world.database.send(commit)
+        }
+        core.validate()
+        planTurn(at: min(nextHeartbeat, nextWatch, core.nextDeadline ?? .max))
+    }
+
+    func pause() { isPaused = true }
+
+    func resume() {
+        isPaused = false
+        turns = Turns()
+        planTurn(at: world.now)
+    }
+
+    /// Killed, or stepped down.
+    func end() { isAlive = false }
+
+    // MARK: The journal
+
+    /// - Returns: false if this process is the owner no more.
+    func journalSaid(_ verdict: SimulatedJournal.Verdict) -> Bool {
+        guard case .durable = verdict else { return false }
+        journalIsDown = false
+        underway = nil
+        guard let batch = core.journalCommitted(into: &out) else { return true }
+        slabs.append((batch.head.batch, batch.payloads))
+        if slabs.count > world.options.cachedCommits { slabs.removeFirst() }
+        drain(results: batch)
+        core.recycle(batch)
+        return true
+    }
+
+    // MARK: Sessions
+
+    var stamp: SessionStamp { SessionStamp(session: 0, incarnation: core.incarnation, epoch: core.epoch) }
+
+    func stamp(for peer: SchedulerPeer) -> SessionStamp {
+        SessionStamp(
+            session: UInt64(core.epoch) << 32 | UInt64(peer.session), incarnation: core.incarnation,
+            epoch: core.epoch)
+    }
+
+    func received(_ bytes: [UInt8], over connection: Int) {
+        let span = bytes.span.bytes
+        let role: Role = if case .worker = world.network.connections[connection].peer { .worker } else { .client }
+        let peer = peers[connection] ?? SchedulerPeer(connection: connection, role: role, heardAt: world.now)
+        do throws(WireError) {
+            let header = try Header(reading: span)
+            if header.type == .hello { return greeted(peer, try Hello(reading: span, header: header)) }
+            guard peer.session != 0, header.session == stamp(for: peer).session else {
+                throw WireError(.session, "the session is not known here")
+            }
+            peer.heardAt = world.now
+            if role == .worker {
+                try workerSaid(peer, header, span)
+            } else {
+                try clientSaid(peer, header, span)
+            }
+        } catch {
+            if error.code != .session && error.code != .busy { world.violation("not understood: \(error)") }
+            var buffer = ByteBuffer(capacity: 256)
+            Fault(error, retryAfterMilliseconds: error.code == .busy ? 500 : 0).write(
+                to: &buffer, stamp: stamp(for: peer))
+            send(buffer.array(), to: peer)
+        }
+    }
+
+    func greeted(_ peer: SchedulerPeer, _ hello: Hello) {
+        if peer.session != 0 { forget(peer) }
+        peer.heardAt = world.now
+        if peers[peer.connection] == nil { order.append(peer.connection) }
+        peers[peer.connection] = peer
+        if peer.role == .worker {
+            newSession(peer)
+            let joined = core.workerJoined(hello, session: peer.session, at: world.clock)
+            peer.worker = joined.index
+            if joined.superseded != 0, let old = sessions[joined.superseded], old !== peer { supersede(old) }
+            welcome(peer, lastSequence: 0)
+        } else if core.knowsProducer(hello.producer) {
+            welcomeClient(peer, hello)
+        } else {
+            waitingHellos[peer.connection] = hello
+            read(.producer(hello.producer, connection: peer.connection))
+        }
+    }
+
+    func supersede(_ old: SchedulerPeer) {
+        world.mark("session superseded")
+        var buffer = ByteBuffer(capacity: 128)
+        Fault(WireError(.superseded, "a newer connection took over")).write(to: &buffer, stamp: stamp(for: old))
+        send(buffer.array(), to: old)
+        drop(old)
+    }
+
+    func newSession(_ peer: SchedulerPeer) {
+        peer.session = nextSession
+        nextSession += 1
+        sessions[peer.session] = peer
+    }
+
+    func welcomeClient(_ peer: SchedulerPeer, _ hello: Hello) {
+        newSession(peer)
+        let last = core.clientJoined(peer.session, producer: hello.producer, name: hello.name)
+        welcome(peer, lastSequence: last)
+    }
+
+    func welcome(_ peer: SchedulerPeer, lastSequence: UInt64) {
+        var buffer = ByteBuffer(capacity: 128)
+        Welcome(
+            stamp: stamp(for: peer), heartbeatMilliseconds: UInt32(core.settings.heartbeatNanoseconds / 1_000_000),
+            leaseMilliseconds: UInt32(core.settings.leaseNanoseconds / 1_000_000), lastSequence: lastSequence
+        ).write(to: &buffer)
+        send(buffer.array(), to: peer)
+    }
+
+    /// Ends a session whose connection is closed or silent.
+    func forget(_ peer: SchedulerPeer) {
+        if peer.session != 0 {
+            if peer.role == .worker {
+                core.workerDisconnected(peer.worker, session: peer.session, at: world.clock)
+            } else {
+                core.clientLeft(peer.session)
+            }
+        }
+        drop(peer)
+    }
+
+    func drop(_ peer: SchedulerPeer) {
+        sessions[peer.session] = nil
+        peer.session = 0
+        peers[peer.connection] = nil
+        order.removeAll { $0 == peer.connection }
+    }
+
+    func beat() {
+        nextHeartbeat = world.now + core.settings.heartbeatNanoseconds
+        for connection in order {
+            guard let peer = peers[connection], peer.session != 0 else { continue }
+            if peer.role == .client, world.now - peer.heardAt > core.settings.leaseNanoseconds {
+                forget(peer)
+            } else {
+                var buffer = ByteBuffer(capacity: 64)
+                Heartbeat().write(to: &buffer, stamp: stamp(for: peer))
+                send(buffer.array(), to: peer)
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import StatexProtocol
+import Testing
+
+@testable import StatexSchedulerCore
+
+@Suite("Recovery")
+struct RecoveryTests {
+    @Test("Open jobs go on, final ones are gone, and what was not committed never was")
+    func carriesOn() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 1, slots: 1)
+        for sequence: UInt64 in 1...3 { try scheduler.submit(sequence: sequence, client: client) }
+        scheduler.settle()
+        scheduler.report(try #require(scheduler.leases.first), by: worker)
+        scheduler.settle()
+        try scheduler.submit(sequence: 4, client: client)
+        let next = scheduler.restarted()
+        #expect(next.core.openJobs == 2)
+        #expect(next.core.queueStatus.map(\.queued) == [1])
+        #expect(next.core.queueStatus.map(\.leased) == [1])
+        #expect(next.core.epoch == 2)
+    }
+
+    @Test("A worker claims its lease after a restart, and its outcome counts whatever the epoch")
+    func claimed() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        let lease = try #require(scheduler.leases.first)
+        let next = scheduler.restarted()
+        let worker = next.hello(1)
+        next.claim([lease], by: worker)
+        next.offer(2, worker)
+        #expect(next.out.revoked.isEmpty)
+        next.report(lease, by: worker)
+        #expect(next.commit()?.outcomes.map(\.final) == [.succeeded])
+    }
+
+    @Test("An outcome may come without a claim")
+    func offered() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        let next = scheduler.restarted()
+        let worker = next.hello(1)
+        next.report(try #require(scheduler.leases.first), by: worker)
+        next.offer(2, worker)
+        #expect(next.commit()?.outcomes.map(\.final) == [.succeeded])
+    }
+
+    @Test("A lease that nobody claims lasts one full lease time from the new owner's clock; then it is lost")
+    func unclaimed() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        let next = scheduler.restarted()
+        next.tick(after: next.core.settings.leaseNanoseconds - 1)
+        #expect(next.take() == nil)
+        next.tick(after: 1)
+        #expect(next.commit()?.outcomes.map(\.ending) == [.lost])
+    }
+
+    @Test("A worker that returns without its lease never got it")
+    func neverSent() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.take()
+        let next = scheduler.restarted()
+        let worker = next.worker(1)
+        let commit = try #require(next.commit())
+        #expect(commit.outcomes.map(\.ending) == [.returned])
+        #expect(commit.leases.map(\.workerIndex) == [worker.index])
+    }
+
+    @Test("A claim of a lease that the journal does not have is refused")
+    func unknownClaim() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1)
+        scheduler.claim(
+            [CommitBatch.LeaseRow(id: 5, token: 5, worker: 1, attempt: 1, slot: 0, workerIndex: 0)], by: worker)
+        #expect(scheduler.out.revoked.map(\.record.reason) == [.notHeld])
+        #expect(scheduler.core.counts.stale == 1)
+    }
+
+    @Test("Failures count across a restart")
+    func failures() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1)
+        try scheduler.submit(.init(attempts: 2), sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        scheduler.report(try #require(scheduler.leases.first), .failed, body: [0], by: worker)
+        scheduler.settle()
+        let next = scheduler.restarted()
+        next.tick(after: 2 * TestScheduler.second)
+        let again = next.worker(1)
+        next.settle()
+        #expect(next.leases.map(\.attempt) == [2])
+        next.report(try #require(next.leases.first), .failed, body: [0], by: again)
+        #expect(next.commit()?.outcomes.map(\.final) == [.dead])
+    }
+
+    @Test("Losses count across a restart, by incarnation even if it got another number")
+    func losses() throws {
+        var scheduler = TestScheduler()
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        for incarnation: UInt64 in [1, 2, 1, 2, 1] {
+            let worker = scheduler.worker(incarnation)
+            scheduler.settle()
+            scheduler.leave(worker)
+            scheduler.settle()
+            #expect(scheduler.core.openJobs == 1)
+            let before = scheduler
+            scheduler = before.restarted()
+            scheduler.adopt(before)
+        }
+        let worker = scheduler.worker(3)
+        scheduler.settle()
+        scheduler.leave(worker)
+        scheduler.settle()
+        #expect(scheduler.outcomes.last?.final == .dead)
+    }
+
+    @Test("A cancelled job that ran stays cancelled; one that did not run ends at once")
+    func cancelled() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        _ = scheduler.worker(1, credit: 1, slots: 1)
+        try scheduler.submit([[.init(), .init()]], sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.cancel(TestScheduler.firstID, client: client)
+        scheduler.settle()
+        let next = scheduler.restarted()
+        let worker = next.hello(1)
+        next.claim(scheduler.leases, by: worker)
+        #expect(next.out.revoked.map(\.record.reason) == [.cancelled])
+        next.offer(1, worker)
+        next.report(try #require(scheduler.leases.first), .cancelled, by: worker)
+        next.settle()
+        #expect(next.outcomes.first?.final == .cancelled)
+        #expect(next.leases.map(\.id) == [TestScheduler.firstID + 1])
+    }
+
+    @Test("A producer's repeat after a restart finds the first ids")
+    func producers() throws {
+        let scheduler = TestScheduler()
+        try scheduler.submit([[.init()], [.init()]], sequence: 1, client: scheduler.client())
+        scheduler.commit()
+        let runs = scheduler.journal.flatMap { commit in
+            commit.submits.map {
+                Producers.Run(
+                    sequence: $0.sequence, count: UInt64($0.count), firstID: $0.firstID,
+                    jobsEach: UInt64($0.jobsEach), batch: commit.head.batch)
+            }
+        }
+        let next = scheduler.restarted()
+        let client = next.client(known: runs)
+        try next.submit([[.init()], [.init()]], sequence: 1, client: client)
+        #expect(next.out.accepted.map(\.run.firstID.rawValue) == [TestScheduler.firstID, TestScheduler.firstID + 1])
+        #expect(next.core.openJobs == 2)
+    }
+
+    @Test("Crash after crash in the middle of everything loses nothing")
+    func repeatedly() throws {
+        var scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit((0..<20).map { _ in [.init()] }, sequence: 1, client: client)
+        scheduler.settle()
+        for round in 0..<10 {
+            let worker = scheduler.worker(7, credit: 3, slots: 3)
+            scheduler.settle()
+            let open = scheduler.leases.filter { lease in !scheduler.outcomes.contains { $0.token == lease.token } }
+            for lease in open { scheduler.report(lease, by: worker) }
+            // Every other time what was reported is not durable when the scheduler dies.
+            if round % 2 == 0 { scheduler.settle() }
+            let before = scheduler
+            scheduler = before.restarted()
+            scheduler.adopt(before)
+        }
+        let finals = Dictionary(grouping: scheduler.outcomes.filter { $0.final != nil }, by: \.id)
+        #expect(finals.allSatisfy { $0.value.count == 1 })
+        #expect(finals.count + scheduler.core.openJobs == 20)
+    }
+}
