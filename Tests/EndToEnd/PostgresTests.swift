@@ -6,7 +6,8 @@ import Testing
 extension EndToEnd {
     /// Postgres is killed, stopped, or held in the middle of a commit.
     @Suite struct PostgresTests {
-        @Test func `while Postgres is down submits are refused with the reason, running work goes on, and all flushes later`()
+        @Test
+        func `while Postgres is down submits are refused with the reason, running work goes on, and all flushes later`()
             async throws
         {
             try await TestStack.with { stack in

@@ -58,7 +58,8 @@ struct ChaosPlan: CustomStringConvertible {
     }
 
     var description: String {
-        events.map { "\($0.at) \($0.fault.rawValue) \($0.victim % 100), back after \($0.pause)" }.joined(separator: "; ")
+        events.map { "\($0.at) \($0.fault.rawValue) \($0.victim % 100), back after \($0.pause)" }.joined(
+            separator: "; ")
             + (hasCrashJob ? "; a crash job" : "")
     }
 }
