@@ -112,6 +112,7 @@ final class SchedulerProcess {
             read(.epoch)
         }
         if let batch = core.takeBatch(at: now) {
+            world.database.takeOutPoison(from: batch)
             let commit = SimulatedJournal.Commit(batch, owner: number)
             underway = commit
             world.database.send(commit)

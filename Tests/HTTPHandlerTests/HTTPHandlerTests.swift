@@ -56,7 +56,8 @@ struct HTTPHandlerTests {
         var settings = HTTPHandlerSettings(url: server.url, path: "/v1/audio/transcriptions")
         settings.fields = ["model": "tiny"]
         let handler = try HTTPHandler(kind: "audio", settings)
-        let job = Job(id: JobID(rawValue: 1), kind: "audio", attempt: 1, payload: .bytes(Array("RIFF".utf8) + [0, 255]))
+        let job = Job(
+            id: JobID(rawValue: 1), kind: "audio", attempt: 1, payload: .bytes(Array("RIFF".utf8) + [0, 255]))
         guard case .bytes(let body) = try await handler.run(job) else { return }
         let answer = try #require(try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
         #expect((answer["type"] as? String)?.hasPrefix("multipart/form-data; boundary=") == true)
@@ -75,8 +76,11 @@ struct HTTPHandlerTests {
         #expect(wait > 50_000 && wait <= 60_000)
     }
 
-    @Test("Server errors are tried again, the client's are not, and the key is never in an error",
-        arguments: [(500, true), (502, true), (408, true), (425, true), (400, false), (401, false), (404, false), (422, false)])
+    @Test(
+        "Server errors are tried again, the client's are not, and the key is never in an error",
+        arguments: [
+            (500, true), (502, true), (408, true), (425, true), (400, false), (401, false), (404, false), (422, false),
+        ])
     func statuses(_ status: Int, _ retryable: Bool) async throws {
         let error = try #require(await failure("/status/\(status)"))
         #expect(error.errorClass == "http_\(status)")
@@ -91,7 +95,9 @@ struct HTTPHandlerTests {
         #expect(!error.retryable)
     }
 
-    @Test("An answer that is too large is a failure, whether its length is told or not", arguments: ["/large", "/endless"])
+    @Test(
+        "An answer that is too large is a failure, whether its length is told or not",
+        arguments: ["/large", "/endless"])
     func tooLarge(_ path: String) async throws {
         let error = await failure(path) { $0.largestResponseBytes = 50_000 }
         #expect(error?.errorClass == "response_too_large")
@@ -111,6 +117,15 @@ struct HTTPHandlerTests {
         #expect(refused.errorClass == "network" && refused.retryable)
     }
 
+    @Test("The limit for connecting is over once the request has left, however long the answer takes")
+    func connected() async throws {
+        let error = await failure("/never") {
+            $0.connectTimeout = 0.1
+            $0.timeout = 0.5
+        }
+        #expect(error?.errorClass == "http_timeout")
+    }
+
     @Test("A cancelled job ends at once, also when it was cancelled before it began", arguments: [true, false])
     func cancelled(_ before: Bool) async throws {
         let cancellation = Cancellation()
@@ -123,7 +138,9 @@ struct HTTPHandlerTests {
         #expect(await error?.errorClass == "stopped")
     }
 
-    @Test("A payload that is not a JSON object, or asks for a stream, is not sent", arguments: ["", "[]", "x", #"{"stream":true}"#])
+    @Test(
+        "A payload that is not a JSON object, or asks for a stream, is not sent",
+        arguments: ["", "[]", "x", #"{"stream":true}"#])
     func badPayload(_ payload: String) async throws {
         let error = try #require(await failure("/v1/echo", payload))
         #expect(error.errorClass == "bad_payload")
@@ -133,7 +150,8 @@ struct HTTPHandlerTests {
 
 @Suite("Settings and Retry-After of the http handler")
 struct HTTPSettingsTests {
-    @Test("A URL that cannot work is refused with the key's name",
+    @Test(
+        "A URL that cannot work is refused with the key's name",
         arguments: ["", "127.0.0.1:80", "ftp://h", "http://", "http://user:pw@h", "http://h?x=1", "http://h#f"])
     func badURL(_ url: String) {
         #expect(throws: HTTPHandlerSettings.Problem.self) {
@@ -158,5 +176,50 @@ struct HTTPSettingsTests {
         #expect(AnswerRules.wait("Wed, 21 Oct 2015 07:00:00 GMT", now: now) == 0)
         #expect(AnswerRules.wait("soon", now: now) == nil)
         #expect(AnswerRules.wait("", now: now) == nil)
+    }
+}
+
+/// Set `STATEX_TEST_OPENAI_URL` to the address of an OpenAI-compatible server that completes text.
+@Suite(
+    "The http handler against a real server", .timeLimit(.minutes(2)),
+    .enabled(if: ProcessInfo.processInfo.environment["STATEX_TEST_OPENAI_URL"] != nil))
+struct RealServerTests {
+    func run(_ path: String, _ payload: String) async throws -> Data {
+        let url = try #require(ProcessInfo.processInfo.environment["STATEX_TEST_OPENAI_URL"])
+        let handler = try HTTPHandler(kind: "llm", HTTPHandlerSettings(url: url, path: path))
+        let job = Job(id: JobID(rawValue: 1), kind: "llm", attempt: 1, payload: .bytes(Array(payload.utf8)))
+        let result = try await handler.run(job)
+        await handler.close()
+        guard case .bytes(let body) = result else { return Data() }
+        return Data(body)
+    }
+
+    @Test("A completion has a text, and a chat an answer")
+    func completes() async throws {
+        struct Completion: Decodable {
+            struct Choice: Decodable { var text: String }
+            var choices: [Choice]
+        }
+        struct Chat: Decodable {
+            struct Message: Decodable { var content: String }
+            struct Choice: Decodable { var message: Message }
+            var choices: [Choice]
+        }
+        let prompt = #"{"prompt":"One, two, three, four,","max_tokens":4,"temperature":0}"#
+        let completion = try JSONDecoder().decode(Completion.self, from: try await run("/v1/completions", prompt))
+        #expect(completion.choices.first?.text.contains("five") == true)
+        let question = #"{"messages":[{"role":"user","content":"Say hello."}],"max_tokens":8}"#
+        let chat = try JSONDecoder().decode(Chat.self, from: try await run("/v1/chat/completions", question))
+        #expect(chat.choices.first?.message.content.isEmpty == false)
+    }
+
+    @Test("What the server refuses is a failure that is not tried again")
+    func refuses() async throws {
+        await #expect {
+            try await run("/v1/chat/completions", #"{"messages":"none"}"#)
+        } throws: { error in
+            guard let error = error as? HandlerError else { return false }
+            return error.errorClass == "http_400" && !error.retryable
+        }
     }
 }

@@ -8,7 +8,7 @@ final class ScriptedServer: Sendable {
 
     init() throws {
         let script = """
-            import http.server, json, sys, time, email.utils
+            import email.utils, http.server, json, socket, time
 
             class Handler(http.server.BaseHTTPRequestHandler):
                 protocol_version = "HTTP/1.1"
@@ -48,7 +48,7 @@ final class ScriptedServer: Sendable {
                         print("asked", flush=True)
                         time.sleep(600)
                     elif self.path == "/drop":
-                        self.connection.close()
+                        self.close_connection = True; self.connection.shutdown(socket.SHUT_RDWR)
 
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
             server.daemon_threads = True
@@ -67,7 +67,9 @@ final class ScriptedServer: Sendable {
 
     private static func line(from pipe: Pipe) throws -> String {
         var line = Data()
-        while let byte = try pipe.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte.first != UInt8(ascii: "\n") {
+        while let byte = try pipe.fileHandleForReading.read(upToCount: 1), !byte.isEmpty,
+            byte.first != UInt8(ascii: "\n")
+        {
             line.append(byte)
         }
         return String(decoding: line, as: UTF8.self)

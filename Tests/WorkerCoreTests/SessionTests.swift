@@ -127,7 +127,9 @@ struct SessionTests {
         #expect(worker.nextDeadline == worker.now + 30 * second)
     }
 
-    @Test("A newer connection of the same incarnation, or another version, ends the worker", arguments: [WireError.Code.superseded, .version])
+    @Test(
+        "A newer connection of the same incarnation, or another version, ends the worker",
+        arguments: [WireError.Code.superseded, .version])
     func refused(_ code: WireError.Code) {
         worker.connect()
         worker.fault(code)

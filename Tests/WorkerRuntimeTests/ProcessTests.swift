@@ -10,7 +10,9 @@ struct WorkerProcessTests {
     /// The executable that was built beside the tests.
     var program: URL { Bundle.main.bundleURL.appendingPathComponent("statex") }
 
-    @Test("SIGTERM drains: what runs is finished, what waits is handed back, the exit code is 0", arguments: [SIGTERM, SIGINT])
+    @Test(
+        "SIGTERM drains: what runs is finished, what waits is handed back, the exit code is 0",
+        arguments: [SIGTERM, SIGINT])
     func drains(_ signal: Int32) async throws {
         let program = program
         try await withEndpoint { endpoint in

@@ -60,7 +60,8 @@ struct AnswerRules {
         let body = Data(answer.body.prefix(64 << 10))
         let object = (try? JSONSerialization.jsonObject(with: body)) as? [String: Any]
         let error = object?["error"] as? [String: Any]
-        let text = error?["message"] as? String ?? object?["message"] as? String ?? String(decoding: body, as: UTF8.self)
+        let text =
+            error?["message"] as? String ?? object?["message"] as? String ?? String(decoding: body, as: UTF8.self)
         var words = String(text.prefix(Self.wordsLimit))
         if let key, !key.isEmpty { words = words.replacingOccurrences(of: key, with: "[key]") }
         return words.isEmpty ? status : status + ": " + words

@@ -26,7 +26,8 @@ final class Exchanges: Sendable {
 
     func close() { session.invalidateAndCancel() }
 
-    func perform(_ request: URLRequest, limits: HTTPHandlerSettings, cancellation: Cancellation) async throws(HandlerError)
+    func perform(_ request: URLRequest, limits: HTTPHandlerSettings, cancellation: Cancellation)
+        async throws(HandlerError)
         -> Answer
     {
         let task = session.dataTask(with: request)
@@ -94,7 +95,10 @@ final class Exchange: Sendable {
             state.stop = reason
             return true
         }
-        if stops { task.cancel() }
+        guard stops else { return }
+        task.cancel()
+        // Not left to the session, which has been seen to keep silent about a task that was cancelled.
+        ended(nil)
     }
 
     /// The request is on its way: a connection stands.

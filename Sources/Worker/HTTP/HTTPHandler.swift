@@ -44,7 +44,8 @@ package final class HTTPHandler: Handler {
     private func json(_ body: [UInt8]) throws(HandlerError) -> URLRequest {
         let data = Data(body)
         guard let order = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
-            throw HandlerError("bad_payload", "the payload of \(kind) is the JSON object of the request", retryable: false)
+            throw HandlerError(
+                "bad_payload", "the payload of \(kind) is the JSON object of the request", retryable: false)
         }
         guard order["stream"] as? Bool != true else {
             throw HandlerError("bad_payload", "\"stream\" must not be true: a job has one result", retryable: false)
@@ -57,10 +58,14 @@ package final class HTTPHandler: Handler {
     /// `multipart/form-data` with the audio as `file` and the configured fields.
     private func form(_ audio: [UInt8]) -> URLRequest {
         // 128 random bits: no content holds them by chance or on purpose.
-        let boundary = "statex-" + String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
+        let boundary =
+            "statex-" + String(UInt64.random(in: .min ... .max), radix: 36)
+            + String(UInt64.random(in: .min ... .max), radix: 36)
         var data = Data()
         for (name, value) in settings.fields.sorted(by: { $0.key < $1.key }) {
-            data.append(contentsOf: "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(value)\r\n".utf8)
+            data.append(
+                contentsOf: "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(value)\r\n".utf8
+            )
         }
         data.append(
             contentsOf: """

@@ -37,7 +37,8 @@ package struct HTTPHandlerSettings: Sendable {
             ["http", "https"].contains(scheme), parts.host?.isEmpty == false
         else { throw Problem(description: "url is not one such as http://127.0.0.1:8080") }
         guard parts.user == nil, parts.password == nil, parts.query == nil, parts.fragment == nil else {
-            throw Problem(description: "url holds a user, a query or a fragment; give host and port alone, and the key apart")
+            throw Problem(
+                description: "url holds a user, a query or a fragment; give host and port alone, and the key apart")
         }
         guard path.hasPrefix("/"), let endpoint = URL(string: url.trimmingSuffix("/") + path) else {
             throw Problem(description: "path is not one such as /v1/chat/completions")
@@ -55,10 +56,11 @@ package struct HTTPHandlerSettings: Sendable {
     }
 
     private static func fitsForm(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy { byte in
-            (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-        }
+        !name.isEmpty
+            && name.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                    || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+            }
     }
 }
 
