@@ -16,7 +16,6 @@ struct SchedulerStatus: Decodable {
         var state: String
     }
     var epoch: Int
-    var openJobs: Int
     var journal: Journal
     var counts: [String: Int]
     var workers: [Worker]
