@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "statex", targets: ["statex"]),
         .executable(name: "statex-launch", targets: ["StatexLaunch"]),
         .library(name: "StatexClient", targets: ["StatexClient"]),
+        .library(name: "StatexTesting", targets: ["StatexTesting"]),
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
@@ -39,6 +40,7 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", path: "Sources/CZeroMQ"),
         .systemLibrary(name: "CLibPQ", path: "Sources/CLibPQ"),
         .systemLibrary(name: "CCrypto", path: "Sources/CCrypto"),
+        .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
         // Thin, safe wrappers of the C libraries.
@@ -74,15 +76,22 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
+        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexThreads", "CTLS"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
             resources: [.copy("python")], swiftSettings: settings),
-        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI"]),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
+        // Statex in memory, for the tests of services.
+        library(
+            "StatexTesting", "Sources/Testing",
+            [
+                "StatexClient", "StatexProtocol", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI",
+                "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
+            ]),
         // The real cores in a simulated world.
         library(
             "StatexSimulation", "Sources/Simulation",
@@ -97,9 +106,8 @@ let package = Package(
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
-                "StatexWorkerRuntime", "StatexHandlers", "StatexHTTPHandler", "StatexProcesses", "StatexObjects",
-                "StatexProtocol",
-                "StatexPostgres", "StatexBenchmarks",
+                "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks",
             ],
             path: "Sources/statex"
         ),
@@ -133,6 +141,10 @@ let package = Package(
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
                 "StatexPostgres", "StatexProtocol", "StatexThreads",
             ]),
+        // What every job queue does: run on the twin here, and on a real client end to end.
+        library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
+        test(
+            "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
@@ -140,10 +152,12 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
                 "StatexZeroMQ", "CLinux",
             ]),
-        test("HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol"]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test(
+            "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
+            exclude: ["tls_server.py"]),
         // A parent that tests kill, to see what becomes of its children.
         .executableTarget(
             name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
