@@ -46,7 +46,7 @@ package struct HandlerConfiguration: Sendable, Equatable {
 
         init(from values: inout ValueReader) {
             command = values.require("command", empty: [], .list(of: .text, count: 1...256))
-            environment = values.takeMap("environment")
+            environment = values.takeMap("environment", names: .variableName, like: "LANG: C.UTF-8")
             read = values.take("read", default: [], .list(of: .path, count: 0...64))
             memory = values.take("memory", default: 2 << 30, .bytes(16 << 20...1 << 40))
             cpuTime = values.take("cpu_seconds", default: .seconds(600), .seconds(1...604_800))
@@ -65,7 +65,9 @@ package struct HandlerConfiguration: Sendable, Equatable {
         package var path: String
         package var key: KeySource?
         package var timeout: Duration
-        /// For `/v1/audio/transcriptions`: the form's fields beside the audio.
+        /// The authorities that sign the server's certificate, instead of the system's.
+        package var authorities: String?
+        /// What goes with each recording; only for an endpoint that takes recordings.
         package var fields: [String: String]
 
         init(from values: inout ValueReader) {
@@ -78,7 +80,11 @@ package struct HandlerConfiguration: Sendable, Equatable {
             }
             key = file.map(KeySource.file) ?? variable.map(KeySource.environment)
             timeout = values.take("timeout_seconds", default: .seconds(120), .seconds(0.1...86_400))
-            fields = values.takeMap("fields")
+            authorities = values.take("ca_file", .path)
+            fields = values.takeMap("fields", names: .formField, like: "model: whisper-1")
+            if !fields.isEmpty, !path.contains("/audio/") {
+                values.refuse("fields", "go with recordings only; for \(path) they stand in the job's payload")
+            }
         }
     }
 }

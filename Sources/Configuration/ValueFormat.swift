@@ -215,6 +215,16 @@ extension ValueFormat<String> {
             })
     }
 
+    /// An option of an audio endpoint, such as `model` or `timestamp_granularities[]`.
+    static var formField: Self {
+        Self(
+            "an option's name; the recording and streaming are not for the configuration",
+            { text in
+                !["", "file", "stream"].contains(text)
+                    && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.[]".contains($0)) }
+            })
+    }
+
     static var kind: Self {
         Self(
             "1 to 64 letters, digits, dots, dashes or underscores",

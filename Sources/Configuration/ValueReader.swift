@@ -72,7 +72,7 @@ struct ValueReader {
     }
 
     /// A map of texts, from the file only. Its values may be secrets: they are not shown.
-    mutating func takeMap(_ key: String) -> [String: String] {
+    mutating func takeMap(_ key: String, names: ValueFormat<String>, like example: String) -> [String: String] {
         known.append(key)
         guard let entry = file.first(where: { $0.name == key }) else {
             entries.append(Entry(key: prefix + key, value: "", source: .standard))
@@ -85,18 +85,18 @@ struct ValueReader {
         case .map(let pairs, _):
             for pair in pairs {
                 guard case .text(let text, _) = pair.value,
-                    (try? ValueFormat.variableName.parse(.text(pair.name), "")) != nil,
+                    (try? names.parse(.text(pair.name), "")) != nil,
                     (try? ValueFormat.text.parse(.text(text), "")) != nil
                 else {
                     problems.append(
-                        "\(prefix)\(key).\(pair.name.shown) (\(filePath):\(pair.line)): must be a variable's name and its text"
+                        "\(prefix)\(key).\(pair.name.shown) (\(filePath):\(pair.line)): must be a name and its text such as `\(example)`"
                     )
                     continue
                 }
                 values[pair.name] = text
             }
         case .text, .list:
-            problems.append("\(prefix)\(key) (\(source)): must be names and values such as `LANG: C.UTF-8`")
+            problems.append("\(prefix)\(key) (\(source)): must be names and values such as `\(example)`")
         }
         entries.append(
             Entry(

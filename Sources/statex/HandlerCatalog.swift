@@ -1,7 +1,7 @@
 import Foundation
 import StatexConfiguration
-import StatexHandlerAPI
 import StatexHTTPHandler
+import StatexHandlerAPI
 import StatexHandlers
 import StatexObjects
 import StatexProcesses
@@ -60,7 +60,7 @@ struct HandlerCatalog {
         switch own.runner {
         case .process(let program):
             return try process(settings(own.kind, program), demanded: max(program.isolation, configuration.isolation))
-        case .http(let server): return try http(own.kind, server)
+        case .http(let server): return HTTPHandler(settings(own.kind, server))
         }
     }
 
@@ -75,34 +75,38 @@ struct HandlerCatalog {
         settings.limits.processes = program.processes
         settings.limits.files = program.openFiles
         settings.limits.fileBytes = program.fileSize
-        let limit = program.timeLimit.components
-        settings.runMilliseconds = Int(limit.seconds) * 1_000 + Int(limit.attoseconds / 1_000_000_000_000_000)
+        settings.runMilliseconds = milliseconds(program.timeLimit)
         return settings
     }
 
-    private func http(_ kind: String, _ server: HandlerConfiguration.HTTPHandler) throws -> any Handler {
-        var settings = HTTPHandlerSettings(url: server.url, path: server.path)
-        settings.timeout = server.timeout / .seconds(1)
+    private func settings(_ kind: String, _ server: HandlerConfiguration.HTTPHandler) -> HTTPSettings {
+        var settings = HTTPSettings(kind: kind, url: server.url, path: server.path)
+        settings.timeoutMilliseconds = milliseconds(server.timeout)
         settings.fields = server.fields
-        settings.objectSource = readObject
-        do {
-            settings.key = try server.key?.read(environment: environment)
-            return try HTTPHandler(kind: kind, settings)
-        } catch let error as ConfigurationError {
-            throw failure(1, "handlers: \(kind): \(error)")
-        } catch let error as HTTPHandlerSettings.Problem {
-            throw failure(1, "handlers: \(kind): \(error)")
+        settings.authorities = server.authorities
+        settings.readObject = readObject
+        settings.readKey = { [environment] () throws(UnreadableKey) in
+            do throws(ConfigurationError) {
+                return try server.key?.read(environment: environment)
+            } catch {
+                throw UnreadableKey(error.description)
+            }
         }
+        return settings
     }
 
-    /// Reads a job's object whole; what an HTTP request carries must fit memory anyway.
-    private var readObject: @Sendable ([UInt8]) throws(HandlerError) -> [UInt8] {
-        { [objects] text throws(HandlerError) in
+    private func milliseconds(_ time: Duration) -> Int {
+        Int(time.components.seconds) * 1_000 + Int(time.components.attoseconds / 1_000_000_000_000_000)
+    }
+
+    /// Reads a job's object whole.
+    private var readObject: @Sendable ([UInt8], _ limit: Int) throws(HandlerError) -> [UInt8] {
+        { [objects] text, limit throws(HandlerError) in
             guard let objects else {
                 throw HandlerError("object", "this worker has no object folder", retryable: false)
             }
             do throws(ObjectError) {
-                return try objects.read(try ObjectReference(text: text), limit: 256 << 20)
+                return try objects.read(try ObjectReference(text: text), limit: limit)
             } catch {
                 throw HandlerError("object", error.description, retryable: false)
             }

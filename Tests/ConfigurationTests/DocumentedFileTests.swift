@@ -43,7 +43,7 @@ struct DocumentedFileTests {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let start = try #require(lines.firstIndex(of: "#handlers:"))
         let loaded = try load(lines[start...].map { $0.dropFirst() }.joined(separator: "\n"))
-        #expect(loaded.configuration.handlers.map(\.kind) == ["translate", "chat"])
+        #expect(loaded.configuration.handlers.map(\.kind) == ["translate", "dictate"])
         for entry in loaded.entries where entry.key.hasPrefix("handlers") && !entry.key.hasSuffix("key_environment") {
             if case .file = entry.source {} else { Issue.record("config/statex.yaml does not document \(entry.key)") }
         }

@@ -18,7 +18,21 @@ private let both = """
           timeout_seconds: 5
     """
 
+private func audio(_ fields: String) -> String {
+    "handlers: [{kind: a, http: {url: 'http://a', path: /v1/audio/transcriptions, fields: \(fields)}}]"
+}
+
 struct HandlerTests {
+    @Test func `reads the options that go with each recording`() throws {
+        let text = audio("{model: whisper-1, 'timestamp_granularities[]': segment}")
+        let handlers = try load(text).configuration.handlers
+        guard case .http(let http) = handlers.first?.runner else {
+            Issue.record("\(handlers)")
+            return
+        }
+        #expect(http.fields == ["model": "whisper-1", "timestamp_granularities[]": "segment"])
+    }
+
     @Test func `reads process and http handlers`() throws {
         let handlers = try load(both).configuration.handlers
         #expect(handlers.map(\.kind) == ["translate", "chat"])
@@ -58,7 +72,7 @@ struct HandlerTests {
         ("handlers: [{kind: a, process: {command: [x], memry: 1}}]", "did you mean `memory`?"),
         ("handlers: [{kind: a, proces: {command: [x]}}]", "did you mean `process`?"),
         ("handlers: [{kind: a, process: {command: [x], environment: [x]}}]", "must be names and values"),
-        ("handlers: [{kind: a, process: {command: [x], environment: {'a=b': x}}}]", "a variable's name"),
+        ("handlers: [{kind: a, process: {command: [x], environment: {'a=b': x}}}]", "`LANG: C.UTF-8`"),
         ("handlers: [{kind: a, process: {command: [x]}}, {kind: a, process: {command: [x]}}]", "has a handler already"),
         ("handlers: [{kind: a, http: {}}]", "url: must be given"),
         ("handlers: [{kind: a, http: {url: 'ftp://a'}}]", "http://"),
@@ -66,6 +80,9 @@ struct HandlerTests {
         ("handlers: [{kind: a, http: {url: 'http://a/v1'}}]", "the path has its own key"),
         ("handlers: [{kind: a, http: {url: 'http://a', path: 'v1?x=1'}}]", "http.path"),
         ("handlers: [{kind: a, http: {url: 'http://a', key_file: a, key_environment: B}}]", "give one of them"),
+        ("handlers: [{kind: a, http: {url: 'http://a', fields: {model: x}}}]", "http.fields"),
+        (audio("{stream: 'true'}"), "`model: whisper-1`"), (audio("{file: x}"), "`model: whisper-1`"),
+        (audio("{'a\"b': x}"), "`model: whisper-1`"), (audio("[model]"), "`model: whisper-1`"),
     ])
     func `a wrong handler is refused with its place`(text: String, reason: String) throws {
         let found = try problems(text)

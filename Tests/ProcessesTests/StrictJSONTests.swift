@@ -1,5 +1,6 @@
 import Testing
 
+@testable import StatexHandlerAPI
 @testable import StatexProcesses
 
 @Suite struct StrictJSONTests {

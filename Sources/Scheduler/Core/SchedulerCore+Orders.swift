@@ -25,19 +25,24 @@ extension SchedulerCore {
             out.resultLookups.append(Outbox.ResultLookup(client: client, record: record))
             return
         }
-        if record.waits {
-            if jobs[slot].waiter == 0 || clients[jobs[slot].waiter] == nil {
-                jobs[slot].waiter = client
-            } else if jobs[slot].waiter != client, waits.count(of: client) < settings.maxWaits {
-                waits.add(client, job: record.id.rawValue)
-                jobs[slot].flags.insert(.hasMoreWaits)
-            }
-            return
-        }
+        if record.waits, addWait(client, slot) { return }
         var result = resultRecord(slot)
         // Final but not yet durable: still open for everybody else.
         if jobs[slot].state.isFinal { result.state = .running }
         out.finals.append(Outbox.Final(client: client, record: result, result: -1, kind: jobs[slot].kind))
+    }
+
+    /// - Returns: false if the client waits for too many jobs already: then it hears how this one stands now.
+    private mutating func addWait(_ client: UInt32, _ slot: Int32) -> Bool {
+        if jobs[slot].waiter == client { return true }
+        if jobs[slot].waiter == 0 || clients[jobs[slot].waiter] == nil {
+            jobs[slot].waiter = client
+            return true
+        }
+        guard waits.count(of: client) < settings.maxWaits else { return false }
+        waits.add(client, job: jobs[slot].id)
+        jobs[slot].flags.insert(.hasMoreWaits)
+        return true
     }
 
     func resultRecord(_ slot: Int32) -> ResultRecord {

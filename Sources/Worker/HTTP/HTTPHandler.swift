@@ -1,85 +1,74 @@
-// Jobs that an OpenAI-compatible server runs: the payload is the request's body, the result the answer's.
-// A module of its own, because it alone needs FoundationNetworking.
+// Runs jobs by asking a server that speaks the OpenAI HTTP API. The job's payload is the body for the
+// endpoint, the server's JSON is the result.
+//
+// The client is this room's own, on sockets and OpenSSL: one request over HTTP/1.1, with bounds on all
+// that arrives. docs/decisions/0004-http-client.md says why.
 
-import Foundation
-import FoundationNetworking
+import Glibc
 import StatexHandlerAPI
+import StatexThreads
 
-/// Sends each job of one kind to one endpoint of an OpenAI-compatible server.
-package final class HTTPHandler: Handler {
-    package let kind: String
-    private let settings: HTTPHandlerSettings
-    private let url: URL
-    private let exchanges: Exchanges
+package struct HTTPHandler: Handler {
+    package let settings: HTTPSettings
+    package var kind: String { settings.kind }
 
-    /// - Throws: when the settings cannot work; the text names the key.
-    package init(kind: String, _ settings: HTTPHandlerSettings) throws(HTTPHandlerSettings.Problem) {
-        self.kind = kind
-        self.settings = settings
-        url = try settings.endpoint()
-        exchanges = Exchanges()
-    }
+    package init(_ settings: HTTPSettings) { self.settings = settings }
 
-    package func run(_ job: Job) async throws -> Payload {
-        let body = try content(of: job)
-        let request = settings.sendsAudio ? form(body) : try json(body)
-        let answer = try await exchanges.perform(
-            request, limits: settings, cancellation: job.cancellation)
-        return .bytes(try AnswerRules(settings).result(of: answer, now: Date()))
-    }
-
-    package func close() async { exchanges.close() }
-
-    private func content(of job: Job) throws(HandlerError) -> [UInt8] {
-        switch job.payload {
-        case .bytes(let bytes): return bytes
-        case .object(let reference):
-            guard let source = settings.objectSource else {
-                throw HandlerError("objects", "this worker has no object folder to read the payload from")
+    /// What is wrong on this side. A server that does not answer now may do so when a job comes.
+    package func unavailable() async -> String? {
+        do throws(HandlerError) {
+            _ = try ServerAddress(url: settings.url)
+            _ = try readKey()
+            if let authorities = settings.authorities, access(authorities, R_OK) != 0 {
+                return "ca_file \(authorities): \(systemReason())"
             }
-            return try source(reference)
+            return nil
+        } catch {
+            return error.message
         }
     }
 
-    private func json(_ body: [UInt8]) throws(HandlerError) -> URLRequest {
-        let data = Data(body)
-        guard let order = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else {
-            throw HandlerError("bad_payload", "the payload of \(kind) is the JSON object of the request", retryable: false)
+    /// Blocks the calling thread until the attempt is over.
+    package func run(_ job: Job) async throws -> Payload { try attempt(job) }
+
+    func attempt(_ job: Job) throws(HandlerError) -> Payload {
+        let stop: Wakeup
+        do {
+            stop = try Wakeup()
+        } catch {
+            throw HandlerError(.connect, "\(error)", retryable: true)
         }
-        guard order["stream"] as? Bool != true else {
-            throw HandlerError("bad_payload", "\"stream\" must not be true: a job has one result", retryable: false)
-        }
-        var request = request(contentType: "application/json")
-        request.httpBody = data
-        return request
+        job.cancellation.onCancel { _ in stop.signal() }
+        defer { job.cancellation.onCancel(nil) }
+        let server = try ServerAddress(url: settings.url)
+        let key = try readKey()
+        let request = try RequestBody(job, settings).request(settings, server, key: key)
+        let response = try Exchange(job, settings, server, stop: stop).ask(request)
+        return .bytes(try result(response, key: key))
     }
 
-    /// `multipart/form-data` with the audio as `file` and the configured fields.
-    private func form(_ audio: [UInt8]) -> URLRequest {
-        // 128 random bits: no content holds them by chance or on purpose.
-        let boundary = "statex-" + String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
-        var data = Data()
-        for (name, value) in settings.fields.sorted(by: { $0.key < $1.key }) {
-            data.append(contentsOf: "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(value)\r\n".utf8)
+    private func readKey() throws(HandlerError) -> String? {
+        do throws(UnreadableKey) {
+            return try settings.readKey()
+        } catch {
+            throw HandlerError(.key, error.reason, retryable: true)
         }
-        data.append(
-            contentsOf: """
-                --\(boundary)\r\nContent-Disposition: form-data; name="file"; filename="audio"\r\n\
-                Content-Type: application/octet-stream\r\n\r\n
-                """.utf8)
-        data.append(contentsOf: audio)
-        data.append(contentsOf: "\r\n--\(boundary)--\r\n".utf8)
-        var request = request(contentType: "multipart/form-data; boundary=\(boundary)")
-        request.httpBody = data
-        return request
     }
 
-    private func request(contentType: String) -> URLRequest {
-        var request = URLRequest(url: url, timeoutInterval: settings.timeout)
-        request.httpMethod = "POST"
-        request.setValue(contentType, forHTTPHeaderField: "Content-Type")
-        request.setValue("application/json", forHTTPHeaderField: "Accept")
-        if let key = settings.key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
-        return request
+    /// The server's JSON, byte for byte.
+    private func result(_ response: ResponseParser, key: String?) throws(HandlerError) -> [UInt8] {
+        guard let head = response.head else { throw HandlerError(ResponseFault.cut) }
+        guard (200..<300).contains(head.status) else {
+            throw HandlerError(refusedBy: response, head: head, key: key, now: time(nil))
+        }
+        do {
+            _ = try JSONObject(response.body)
+        } catch {
+            throw HandlerError(.response, "the server's response is not a JSON object: \(error)", retryable: true)
+        }
+        guard !repeats(key, in: response.body) else {
+            throw HandlerError(.response, "the server's response repeats the key", retryable: false)
+        }
+        return response.body
     }
 }

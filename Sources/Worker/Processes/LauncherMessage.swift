@@ -1,3 +1,5 @@
+import StatexHandlerAPI
+
 /// What `statex-launch` says in one line of its control socket (Sources/Launcher/report.c).
 enum LauncherMessage: Sendable, Equatable {
     case started(IsolationReport)

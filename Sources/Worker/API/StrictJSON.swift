@@ -1,5 +1,5 @@
-// A strict reader of JSON texts that come from handlers: RFC 8259, and nothing that would trouble
-// whoever stores or reads the text later. UTF-8 without errors, no U+0000 and no lone surrogate (also
+// A strict reader of JSON texts that come from handlers and servers: RFC 8259, and nothing that would
+// trouble whoever stores or reads the text later. UTF-8 without errors, no U+0000 and no lone surrogate (also
 // not escaped), no name twice in an object, bounded depth, numbers that a Double can hold. Values are
 // not built: a text that passes is handed on as it is.
 
@@ -330,7 +330,7 @@ struct JSONScanner {
 }
 
 /// `text` as a JSON string, with its quotes.
-func jsonString(_ text: String) -> String {
+package func jsonString(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
         switch scalar {
