@@ -20,8 +20,8 @@ struct MemoryJournal {
 
     private var names: [UInt32: String] = [:]
     private var jobs: [UInt64: Job] = [:]
-    /// Tokens of leases whose outcome is recorded.
-    private var outcomes: Set<UInt64> = []
+    /// How leases ended, by their tokens.
+    private var outcomes: [UInt64: Ending] = [:]
     private var keys: [UserKeys.Key: UserKeys.Use] = [:]
 
     mutating func append(_ batch: CommitBatch) {
@@ -40,7 +40,7 @@ struct MemoryJournal {
     }
 
     private mutating func append(_ row: CommitBatch.OutcomeRow, of batch: CommitBatch) {
-        outcomes.insert(row.token)
+        outcomes[row.token] = row.ending
         if row.ending == .lost { jobs[row.id]?.losses += 1 }
         guard let final = row.final else { return }
         jobs[row.id]?.final = final
@@ -53,7 +53,7 @@ struct MemoryJournal {
 
     func payload(of id: UInt64) -> [UInt8] { jobs[id]?.payload ?? [] }
 
-    func isRecorded(_ token: UInt64) -> Bool { outcomes.contains(token) }
+    func ending(ofLease token: UInt64) -> Ending? { outcomes[token] }
 
     func use(of key: UserKeys.Key) -> UserKeys.Use? { keys[key] }
 

@@ -42,7 +42,8 @@ extension TwinLoop {
     /// What memory does not know. A request's other jobs are asked for in turn.
     private mutating func lookUp() {
         for lookup in outbox.outcomeLookups {
-            scheduler.outcomeLookedUp(lookup, isRecorded: journal.isRecorded(lookup.token), into: &outbox)
+            let isRecorded = journal.ending(ofLease: lookup.token).map(lookup.isAnswered) ?? false
+            scheduler.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox)
         }
         while !outbox.resultLookups.isEmpty {
             let lookups = outbox.resultLookups
