@@ -8,7 +8,8 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Judge a journal: chain unbroken, one final outcome a job, no outcome of a stale lease.",
         discussion:
-            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 4 the database could not be read; 64 wrong flags.")
+            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 4 the database could not be read; 64 wrong flags."
+    )
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
     @Flag(help: "Every job must be final.") var allFinal = false
