@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "statex", targets: ["statex"]),
         .executable(name: "statex-launch", targets: ["StatexLaunch"]),
         .library(name: "StatexClient", targets: ["StatexClient"]),
+        .library(name: "StatexTesting", targets: ["StatexTesting"]),
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
     ],
     dependencies: [
@@ -84,6 +85,13 @@ let package = Package(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
+        // Statex in memory, for the tests of services.
+        library(
+            "StatexTesting", "Sources/Testing",
+            [
+                "StatexClient", "StatexProtocol", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI",
+                "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
+            ]),
         // The real cores in a simulated world.
         library(
             "StatexSimulation", "Sources/Simulation",
@@ -124,12 +132,19 @@ let package = Package(
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
+        // The program of docs/workers.md: built, so that the page stays true.
+        .executableTarget(
+            name: "example-worker", dependencies: ["StatexHandlerAPI", "StatexWorkerRuntime"], path: "Examples/Worker"),
         test(
             "JournalTests",
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
                 "StatexPostgres", "StatexProtocol", "StatexThreads",
             ]),
+        // What every job queue does: run on the twin here, and on a real client end to end.
+        library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
+        test(
+            "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

@@ -9,7 +9,8 @@ package struct Throughput {
     package var jobs = 400_000
     package var payloadBytes = 256
     package var workers = 1
-    package var slots = 4
+    /// What a worker has by default.
+    package var slots = 2
     package var jobsInMessage = 500
 
     package init() {}

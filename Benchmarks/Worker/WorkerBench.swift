@@ -24,7 +24,10 @@ struct WorkerBench {
 
         let process = Process()
         process.executableURL = Bundle.main.bundleURL.appendingPathComponent("statex")
-        process.arguments = ["worker", "--endpoint", endpoint, "--slots", "\(slots)", "--handlers", "noop"]
+        process.arguments = [
+            "worker", "--endpoint", endpoint, "--slots", "\(slots)", "--handlers", "noop", "--set",
+            "data_dir=\(folder.path)",
+        ]
         var scheduler = try JournalessScheduler(endpoint, payloadBytes: payload, jobsInMessage: batch)
         try process.run()
         // Not drained: nobody would answer its last outcomes.

@@ -48,6 +48,9 @@ final class Database {
     private var tries: [Try] = []
     private(set) var isDown = false
     var nextFate = Fate.answered
+    /// The content of one job or result of the next commit is refused.
+    var refusesContent = false
+    private(set) var refusedJobs: Set<UInt64> = []
     /// A slow disk: how long a commit takes.
     var commitNanoseconds: Int64 = 1_000_000
 
@@ -57,6 +60,43 @@ final class Database {
     }
 
     // MARK: Committing
+
+    /// Takes refused content out of a commit, as the journal's shell does it.
+    func takeOutPoison(from batch: CommitBatch) {
+        guard refusesContent, !batch.jobs.isEmpty || !batch.results.isEmpty else { return }
+        refusesContent = false
+        world.mark("content refused")
+        let text = ErrorText("refused", "")
+        let place = world.random.below(batch.jobs.count + batch.results.count)
+        if place < batch.jobs.count {
+            let id = batch.jobs[place].id
+            refusedJobs.insert(id)
+            batch.jobs[place].payloadLength = 0
+            batch.options.removeAll { $0.id == id }
+            batch.jobs[place].opts &= ~(1 << 45)
+            batch.leases.removeAll { $0.id == id }
+            batch.outcomes.removeAll { $0.id == id }
+            batch.outcomes.append(
+                .init(
+                    id: id, token: 0, started: 0, ended: 0, retry: -1, ending: .failed, final: .failed,
+                    result: Int32(batch.results.count), slot: CommitBatch.OutcomeRow.refusedAtCommit))
+            batch.results.append(
+                .init(
+                    job: id, token: 0, ending: .failed, encoding: 0, start: batch.resultBytes.count,
+                    length: text.length))
+        } else {
+            let index = place - batch.jobs.count
+            refusedJobs.insert(batch.results[index].job)
+            batch.results[index].ending = .failed
+            batch.results[index].start = batch.resultBytes.count
+            batch.results[index].length = text.length
+            for row in batch.outcomes.indices where batch.outcomes[row].result == Int32(index) {
+                batch.outcomes[row].ending = .failed
+                if batch.outcomes[row].final == .succeeded { batch.outcomes[row].final = .failed }
+            }
+        }
+        text.write(to: &batch.resultBytes)
+    }
 
     /// Sends a commit, for the first time or again.
     func send(_ commit: SimulatedJournal.Commit) {
@@ -151,7 +191,8 @@ final class Database {
                     journal.histories[wanted.id].map { (lease: wanted.lease, payload: $0.payload) }
                 })
         case .outcomes(let lookups):
-            return .outcomes(lookups.map { ($0, journal.isRecorded($0.token, of: $0.id)) })
+            return .outcomes(
+                lookups.map { ($0, journal.ending(of: $0.token, job: $0.id).map($0.isAnswered) ?? false) })
         case .results(let lookups):
             return .results(lookups.map { ($0, journal.histories[$0.record.id.rawValue]) })
         case .producer(let producer, let connection):

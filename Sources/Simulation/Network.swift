@@ -66,7 +66,7 @@ final class Network {
     /// A socket that has no connection gets one, if there is a scheduler to connect to.
     func connect(_ socket: Int) {
         guard sockets[socket].isOpen, sockets[socket].connection < 0, sockets[socket].reconnectsAt <= world.now,
-            let scheduler = world.listening
+            let scheduler = world.listening()
         else { return }
         connections.append(Connection(peer: sockets[socket].peer, socket: socket, scheduler: scheduler))
         sockets[socket].connection = connections.count - 1

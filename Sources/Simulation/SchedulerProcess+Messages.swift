@@ -6,6 +6,7 @@ import StatexSchedulerCore
 extension SchedulerProcess {
     func workerSaid(_ peer: SchedulerPeer, _ header: Header, _ bytes: borrowing RawSpan) throws(WireError) {
         guard core.isWorkerSession(peer.session, of: peer.worker) else {
+            drop(peer)
             throw WireError(.session, "the worker was silent for too long")
         }
         let now = world.clock

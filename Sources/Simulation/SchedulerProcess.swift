@@ -99,7 +99,7 @@ final class SchedulerProcess {
         for connection in closed {
             if let peer = peers[connection] { forget(peer) }
         }
-        let messages = inbox
+        let messages = fairlyMixed(inbox)
         inbox.removeAll()
         for message in messages { received(message.bytes, over: message.connection) }
         let now = world.clock
@@ -112,12 +112,23 @@ final class SchedulerProcess {
             read(.epoch)
         }
         if let batch = core.takeBatch(at: now) {
+            world.database.takeOutPoison(from: batch)
             let commit = SimulatedJournal.Commit(batch, owner: number)
             underway = commit
             world.database.send(commit)
         }
         core.validate()
         planTurn(at: min(nextHeartbeat, nextWatch, core.nextDeadline ?? .max))
+    }
+
+    /// A socket with many peers takes from one after the other: what two of them sent may change places.
+    private func fairlyMixed(_ messages: [(connection: Int, bytes: [UInt8])]) -> [(connection: Int, bytes: [UInt8])] {
+        guard messages.count > 1 else { return messages }
+        let salt = world.random.next()
+        func rank(_ connection: Int) -> UInt64 { (UInt64(connection) ^ salt) &* 0x9E37_79B9_7F4A_7C15 }
+        return messages.enumerated().sorted {
+            (rank($0.element.connection), $0.offset) < (rank($1.element.connection), $1.offset)
+        }.map(\.element)
     }
 
     func pause() { isPaused = true }

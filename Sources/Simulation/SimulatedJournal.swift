@@ -191,7 +191,10 @@ final class SimulatedJournal {
         return (open, workerNames)
     }
 
-    func isRecorded(_ token: UInt64, of id: UInt64) -> Bool { histories[id]?.hasOutcome(of: token) ?? false }
+    /// How the attempt of a token ended, if its outcome is recorded.
+    func ending(of token: UInt64, job id: UInt64) -> Ending? {
+        histories[id]?.outcomes.first { $0.token == token }?.ending
+    }
 
     func runs(of producer: Producer) -> [Producers.Run] {
         submits.filter { $0.row.producer == producer }.map {

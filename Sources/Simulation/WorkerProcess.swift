@@ -49,6 +49,8 @@ final class WorkerProcess {
 
     /// Leases that it believes to hold.
     var heldLeases: Int { queue.count + running.count { !$0.isRevoked } }
+    /// The epoch of the scheduler that it believes.
+    var epoch: UInt32 { core.stamp.epoch }
     var isIdle: Bool { queue.isEmpty && running.isEmpty && core.keptOutcomes == 0 }
     var keptOutcomes: Int { core.keptOutcomes }
 
@@ -63,7 +65,9 @@ final class WorkerProcess {
     func handlerEnded(_ lease: LeaseHandle) {
         guard isAlive, let index = running.firstIndex(where: { $0.queued.lease == lease }) else { return }
         let run = running.remove(at: index)
-        ended.append(end(of: run))
+        let attempt = end(of: run)
+        if !run.isToldToStop, !run.isRevoked { world.finished(run.queued.record, attempt.ending, by: self) }
+        ended.append(attempt)
         planTurn(at: world.now)
     }
 

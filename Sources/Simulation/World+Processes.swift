@@ -10,8 +10,12 @@ extension World {
         schedulers.last { $0.number == number && $0.isAlive }
     }
 
-    /// Where new connections go: the newest scheduler.
-    var listening: Int? { schedulers.last.flatMap { $0.isAlive ? $0.number : nil } }
+    /// Where a new connection goes: to the newest scheduler, or astray.
+    func listening() -> Int? {
+        let living = schedulers.filter(\.isAlive)
+        if misleadsConnections, living.count > 1 { return living[random.below(living.count)].number }
+        return schedulers.last.flatMap { $0.isAlive ? $0.number : nil }
+    }
 
     func worker(_ place: Int, _ process: Int) -> WorkerProcess? {
         workers[place].flatMap { $0.number == process ? $0 : nil }
@@ -105,6 +109,7 @@ extension World {
     /// Killed, or drained: its place gets a new process.
     func workerEnded(_ worker: WorkerProcess) {
         worker.end()
+        gone(worker)
         workers[worker.place] = nil
         plan(.startWorker(worker: worker.place), at: now + random.within(10_000_000...1_000_000_000))
     }

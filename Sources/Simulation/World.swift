@@ -20,6 +20,7 @@ final class World {
     private(set) lazy var database = Database(self, journal: journal)
     private(set) lazy var checkers: [any Checker] = [
         AcknowledgementChecker(self), LeaseChecker(self), OutcomeChecker(self), CreditChecker(self),
+        CancelChecker(self), FinishedWorkChecker(self), EpochChecker(self),
     ]
 
     // Processes; what starts, ends and replaces them is in `World+Processes.swift`.
@@ -30,6 +31,7 @@ final class World {
     /// The start of a scheduler that is under way: its number, and the row that it appended.
     var start: (number: Int, head: ChainHead?)?
     var starts = 0
+    var misleadsConnections = false
 
     private var faultsAreOn = true
     /// A fault strikes after so many events; nothing: it has a time.
@@ -164,7 +166,9 @@ final class World {
     /// From now on nothing goes wrong any more; what is wrong is put right, except what must heal itself.
     private func endFaults() {
         faultsAreOn = false
+        misleadsConnections = false
         database.nextFate = .answered
+        database.refusesContent = false
         database.commitNanoseconds = 1_000_000
         database.comeUp()
         for connection in network.live { network.unclog(connection) }
@@ -214,6 +218,14 @@ final class World {
 
     func leasesHeld(by worker: WorkerProcess) {
         for checker in checkers { checker.leasesHeld(by: worker) }
+    }
+
+    func finished(_ lease: LeaseRecord, _ ending: Ending, by worker: WorkerProcess) {
+        for checker in checkers { checker.finished(lease, ending, by: worker) }
+    }
+
+    func gone(_ worker: WorkerProcess) {
+        for checker in checkers { checker.gone(worker) }
     }
 
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {

@@ -38,7 +38,7 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "How many jobs.") var jobs = 400_000
         @Option(help: "Bytes of each payload.") var payloadBytes = 256
         @Option(help: "Worker processes.") var workers = 1
-        @Option(help: "Slots of each worker.") var slots = 4
+        @Option(help: "Slots of each worker.") var slots = 2
         @Option(help: "Jobs in one message.") var jobsInMessage = 500
         @Flag(help: "Print one JSON object.") var json = false
 

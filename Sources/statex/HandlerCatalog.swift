@@ -66,7 +66,8 @@ struct HandlerCatalog {
 
     private func settings(_ kind: String, _ program: HandlerConfiguration.ProcessHandler) -> ProcessSettings {
         var settings = ProcessSettings(
-            kind: kind, program: program.command, launcher: installation.launcher, scratchRoot: scratch)
+            kind: kind, program: [findProgram(program.command.first ?? "")] + program.command.dropFirst(),
+            launcher: installation.launcher, scratchRoot: scratch)
         settings.environment = program.environment
         settings.readPaths = program.read
         settings.processes = slots
@@ -111,6 +112,14 @@ struct HandlerCatalog {
                 throw HandlerError("object", error.description, retryable: false)
             }
         }
+    }
+
+    /// A program that is named without a directory is looked for in PATH. What is not found stays as it is,
+    /// and the handler's settings say that it must be an absolute path.
+    private func findProgram(_ name: String) -> String {
+        guard !name.contains("/") else { return name }
+        let places = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
+        return places.first { access($0, X_OK) == 0 } ?? name
     }
 
     /// Opens a job's object under the configured roots.

@@ -81,7 +81,7 @@ struct RequestReport {
     private static func text(_ status: RequestStatus, _ contents: [Content?]) -> String {
         var lines = ["request \(status.id): \(status.state.name)"]
         for (job, content) in zip(status.jobs, contents) {
-            lines.append("\(job.kind) \(job.id): \(job.state.name), attempts \(job.attempts)")
+            lines.append("\(printable(job.kind)) \(job.id): \(job.state.name), attempts \(job.attempts)")
             switch content {
             case .json(let text), .text(let text), .object(let text): lines += indented(text)
             case .base64(let text):

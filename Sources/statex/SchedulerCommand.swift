@@ -60,6 +60,7 @@ struct SchedulerCommand: ParsableCommand {
     private func serve(_ journal: JournalSettings, _ configuration: Configuration, stop: Wakeup) throws {
         let opened = try open(journal)
         let durability = opened.durability
+        let epoch = opened.head.epoch
         var core = SchedulerCore(coreSettings(configuration), head: opened.head, seed: .random(in: 0...UInt64.max))
         try recover(&core, url: journal.url)
         let handOff = try HandOff()
@@ -69,7 +70,7 @@ struct SchedulerCommand: ParsableCommand {
         }.detach()
         let (url, keyDays) = (journal.url, configuration.idempotencyDays)
         NamedThread("reader") {
-            var reader = Reader(url: url, keyDays: keyDays, handOff: handOff)
+            var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
             reader.run()
         }.detach()
         let context = try ZeroMQContext()

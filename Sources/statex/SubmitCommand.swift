@@ -8,7 +8,8 @@ struct SubmitCommand: AsyncParsableCommand {
         discussion: """
             Jobs stand in the request in the order text, audio, file, kind. Without --wait it returns when the \
             request is durable. Exits 0 when it was accepted, with --wait only when all jobs succeeded; 1 when one \
-            did not, 2 for a wrong input, 3 when the scheduler refused or was busy, 4 when it was not there.
+            did not, 2 for a wrong input, 3 when the scheduler refused or was busy, 4 when it was not there, 64 for wrong \
+            flags.
             """)
 
     @Option(help: "A text to analyse; repeatable.") var text: [String] = []

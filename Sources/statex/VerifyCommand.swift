@@ -1,5 +1,6 @@
 import ArgumentParser
 import StatexJournal
+import StatexPostgres
 import StatexProtocol
 
 struct VerifyCommand: ParsableCommand {
@@ -7,7 +8,8 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Judge a journal: chain unbroken, one final outcome a job, no outcome of a stale lease.",
         discussion:
-            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 2 usage.")
+            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 4 the database could not be read; 64 wrong flags."
+    )
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
     @Flag(help: "Every job must be final.") var allFinal = false
@@ -15,7 +17,12 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         let shows = !json && isTerminal
-        var report = try Verifier(url: database).run { if shows { complain($0) } }
+        var report: VerifyReport
+        do throws(PostgresError) {
+            report = try Verifier(url: database).run { if shows { complain($0) } }
+        } catch {
+            throw failure(4, error.description)
+        }
         if allFinal, report.open > 0 { report.violation("\(report.open) jobs are open") }
         if json {
             var text = JSONText()

@@ -41,6 +41,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a scheduler that was taken over with nothing to do notices by itself`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let client = try await stack.client()
+                let handle = try await client.submit(Request(kind: "echo", payload: .text("x")))
+                // The client waits at the first one, which has nothing more to record.
+                async let result = handle.result()
+                let second = try stack.startScheduler(takesOver: true)
+                #expect(try first.waitForEnd() == .exited(75))
+                _ = try stack.startWorker("w")
+                #expect(try await result.jobs[0].text == "x")
+                #expect(second.end == nil)
+                await client.close()
+            }
+        }
+
         @Test func `after a takeover at the same endpoints everybody finds the new owner`() async throws {
             try await TestStack.with { stack in
                 let first = try stack.startScheduler()

@@ -6,7 +6,8 @@ import Testing
 extension EndToEnd {
     /// Postgres is killed, stopped, or held in the middle of a commit.
     @Suite struct PostgresTests {
-        @Test func `while Postgres is down submits are refused with the reason, running work goes on, and all flushes later`()
+        @Test
+        func `while Postgres is down submits are refused with the reason, running work goes on, and all flushes later`()
             async throws
         {
             try await TestStack.with { stack in
@@ -41,6 +42,47 @@ extension EndToEnd {
                 #expect(try stack.jobCount == 2, "the refused one was not recorded")
                 await client.close()
                 await hasty.close()
+            }
+        }
+
+        @Test func `that Postgres is away is known before anybody submits, and who connects is told`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                let client = try await stack.client()
+                try stack.killPostgres()
+                try await scheduler.eventually("the loss of the journal is noticed") {
+                    try await client.decodedStatus().journal.state == "down"
+                }
+                var settings = ClientSettings(name: "newcomer")
+                settings.connectTimeout = .seconds(1)
+                do {
+                    _ = try await Client(stack.submitEndpoint(), settings: settings)
+                    Issue.record("a newcomer was welcomed without a journal")
+                } catch ClientError.unreachable(let reason) {
+                    #expect(reason.contains("the journal is down"))
+                }
+                try stack.startPostgres()
+                try await scheduler.eventually("the journal is back") {
+                    try await client.decodedStatus().journal.state == "up"
+                }
+                _ = try await client.submit(Request(kind: "noop", payload: .text("")))
+                await client.close()
+            }
+        }
+
+        @Test func `stopping in order does not wait for a Postgres that is away`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                let client = try await stack.client("c", patience: .milliseconds(500))
+                try stack.killPostgres()
+                await #expect(throws: ClientError.self) {
+                    try await client.submit(Request(kind: "noop", payload: .text("")))
+                }
+                scheduler.signal(SIGTERM)
+                let end = try scheduler.waitForEnd(within: .seconds(20))
+                #expect(end != .signalled(SIGKILL))
+                try stack.startPostgres()
+                await client.close()
             }
         }
 

@@ -5,7 +5,8 @@ import Testing
 extension EndToEnd {
     /// What is submitted twice is recorded once.
     @Suite struct RepeatedSubmitTests {
-        @Test func `the same sequence of the same producer gets the first job's id, also after a restart`() async throws {
+        @Test func `the same sequence of the same producer gets the first job's id, also after a restart`() async throws
+        {
             try await TestStack.with { stack in
                 let first = try stack.startScheduler()
                 let producer = Producer(high: 7, low: .random(in: 1 ... .max))

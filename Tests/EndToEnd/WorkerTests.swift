@@ -6,7 +6,8 @@ import Testing
 extension EndToEnd {
     /// Workers are killed, frozen, drained.
     @Suite struct WorkerTests {
-        @Test func `the job of a frozen worker runs elsewhere, and its late outcome is refused as stale`() async throws {
+        @Test func `the job of a frozen worker runs elsewhere, and its late outcome is refused as stale`() async throws
+        {
             try await TestStack.with(["lease_seconds": "1"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let gate = try stack.gate()
@@ -68,7 +69,9 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a worker that is killed again and again under one name costs its jobs nothing but time`() async throws {
+        @Test func `a worker that is killed again and again under one name costs its jobs nothing but time`()
+            async throws
+        {
             try await TestStack.with(["disconnect_grace_seconds": "0.2"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let client = try await stack.client()

@@ -29,7 +29,8 @@ struct NativeHandlerTests {
         #expect(try await EchoHandler().run(large) == reference)
     }
 
-    @Test("sleep ends by itself, and refuses what is not a time",
+    @Test(
+        "sleep ends by itself, and refuses what is not a time",
         arguments: ["", "{}", #"{"ms":-1}"#, #"{"ms":86400001}"#, #"{"ms":"1"}"#, "[]", "{\"ms\":1"])
     func sleep(_ payload: String) async throws {
         #expect(try await SleepHandler().run(job(#"{"ms":1}"#)) == .bytes([]))

@@ -205,6 +205,35 @@ extension JournalTests {
             #expect(report.finals == 1_200)
         }
 
+        @Test("An owner with nothing to commit hears of the new one from the reading thread")
+        func watched() throws {
+            let database = try JournalDatabase()
+            let first = try database.settings(owner: 1).open()
+            let epoch = first.head.epoch
+            let handOff = try HandOff()
+            let url = database.url
+            let reading = NamedThread("reader") {
+                var reader = Reader(url: url, keyDays: 7, epoch: epoch, handOff: handOff)
+                reader.run()
+            }
+            _ = try database.settings(owner: 2).open().head
+            // Anything wakes it.
+            handOff.reads.put(.keys([], tag: 1))
+            var reason: StepDown?
+            for _ in 0..<600 where reason == nil {
+                handOff.eventWakeup.wait(milliseconds: 100)
+                for event in handOff.events.takeAll() {
+                    if case .stepDown(let why) = event { reason = why }
+                }
+            }
+            guard case .fenced? = reason else {
+                Issue.record("not told: \(String(describing: reason))")
+                return
+            }
+            handOff.reads.put(.stop)
+            reading.join()
+        }
+
         @Test("The journal's names may repeat for a worker, and for nothing else")
         func names() throws {
             let database = try JournalDatabase()

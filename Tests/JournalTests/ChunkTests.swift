@@ -6,14 +6,14 @@ import Testing
 
 @Suite("Chunks and sums")
 struct ChunkTests {
-    private struct Row: Equatable {
+    private struct Row: Equatable, ChunkRow {
         var id: UInt64
         var token: UInt64
     }
 
     private func chunks(_ rows: [Row]) -> [(rows: [Row], base: UInt64)] {
         var chunks: [(rows: [Row], base: UInt64)] = []
-        Chunks.forEach(rows, id: { $0.id }, token: { $0.token }) { chunks.append((Array($0), $1)) }
+        Chunks.forEach(rows) { chunks.append((Array($0), $1)) }
         return chunks
     }
 

@@ -206,4 +206,24 @@ struct OutcomeTests {
         scheduler.report(leases[1], body: [1], by: worker)
         #expect(scheduler.commit()?.outcomes.map(\.id) == [leases[1].id])
     }
+
+    @Test("An outcome that is put off while its worker returns keeps its lease: the job is not run again")
+    func putOffAtReturn() throws {
+        let scheduler = TestScheduler { $0.maxBatchResultBytes = 4 }
+        let client = scheduler.client()
+        let worker = scheduler.worker(1)
+        try scheduler.submit((0..<2).map { _ in [TestScheduler.Job()] }, sequence: 1, client: client)
+        scheduler.settle()
+        let leases = scheduler.leases
+        scheduler.disconnect(worker)
+        let returned = scheduler.hello(1)
+        scheduler.report(leases[0], body: [1, 2, 3, 4, 5], by: returned)
+        scheduler.report(leases[1], body: [1], by: returned)
+        scheduler.offer(2, returned)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 2)
+        scheduler.report(leases[1], body: [1], by: returned)
+        scheduler.settle()
+        #expect(scheduler.outcomes.map(\.ending) == [.succeeded, .succeeded])
+    }
 }

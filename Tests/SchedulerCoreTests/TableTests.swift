@@ -39,7 +39,7 @@ struct TableTests {
         for id in 3_990..<next { #expect(table.slot(of: id) == model[id]) }
         for (id, slot) in model { #expect(table[slot].id == id) }
         var seen: [UInt64: Int32] = [:]
-        table.forEach { seen[$1.id] = $0 }
+        table.visit { seen[$1.id] = $0 }
         #expect(seen == model)
     }
 

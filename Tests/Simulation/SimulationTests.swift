@@ -12,7 +12,7 @@ struct SimulationTests {
         if let seed = environment("STATEX_SIMULATION_SEED") {
             seed...seed
         } else {
-            1...(environment("STATEX_SIMULATION_SEEDS") ?? 300)
+            1...(environment("STATEX_SIMULATION_SEEDS") ?? 2_000)
         }
     /// Run in stretches, so that a run that traps can be narrowed down: the last line names the stretch.
     private static let stretches = stride(from: seeds.lowerBound, through: seeds.upperBound, by: 50).map {

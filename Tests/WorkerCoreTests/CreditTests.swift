@@ -6,7 +6,8 @@ import Testing
 @Suite("Credit: slots and adaptive prefetch")
 struct CreditTests {
     /// A worker that has run `count` jobs of `run` each, while outcomes took `loop` to become durable.
-    func measured(slots: Int = 4, run: Int64, loop: Int64, payload: UInt32 = 0, count: UInt64 = 200,
+    func measured(
+        slots: Int = 4, run: Int64, loop: Int64, payload: UInt32 = 0, count: UInt64 = 200,
         _ change: (inout WorkerSettings) -> Void = { _ in }
     ) throws -> TestWorker {
         let worker = TestWorker(slots: slots, change)

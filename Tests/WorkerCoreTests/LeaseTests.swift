@@ -35,7 +35,9 @@ struct LeaseTests {
         #expect(try worker.outcomes() == [.init(token: 2, ending: .returned)])
     }
 
-    @Test("Revoked before it started, a job is forgotten without an outcome", arguments: [TokenRecord.Reason.notHeld, .final])
+    @Test(
+        "Revoked before it started, a job is forgotten without an outcome",
+        arguments: [TokenRecord.Reason.notHeld, .final])
     func revokedWaiting(_ reason: TokenRecord.Reason) throws {
         worker.lease(1)
         worker.revoke(1, reason)
@@ -81,7 +83,9 @@ struct LeaseTests {
         #expect(try worker.outcomes() == [.init(token: 1, ending: .cancelled)])
     }
 
-    @Test("Cancelled while it runs, a job ends as cancelled however its handler ends", arguments: [Ending.succeeded, .failed])
+    @Test(
+        "Cancelled while it runs, a job ends as cancelled however its handler ends",
+        arguments: [Ending.succeeded, .failed])
     func cancelledRunning(_ ending: Ending) throws {
         worker.lease(1)
         worker.start(1)

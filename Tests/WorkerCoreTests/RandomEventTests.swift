@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Random events")
 struct RandomEventTests {
-    @Test("Whatever comes in whatever order, the counts agree and nothing is lost", arguments: 1...12 as ClosedRange<UInt64>)
+    @Test(
+        "Whatever comes in whatever order, the counts agree and nothing is lost",
+        arguments: 1...12 as ClosedRange<UInt64>)
     func randomEvents(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         let worker = TestWorker(slots: 3)

@@ -127,11 +127,23 @@ struct SessionTests {
         #expect(worker.nextDeadline == worker.now + 30 * second)
     }
 
-    @Test("A newer connection of the same incarnation, or another version, ends the worker", arguments: [WireError.Code.superseded, .version])
-    func refused(_ code: WireError.Code) {
+    @Test("Another version ends the worker")
+    func otherVersion() {
         worker.connect()
-        worker.fault(code)
-        #expect(worker.out.failure?.code == code)
+        worker.fault(.version)
+        #expect(worker.out.failure?.code == .version)
+    }
+
+    @Test("A worker whose session was taken over, by a HELLO of its own that came late, takes it back")
+    func superseded() throws {
+        worker.connect()
+        worker.lease(1)
+        worker.fault(.superseded)
+        #expect(worker.out.failure == nil)
+        #expect(!worker.isConnected)
+        worker.connect(session: 2)
+        #expect(worker.isConnected)
+        #expect(try worker.claims().map(\.record.token) == [1])
     }
 
     @Test("A message that could not be understood begins a new session, in which both sides agree again")

@@ -68,7 +68,9 @@ final class TestWorker {
         tick()
     }
 
-    func header(_ type: MessageType, session: UInt64 = 1, incarnation: UInt64 = TestWorker.incarnation, epoch: UInt32 = 1)
+    func header(
+        _ type: MessageType, session: UInt64 = 1, incarnation: UInt64 = TestWorker.incarnation, epoch: UInt32 = 1
+    )
         -> Header
     {
         Header(type, session: session, incarnation: incarnation, epoch: epoch)

@@ -35,7 +35,7 @@ struct WorkerDrainTests {
 
     @Test("Past the limit a running job is stopped and handed back")
     func limit() async throws {
-        let late = try await withWorker([HangHandler()], options: { $0.drainSeconds = 0 }) { _, scheduler in
+        let late = try await withWorker([HangHandler()], options: .with { $0.drainSeconds = 0 }) { _, scheduler in
             _ = try scheduler.greet(heartbeatMilliseconds: 20)
             try scheduler.lease(1...1)
             while scheduler.heartbeats.last?.running != 1 { try scheduler.awaitHeartbeats(1) }
@@ -45,7 +45,7 @@ struct WorkerDrainTests {
 
     @Test("A handler that ignores the order to stop does not keep the worker")
     func ignoresStop() async throws {
-        let late = try await withWorker([HangHandler()], options: { $0.drainSeconds = 0 }) { _, scheduler in
+        let late = try await withWorker([HangHandler()], options: .with { $0.drainSeconds = 0 }) { _, scheduler in
             _ = try scheduler.greet(heartbeatMilliseconds: 20)
             try scheduler.lease(1...1, payload: #"{"ignore_cancel":true}"#)
             while scheduler.heartbeats.last?.running != 1 { try scheduler.awaitHeartbeats(1) }

@@ -46,7 +46,10 @@ final class FakeScheduler {
     /// Outcomes that were read and not answered yet.
     private var unanswered = Set<UInt64>()
 
-    init(_ endpoint: String, in context: ZeroMQContext, stamp: SessionStamp = SessionStamp(session: 1, incarnation: 7, epoch: 1))
+    init(
+        _ endpoint: String, in context: ZeroMQContext,
+        stamp: SessionStamp = SessionStamp(session: 1, incarnation: 7, epoch: 1)
+    )
         throws
     {
         let socket = try Socket(.router, in: context)
@@ -192,7 +195,9 @@ final class FakeScheduler {
     private func receive(until deadline: Int64, _ wanted: String) throws {
         let frame = Frame()
         guard try socket.receive(into: frame) else {
-            guard clinux_monotonic_nanoseconds() < deadline else { throw TooLate(description: "\(wanted) did not come") }
+            guard clinux_monotonic_nanoseconds() < deadline else {
+                throw TooLate(description: "\(wanted) did not come")
+            }
             return try wait(milliseconds: 10)
         }
         peer = RoutingID(frame.bytes)

@@ -10,7 +10,17 @@ struct WorkerProcessTests {
     /// The executable that was built beside the tests.
     var program: URL { Bundle.main.bundleURL.appendingPathComponent("statex") }
 
-    @Test("SIGTERM drains: what runs is finished, what waits is handed back, the exit code is 0", arguments: [SIGTERM, SIGINT])
+    /// The data directory is the one that the endpoint is in, so that nothing stays behind.
+    static func arguments(_ endpoint: String, handlers: String) -> [String] {
+        let folder = URL(fileURLWithPath: String(endpoint.dropFirst("ipc://".count))).deletingLastPathComponent().path
+        return [
+            "worker", "--endpoint", endpoint, "--slots", "1", "--handlers", handlers, "--set", "data_dir=\(folder)",
+        ]
+    }
+
+    @Test(
+        "SIGTERM drains: what runs is finished, what waits is handed back, the exit code is 0",
+        arguments: [SIGTERM, SIGINT])
     func drains(_ signal: Int32) async throws {
         let program = program
         try await withEndpoint { endpoint in
@@ -18,7 +28,7 @@ struct WorkerProcessTests {
             let status = try await onThread {
                 let process = Process()
                 process.executableURL = program
-                process.arguments = ["worker", "--endpoint", endpoint, "--slots", "1", "--handlers", "sleep"]
+                process.arguments = Self.arguments(endpoint, handlers: "sleep")
                 process.standardError = FileHandle.nullDevice
                 try process.run()
                 defer { process.terminate() }
@@ -48,7 +58,7 @@ struct WorkerProcessTests {
                 for session in 1...2 as ClosedRange<UInt64> {
                     let process = Process()
                     process.executableURL = program
-                    process.arguments = ["worker", "--endpoint", endpoint, "--handlers", "crash"]
+                    process.arguments = Self.arguments(endpoint, handlers: "crash")
                     process.standardError = FileHandle.nullDevice
                     try process.run()
                     scheduler.stamp.session = session

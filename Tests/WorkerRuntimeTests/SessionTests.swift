@@ -25,7 +25,8 @@ struct WorkerSessionTests {
                     try first.lease(2...3, kind: 1)
                     while first.heartbeats.last?.running != 1 { try first.awaitHeartbeats(1) }
                 }
-                let second = try FakeScheduler(endpoint, in: context, stamp: SessionStamp(session: 9, incarnation: 7, epoch: 2))
+                let second = try FakeScheduler(
+                    endpoint, in: context, stamp: SessionStamp(session: 9, incarnation: 7, epoch: 2))
                 // What was on its way belongs to a session that this one does not know: it says so.
                 _ = try second.next(.hello)
                 try second.welcome()
@@ -72,7 +73,9 @@ struct WorkerSessionTests {
             scheduler.isSilent = true
             let hello = try scheduler.next(.hello)
             scheduler.isSilent = false
-            #expect(try Hello(reading: hello.bytes.span.bytes, header: hello.header).incarnation == scheduler.hello?.incarnation)
+            #expect(
+                try Hello(reading: hello.bytes.span.bytes, header: hello.header).incarnation
+                    == scheduler.hello?.incarnation)
             scheduler.stamp.session = 2
             try scheduler.welcome()
             #expect(try scheduler.outcomes(1).map(\.token) == [1])
@@ -109,7 +112,9 @@ struct WorkerSessionTests {
         }
     }
 
-    @Test("A scheduler that does not want the worker ends it with the reason", arguments: [WireError.Code.superseded, .version])
+    @Test(
+        "A scheduler that does not want the worker ends it with the reason",
+        arguments: [WireError.Code.superseded, .version])
     func refused(_ code: WireError.Code) async throws {
         try await withEndpoint { endpoint in
             let context = try ZeroMQContext()

@@ -18,12 +18,10 @@ struct Stage: Sendable {
 /// - Returns: the outcomes that came only then.
 @discardableResult
 func withWorker(
-    slots: Int = 1, _ handlers: [any Handler], options change: (inout WorkerOptions) -> Void = { _ in },
+    slots: Int = 1, _ handlers: [any Handler], options: WorkerOptions = WorkerOptions(),
     _ script: @escaping @Sendable (Stage, FakeScheduler) throws -> Void
 ) async throws -> [FakeScheduler.Outcome] {
     try await withEndpoint { endpoint in
-        var options = WorkerOptions()
-        change(&options)
         let worker = try Worker(endpoint: endpoint, slots: slots, handlers: handlers, options: options)
         let stage = Stage(endpoint: endpoint, context: try ZeroMQContext(), worker: worker)
         async let ended: Void = worker.run()
@@ -41,6 +39,14 @@ func withWorker(
         }
         try await ended
         return late
+    }
+}
+
+extension WorkerOptions {
+    static func with(_ change: (inout WorkerOptions) -> Void) -> WorkerOptions {
+        var options = WorkerOptions()
+        change(&options)
+        return options
     }
 }
 

@@ -14,7 +14,7 @@ struct WorkerTests {
         let handlers: [any Handler] = [
             EchoHandler(), ClosureHandler("audio", unavailable: "the model is missing") { $0.payload },
         ]
-        try await withWorker(slots: 3, handlers, options: { $0.name = "w1" }) { _, scheduler in
+        try await withWorker(slots: 3, handlers, options: .with { $0.name = "w1" }) { _, scheduler in
             _ = try scheduler.greet()
             let hello = try #require(scheduler.hello)
             #expect(hello.role == .worker)
@@ -47,7 +47,8 @@ struct WorkerTests {
             _ = try scheduler.greet()
             var seen = Set<UInt64>()
             for round in 0..<20 as Range<UInt64> {
-                try scheduler.lease(round * 1_000 + 1...round * 1_000 + 1_000, payload: String(repeating: "x", count: 256))
+                try scheduler.lease(
+                    round * 1_000 + 1...round * 1_000 + 1_000, payload: String(repeating: "x", count: 256))
                 let outcomes = try scheduler.outcomes(1_000)
                 try scheduler.tell(.durable, outcomes.map(\.token))
                 for outcome in outcomes { #expect(seen.insert(outcome.token).inserted) }
@@ -161,7 +162,7 @@ struct WorkerTests {
         }
         try await withWorker(
             [handler],
-            options: {
+            options: .with {
                 $0.largestResultBytes = 100_000
                 $0.objectSink = { bytes in
                     stored.withLock { $0 = bytes.count }

@@ -149,6 +149,8 @@ extension Broker {
 
     /// A slow peer's messages wait here, and it alone waits; one that is too slow loses its session.
     private mutating func park(_ peer: Peer, _ message: [UInt8]) {
+        // Nothing is kept for somebody who was not welcomed: it could only be a fault.
+        guard peer.session != 0 else { return }
         counts.parked += 1
         peer.parkedBytes += message.count
         guard peer.parkedBytes <= Self.parkedBytes else { return forget(peer, at: now) }

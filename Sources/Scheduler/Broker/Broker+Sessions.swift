@@ -81,7 +81,7 @@ extension Broker {
     /// A send found no connection: the peer is gone, at least for now.
     mutating func unroutable(_ peer: Peer) {
         counts.unroutable += 1
-        forget(peer, at: now)
+        if peer.session == 0 { drop(peer) } else { forget(peer, at: now) }
     }
 
     /// Ends a session whose connection is closed or silent.

@@ -58,6 +58,7 @@ extension SchedulerCore {
         guard let slot = jobs.slot(of: id) else { return nil }
         // What happened to it meanwhile would be written by the next commit, after its end.
         gathering.outcomes.removeAll { $0.id == id }
+        gathering.leases.removeAll { $0.id == id }
         switch jobs[slot].state {
         case .queued: kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
         case .leased, .running: endLease(slot)

@@ -17,6 +17,7 @@ extension SchedulerCore {
             // Not taken and not lost: the worker keeps them until they are durable.
             workers[index].owesOutcomes = true
             counts.putOff += UInt64(records.count)
+            keepClaimed(records, tokensOf: tokensOf, by: index)
             return
         }
         for record in records {
@@ -28,6 +29,17 @@ extension SchedulerCore {
                 continue
             }
             end(slot, record, bytes, worker: index, session: session, at: now)
+        }
+    }
+
+    /// Who has an outcome of a lease has the lease: the end of its worker's return must not take it away.
+    private mutating func keepClaimed(_ records: [OutcomeRecord], tokensOf: UInt64, by worker: Int32) {
+        guard tokensOf == incarnation else { return }
+        for record in records {
+            guard let slot = jobs.slot(of: record.id.rawValue), jobs[slot].token == record.token,
+                jobs[slot].worker == worker
+            else { continue }
+            jobs[slot].flags.remove(.unclaimed)
         }
     }
 

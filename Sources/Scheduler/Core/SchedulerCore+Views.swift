@@ -56,7 +56,7 @@ extension SchedulerCore {
     package borrowing func validate() {
         var leased = 0
         var queued = 0
-        jobs.forEach { slot, job in
+        jobs.visit { slot, job in
             switch job.state {
             case .leased, .running:
                 leased += 1

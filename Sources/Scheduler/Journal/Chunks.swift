@@ -9,19 +9,18 @@ enum Chunks {
     /// With the times of retries too, each takes 4 bytes more.
     static let entriesWithRetries = 80
 
-    /// Calls `body` with the range of each chunk of rows that are sorted by id.
-    static func forEach<Row>(
-        _ rows: [Row], most entries: Int = Chunks.entries, id: (Row) -> UInt64, token: (Row) -> UInt64,
-        _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
+    /// Calls `body` with each chunk of rows that are sorted by id.
+    static func forEach<Row: ChunkRow>(
+        _ rows: [Row], most entries: Int = Chunks.entries, _ body: (ArraySlice<Row>, _ base: UInt64) -> Void
     ) {
         var start = 0
         while start < rows.count {
-            let page = id(rows[start]) >> JobID.pageBits
-            var low = token(rows[start])
+            let page = rows[start].id >> JobID.pageBits
+            var low = rows[start].token
             var high = low
             var end = start + 1
-            while end < rows.count, end - start < entries, id(rows[end]) >> JobID.pageBits == page {
-                let next = token(rows[end])
+            while end < rows.count, end - start < entries, rows[end].id >> JobID.pageBits == page {
+                let next = rows[end].token
                 // Tokens are stored relative to the smallest, in 4 bytes.
                 guard max(high, next) - min(low, next) < UInt64(Int32.max) else { break }
                 low = min(low, next)
@@ -43,3 +42,12 @@ extension Array {
         }
     }
 }
+
+/// What becomes an entry of a chunk.
+protocol ChunkRow {
+    var id: UInt64 { get }
+    var token: UInt64 { get }
+}
+
+extension CommitBatch.LeaseRow: ChunkRow {}
+extension CommitBatch.OutcomeRow: ChunkRow {}

@@ -158,7 +158,7 @@ struct CommitWriter: ~Copyable {
     }
 
     private mutating func leases(_ batch: CommitBatch) {
-        Chunks.forEach(batch.leases, id: { $0.id }, token: { $0.token }) { rows, base in
+        Chunks.forEach(batch.leases) { rows, base in
             writer.begin("lease_chunk")
             chunkHead(batch.head, page: rows[rows.startIndex].id >> JobID.pageBits, base: base)
             writer.int2s(rows) { Int16($0.id & 0xFFF) }
@@ -171,7 +171,7 @@ struct CommitWriter: ~Copyable {
     private mutating func outcomes(_ batch: CommitBatch) {
         let hasRetries = batch.outcomes.contains { $0.retry >= 0 }
         let most = hasRetries ? Chunks.entriesWithRetries : Chunks.entries
-        Chunks.forEach(batch.outcomes, most: most, id: { $0.id }, token: { $0.token }) { rows, base in
+        Chunks.forEach(batch.outcomes, most: most) { rows, base in
             writer.begin("outcome_chunk")
             chunkHead(batch.head, page: rows[rows.startIndex].id >> JobID.pageBits, base: base)
             writer.integer(Int16(rows.count { $0.ending != .succeeded }))

@@ -14,19 +14,30 @@ package struct Committer: ~Copyable {
     private var link: Link?
     private var writer: CommitWriter
     private var isDown = false
+    /// The end of the chain, as far as this owner made it.
+    private var last: ChainHead
+
+    /// So long the journal is not looked at when there is nothing to commit.
+    private static let idleMilliseconds = 1_000
 
     package init(_ opened: consuming OpenedJournal, settings: JournalSettings, handOff: HandOff) {
         self.settings = settings
         self.handOff = handOff
         writer = CommitWriter(owner: settings.owner)
+        last = opened.head
         link = Link(opened.takeConnection())
     }
 
     /// Commits what it is told until it is told to stop, or must step down.
     package mutating func run() {
         while true {
-            handOff.commitWakeup.wait()
-            for order in handOff.commits.takeAll() {
+            handOff.commitWakeup.wait(milliseconds: Self.idleMilliseconds)
+            let orders = handOff.commits.takeAll()
+            if orders.isEmpty, let reason = watch() {
+                handOff.events.put(.stepDown(reason))
+                return
+            }
+            for order in orders {
                 switch order {
                 case .stop: return
                 case .commit(let lent):
@@ -35,11 +46,33 @@ package struct Committer: ~Copyable {
                         handOff.events.put(.stepDown(reason))
                         return
                     }
+                    last.batch = lent.object.head.batch
                     let took = clinux_monotonic_nanoseconds() - started
-                    handOff.events.put(.committed(batch: lent.object.head.batch, nanoseconds: took))
+                    handOff.events.put(.committed(batch: last.batch, nanoseconds: took))
                 }
             }
         }
+    }
+
+    /// Nothing is to be committed. An owner that was replaced must not go on talking to its peers, who
+    /// would wait with it for ever; and that the journal is away is better known before a submit comes.
+    private mutating func watch() -> StepDown? {
+        var next = CommitBatch.Head()
+        next.batch = last.batch + 1
+        next.epoch = last.epoch
+        next.incarnation = last.incarnation
+        do throws(PostgresError) {
+            let verdict: Attempt?
+            if let link { verdict = try judge(next, on: link.connection) } else { verdict = try reconnect(next) }
+            if case .stepDown(let reason) = verdict { return reason }
+            if isDown { handOff.events.put(.up) }
+            isDown = false
+        } catch {
+            link = nil
+            if !isDown { handOff.events.put(.down(error.description)) }
+            isDown = true
+        }
+        return nil
     }
 
     /// - Returns: nil once the batch is durable.
@@ -71,7 +104,7 @@ package struct Committer: ~Copyable {
 
     private mutating func attempt(_ batch: CommitBatch) -> Attempt {
         do throws(PostgresError) {
-            if link == nil, let known = try reconnect(batch) { return known }
+            if link == nil, let known = try reconnect(batch.head) { return known }
             guard let link else { return .again("no connection") }
             // A commit is waited for without a limit: its end must be known. Dead links end by keepalive.
             try writer.send(on: link.connection) { -1 }
@@ -83,11 +116,11 @@ package struct Committer: ~Copyable {
 
     /// Connects anew and reads the chain's end: the batch that was sent, or the one before.
     /// - Returns: what that says about the batch; nil: it is not there, send it.
-    private mutating func reconnect(_ batch: CommitBatch) throws(PostgresError) -> Attempt? {
+    private mutating func reconnect(_ head: CommitBatch.Head) throws(PostgresError) -> Attempt? {
         let fresh = try Session.open(settings.url, name: "statex journal")
         try Session.requireDurableCommits(fresh)
         try Statements.prepareCommit(on: fresh)
-        let verdict = try judge(batch, on: fresh)
+        let verdict = try judge(head, on: fresh)
         if verdict == nil {
             // Only the owner's lock tells other schedulers to be polite; losing it loses no data.
             let lock = try fresh.query(
@@ -99,23 +132,24 @@ package struct Committer: ~Copyable {
     }
 
     /// What the chain says about a batch whose fate is unknown; nil: it did not happen (yet).
-    private func judge(_ batch: CommitBatch, on connection: borrowing Connection) throws(PostgresError) -> Attempt? {
+    private func judge(_ head: CommitBatch.Head, on connection: borrowing Connection) throws(PostgresError) -> Attempt?
+    {
         guard let end = try Chain.end(connection, shard: settings.shard) else {
-            return .stepDown(.wentBackwards(from: batch.head.batch - 1, to: 0))
+            return .stepDown(.wentBackwards(from: head.batch - 1, to: 0))
         }
-        guard end.head.incarnation == batch.head.incarnation else {
+        guard end.head.incarnation == head.incarnation else {
             return .stepDown(.fenced(by: "a journal of another incarnation"))
         }
-        if end.head.batch == batch.head.batch, end.ownerNumber == settings.owner.number,
-            end.head.epoch == batch.head.epoch
+        if end.head.batch == head.batch, end.ownerNumber == settings.owner.number,
+            end.head.epoch == head.epoch
         {
             return .durable
         }
-        if end.head.batch >= batch.head.batch || end.head.epoch > batch.head.epoch {
+        if end.head.batch >= head.batch || end.head.epoch > head.epoch {
             return .stepDown(.fenced(by: "\(end.owner), backend \(end.backendPID)"))
         }
-        guard end.head.batch == batch.head.batch - 1 else {
-            return .stepDown(.wentBackwards(from: batch.head.batch - 1, to: end.head.batch))
+        guard end.head.batch == head.batch - 1 else {
+            return .stepDown(.wentBackwards(from: head.batch - 1, to: end.head.batch))
         }
         return nil
     }
@@ -128,7 +162,7 @@ package struct Committer: ~Copyable {
         do throws(PostgresError) {
             try link.connection.run("ROLLBACK", doing: "roll back")
             if error.isUniqueViolation {
-                if let known = try judge(batch, on: link.connection) { return known }
+                if let known = try judge(batch.head, on: link.connection) { return known }
                 return .stepDown(.broken("a unique key other than the chain's was violated: \(error)"))
             }
             if error.isLockTimeout {

@@ -52,6 +52,8 @@ extension CommitBatch {
         options.removeAll { $0.id == id }
         jobs[index].opts &= ~(1 << 45)
         leases.removeAll { $0.id == id }
+        // It may have been cancelled before its lease left: it ends once.
+        outcomes.removeAll { $0.id == id }
         outcomes.append(
             OutcomeRow(
                 id: id, token: 0, started: 0, ended: 0, retry: -1, ending: .failed, final: .failed,

@@ -10,27 +10,49 @@ import StatexSchedulerCore
 package struct Reader: ~Copyable {
     private let url: String
     private let keyDays: Int
+    private let epoch: UInt32
     private let handOff: HandOff
     private var link: Link?
     private var nextMaintenance: Int64 = 0
+    private var nextWatch: Int64 = 0
 
-    /// - Parameter keyDays: how many days a user's key is remembered.
-    package init(url: String, keyDays: Int, handOff: HandOff) {
+    /// - Parameters:
+    ///   - keyDays: how many days a user's key is remembered.
+    ///   - epoch: of this owner.
+    package init(url: String, keyDays: Int, epoch: UInt32, handOff: HandOff) {
         self.url = url
         self.keyDays = keyDays
+        self.epoch = epoch
         self.handOff = handOff
     }
 
     private static let maintenanceNanoseconds: Int64 = 60_000_000_000
+    private static let watchNanoseconds: Int64 = 5_000_000_000
 
     package mutating func run() {
         while true {
-            handOff.readWakeup.wait(milliseconds: 10_000)
+            handOff.readWakeup.wait(milliseconds: Int(Self.watchNanoseconds / 1_000_000))
             for request in handOff.reads.takeAll() {
                 if case .stop = request { return }
                 answer(request)
             }
             maintain()
+            watchChain()
+        }
+    }
+
+    /// An owner that has nothing to commit would not notice that another took over, and would keep its
+    /// idle workers from it for ever.
+    private mutating func watchChain() {
+        let now = clinux_monotonic_nanoseconds()
+        guard now >= nextWatch else { return }
+        nextWatch = now + Self.watchNanoseconds
+        do throws(PostgresError) {
+            if link == nil { link = Link(try Session.open(url, name: "statex reader")) }
+            guard let link, let end = try Chain.end(link.connection, shard: 0), end.head.epoch > epoch else { return }
+            handOff.events.put(.stepDown(.fenced(by: "\(end.owner), backend \(end.backendPID)")))
+        } catch {
+            link = nil
         }
     }
 

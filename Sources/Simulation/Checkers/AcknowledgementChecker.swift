@@ -21,7 +21,9 @@ final class AcknowledgementChecker: Checker {
             guard let history = world.journal.histories[id] else {
                 return world.violation("job \(id) was acknowledged and is not in the journal")
             }
-            if history.payload != job.work.payload { world.violation("job \(id) has another payload") }
+            if history.payload != job.work.payload, !world.database.refusedJobs.contains(id) {
+                world.violation("job \(id) has another payload")
+            }
         }
         if let known = firstIDs[client][sequence], known != first {
             world.violation("client \(client), sequence \(sequence): acknowledged as \(known) and as \(first)")

@@ -13,6 +13,10 @@ protocol Checker: AnyObject {
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess)
     /// A worker took messages in and did what they ask.
     func leasesHeld(by worker: WorkerProcess)
+    /// A handler came back by itself.
+    func finished(_ lease: LeaseRecord, _ ending: Ending, by worker: WorkerProcess)
+    /// A worker process ended, in order or not.
+    func gone(_ worker: WorkerProcess)
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
@@ -26,6 +30,8 @@ extension Checker {
     func schedulerSaid(_ type: MessageType, id: UInt64, token: UInt64) {}
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {}
     func leasesHeld(by worker: WorkerProcess) {}
+    func finished(_ lease: LeaseRecord, _ ending: Ending, by worker: WorkerProcess) {}
+    func gone(_ worker: WorkerProcess) {}
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}

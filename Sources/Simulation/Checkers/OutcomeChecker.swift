@@ -31,7 +31,10 @@ final class OutcomeChecker: Checker {
         let isAllowed: Bool
         switch final {
         case .succeeded: isAllowed = row.ending == .succeeded
-        case .failed: isAllowed = row.ending == .failed && work(of: history)?.behaviour == .failsForGood
+        case .failed:
+            isAllowed =
+                row.ending == .failed
+                && (work(of: history)?.behaviour == .failsForGood || world.database.refusedJobs.contains(id))
         case .dead:
             isAllowed =
                 row.ending == .failed && failures == Int(JobOpts.attempts(history.row.opts))

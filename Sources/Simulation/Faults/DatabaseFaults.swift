@@ -28,6 +28,16 @@ struct DelayCommit: SimulatedFault {
     }
 }
 
+/// Postgres refuses the content of one job or result of the next commit.
+struct RefuseContent: SimulatedFault {
+    let name = "refuse content"
+
+    func strike(_ world: World) -> Bool {
+        world.database.refusesContent = true
+        return true
+    }
+}
+
 struct StopDatabase: SimulatedFault {
     let name = "stop the database"
 

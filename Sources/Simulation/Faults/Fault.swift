@@ -10,6 +10,6 @@ enum Faults {
     static let all: [any SimulatedFault] = [
         CutConnection(), ClogConnection(), LoseCommitAnswer(), LoseCommit(), DelayCommit(), StopDatabase(),
         SlowDatabase(), CrashScheduler(), PauseScheduler(), ReplaceScheduler(), CrashWorker(), PauseWorker(),
-        DrainWorker(), CrashClient(), StepClock(),
+        DrainWorker(), CrashClient(), StepClock(), RefuseContent(), MisleadConnections(),
     ]
 }

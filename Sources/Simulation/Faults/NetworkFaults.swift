@@ -9,6 +9,16 @@ struct CutConnection: SimulatedFault {
     }
 }
 
+/// New connections may reach a former scheduler that still lives.
+struct MisleadConnections: SimulatedFault {
+    let name = "mislead connections"
+
+    func strike(_ world: World) -> Bool {
+        world.misleadsConnections.toggle()
+        return true
+    }
+}
+
 /// A connection holds everything back, one way or both, for a while, and nobody closes it.
 struct ClogConnection: SimulatedFault {
     let name = "clog connection"

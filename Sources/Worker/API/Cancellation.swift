@@ -49,7 +49,8 @@ public final class Cancellation: Sendable {
 
     /// Runs `body` as a task that is cancelled when the attempt must stop: for what reacts to the
     /// cancellation of its task, such as `Task.sleep` or a request of `URLSession`.
-    public func cancelling<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    public func cancelling<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) async throws -> Value
+    {
         let task = Task { try await body() }
         onCancel { _ in task.cancel() }
         defer { onCancel(nil) }

@@ -33,10 +33,13 @@ extension WorkerCore {
     package mutating func faulted(_ fault: Fault, at now: Int64, into out: inout Outbox) {
         let delay = Int64(fault.retryAfterMilliseconds) * millisecond
         switch WireError.Code(rawValue: fault.code) {
-        case .version, .superseded:
+        case .version:
             if case .closed = link.state { return }
-            let code = WireError.Code(rawValue: fault.code) ?? .version
-            out.failure = WireError(code, fault.message)
+            out.failure = WireError(.version, fault.message)
+        case .superseded:
+            // Incarnations are random, so the other connection was this worker's own: a HELLO of before that
+            // came late. Nobody is behind it.
+            if link.isOpen { link.close("an older connection of this worker took over", at: now, into: &out) }
         case .session, .stale:
             // One fault for each message that was on its way: only the first one counts.
             if link.isOpen { link.greetAgain(at: now, into: &out) }

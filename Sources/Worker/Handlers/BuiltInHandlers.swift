@@ -69,7 +69,9 @@ package enum BuiltInHandlers {
     }
 
     private static func passesOn(_ name: String) -> Bool {
-        ["STATEX_AUDIO_", "STATEX_FILE_", "STATEX_OCR_", "STATEX_TEXT_", "STATEX_MODEL_SUMS"].contains { name.hasPrefix($0) }
+        ["STATEX_AUDIO_", "STATEX_FILE_", "STATEX_OCR_", "STATEX_TEXT_", "STATEX_MODEL_SUMS"].contains {
+            name.hasPrefix($0)
+        }
     }
 
     /// The directory that holds a Python and its libraries: two above the program.

@@ -60,8 +60,13 @@ package struct FailHandler: Handler {
     private struct Order: Decodable {
         var message: String?
         var retryable: Bool?
-        var retry_after_ms: Int?
+        var retryAfter: Int?
         var attempts: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case message, retryable, attempts
+            case retryAfter = "retry_after_ms"
+        }
     }
 
     package let kind = "fail"
@@ -73,7 +78,7 @@ package struct FailHandler: Handler {
         if let attempts = order.attempts, job.attempt > attempts { return .bytes([]) }
         throw HandlerError(
             "asked_to_fail", order.message ?? "failed as asked", retryable: order.retryable ?? true,
-            retryAfterMilliseconds: order.retry_after_ms)
+            retryAfterMilliseconds: order.retryAfter)
     }
 }
 
@@ -91,7 +96,11 @@ package struct CrashHandler: Handler {
 
 /// Blocks its thread until it is told to stop; with `{"ignore_cancel": true}` for ever.
 package struct HangHandler: Handler {
-    private struct Order: Decodable { var ignore_cancel: Bool? }
+    private struct Order: Decodable {
+        var ignoresCancel: Bool?
+
+        enum CodingKeys: String, CodingKey { case ignoresCancel = "ignore_cancel" }
+    }
 
     package let kind = "hang"
 
@@ -99,7 +108,7 @@ package struct HangHandler: Handler {
 
     package func run(_ job: Job) async throws -> Payload {
         let order = try job.order(Order.self, like: #"{"ignore_cancel": true}"#)
-        Self.block(until: order.ignore_cancel == true ? nil : job.cancellation)
+        Self.block(until: order.ignoresCancel == true ? nil : job.cancellation)
         throw HandlerError("stopped", "hung until it was told to stop")
     }
 

@@ -57,3 +57,15 @@ struct ChaosJudge {
         return differ.map { "job \($0[0]): its result is not its payload" }
     }
 }
+
+extension TestStack {
+    /// What the journal saw of a run.
+    var summary: String {
+        get throws {
+            let endings = try rows("SELECT ending, count(*) FROM statex.outcomes GROUP BY 1 ORDER BY 1", columns: 2)
+            let epochs = try number("SELECT max(epoch) FROM statex.commits")
+            let ends = endings.map { "\($0[1]) \($0[0])" }.joined(separator: ", ")
+            return "\(try jobCount) jobs, \(epochs) epochs; attempts: \(ends)"
+        }
+    }
+}

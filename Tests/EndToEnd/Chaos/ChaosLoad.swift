@@ -20,8 +20,6 @@ final class ChaosLoad: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Requests that one client leaves unfinished at most: the load follows what the system can do.
-    private static let unfinished = 300
 
     var acknowledged: [JobID: Acknowledged] { state.withLock { $0.requests } }
     var complaints: [String] { state.withLock { $0.complaints } }
@@ -45,7 +43,7 @@ final class ChaosLoad: Sendable {
             var running = 0
             while !isOver {
                 var requests: [(jobs: [ChaosJob], key: String?)] = []
-                for _ in 0..<Int.random(in: 1...40, using: &chance) {
+                for _ in 0..<Int.random(in: 1...20, using: &chance) {
                     var jobs: [ChaosJob] = []
                     for _ in 0..<Int.random(in: 1...3, using: &chance) {
                         next += 1
@@ -56,7 +54,7 @@ final class ChaosLoad: Sendable {
                 }
                 let cancelled = Set((0..<requests.count).filter { _ in Int.random(in: 0..<50, using: &chance) == 0 })
                 running += await submit(requests, client, cancels: cancelled, &group)
-                while running > Self.unfinished, await group.next() != nil { running -= 1 }
+                while running > plan.unfinished, await group.next() != nil { running -= 1 }
             }
         }
     }

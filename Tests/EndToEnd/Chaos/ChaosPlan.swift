@@ -7,6 +7,8 @@ import StatexSchedulerCore
 struct ChaosPlan: CustomStringConvertible {
     enum Fault: String, CaseIterable {
         case schedulerKilled, schedulerFrozen, schedulerStopped
+        /// It is frozen, another one takes over at the same endpoints, and it wakes up.
+        case schedulerReplaced
         case workerKilled, workerFrozen, workerStopped
         /// Any process below a worker: a handler or its launcher.
         case handlerKilled
@@ -29,6 +31,8 @@ struct ChaosPlan: CustomStringConvertible {
     let events: [Event]
     let duration: Duration
     let hasCrashJob: Bool
+    /// Requests that one client leaves unfinished at most: the load follows what the system can do.
+    let unfinished: Int
 
     init(seed: UInt64) {
         self.seed = seed
@@ -36,7 +40,7 @@ struct ChaosPlan: CustomStringConvertible {
         // A run that leaves some faults out reaches what the others hide.
         let present = Fault.allCases.filter { _ in Bool.random(using: &chance) }
         let faults = present.isEmpty ? [.schedulerKilled, .postgresKilled] : present
-        let count = Int.random(in: 3...7, using: &chance)
+        let count = Int.random(in: 5...12, using: &chance)
         var events: [Event] = []
         for _ in 0..<count {
             events.append(
@@ -49,6 +53,7 @@ struct ChaosPlan: CustomStringConvertible {
         self.events = events.sorted { $0.at < $1.at }
         duration = .milliseconds(2_500)
         hasCrashJob = Int.random(in: 0..<4, using: &chance) == 0
+        unfinished = [10, 50, 200][Int.random(in: 0..<3, using: &chance)]
     }
 
     /// Mostly short, so that faults meet the recovery from the one before; sometimes long.
@@ -58,7 +63,8 @@ struct ChaosPlan: CustomStringConvertible {
     }
 
     var description: String {
-        events.map { "\($0.at) \($0.fault.rawValue) \($0.victim % 100), back after \($0.pause)" }.joined(separator: "; ")
-            + (hasCrashJob ? "; a crash job" : "")
+        events.map { "\($0.at) \($0.fault.rawValue) \($0.victim % 100), back after \($0.pause)" }.joined(
+            separator: "; ")
+            + "; \(unfinished) unfinished requests" + (hasCrashJob ? "; a crash job" : "")
     }
 }

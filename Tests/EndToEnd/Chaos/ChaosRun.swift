@@ -15,16 +15,18 @@ struct ChaosRun {
         "lease_seconds": "1", "disconnect_grace_seconds": "0.3", "retry_backoff_seconds": "0.1",
     ]
 
-    /// - Returns: what is wrong; empty: nothing.
-    func complaints() async throws -> [String] {
+    /// - Returns: what is wrong; empty: nothing. And what the run came to, to see that it did something.
+    func complaints() async throws -> (complaints: [String], summary: String) {
         let stack = try TestStack(Self.settings)
+        let started = ContinuousClock.now
         var complaints: [String]
         do { complaints = try await run(stack) } catch { complaints = ["\(error)"] }
+        let summary = try stack.summary + ", \(ContinuousClock.now - started)"
         let words = stack.lastWords
         let left = stack.end(keepsFiles: !complaints.isEmpty)
         if !left.isEmpty { complaints.append("left over: processes \(left)") }
         if !complaints.isEmpty { complaints += ["the files are in \(stack.directory)", words] }
-        return complaints
+        return (complaints, summary)
     }
 
     private func run(_ stack: TestStack) async throws -> [String] {

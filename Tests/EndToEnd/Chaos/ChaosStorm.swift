@@ -25,6 +25,8 @@ final class ChaosStorm: @unchecked Sendable {
     private let stack: TestStack
     private let plan: ChaosPlan
     private var running: [Service: RunningProcess] = [:]
+    /// Schedulers that others took over from.
+    private var replaced: [RunningProcess] = []
     private var steps: [(at: ContinuousClock.Instant, step: Step)] = []
     private var chance = SystemRandomNumberGenerator()
     private(set) var complaints: [String] = []
@@ -76,7 +78,9 @@ final class ChaosStorm: @unchecked Sendable {
 
     private func perform(_ step: Step) throws {
         switch step {
-        case .start(.scheduler): running[.scheduler] = try stack.launchScheduler()
+        case .start(.scheduler):
+            // One that was replaced may still be the owner, if its successor died before it was.
+            running[.scheduler] = try stack.launchScheduler(takesOver: replaced.contains { $0.end == nil })
         case .start(.worker(let number)): running[.worker(number)] = try launch(number)
         case .start(.postgres): try stack.startPostgres()
         case .goOn(let process): process.signal(SIGCONT)
@@ -90,6 +94,7 @@ final class ChaosStorm: @unchecked Sendable {
         case .schedulerKilled: end(.scheduler, SIGKILL, event)
         case .schedulerStopped: end(.scheduler, SIGTERM, event)
         case .schedulerFrozen: freeze(.scheduler, event)
+        case .schedulerReplaced: try replaceScheduler(event)
         case .workerKilled: end(worker, SIGKILL, event)
         case .workerStopped: end(worker, SIGTERM, event)
         case .workerFrozen: freeze(worker, event)
@@ -117,6 +122,14 @@ final class ChaosStorm: @unchecked Sendable {
         schedule(.goOn(process), in: event.pause)
     }
 
+    private func replaceScheduler(_ event: ChaosPlan.Event) throws {
+        guard let old = running[.scheduler], old.end == nil else { return }
+        old.signal(SIGSTOP)
+        running[.scheduler] = try stack.launchScheduler(takesOver: true)
+        replaced.append(old)
+        schedule(.goOn(old), in: event.pause)
+    }
+
     private func kill(oneOf victims: [pid_t], _ event: ChaosPlan.Event) {
         guard !victims.isEmpty else { return }
         Glibc.kill(victims[event.victim % victims.count], SIGKILL)
@@ -140,6 +153,12 @@ final class ChaosStorm: @unchecked Sendable {
 
     /// Everything ends in order, and says that it did.
     func stop() throws {
+        for process in replaced {
+            let end = try process.waitForEnd()
+            // 0: it was stopping already; 1: it met a restart of Postgres too.
+            let fine = [75, 0, 1].contains { end == .exited($0) }
+            if !fine { complaints.append("a replaced scheduler ended with \(end)") }
+        }
         for service in (0..<Self.workers).map(Service.worker) + [.scheduler] {
             guard let process = running[service] else { continue }
             let end = try process.stop()

@@ -13,7 +13,8 @@ extension EndToEnd {
         @Test(arguments: seeds)
         func `every acknowledged job ends exactly once, whatever is killed`(seed: UInt64) async throws {
             let plan = ChaosPlan(seed: seed)
-            let complaints = try await ChaosRun(plan: plan).complaints()
+            let (complaints, summary) = try await ChaosRun(plan: plan).complaints()
+            print("seed \(seed): \(summary)")
             if !complaints.isEmpty {
                 Issue.record(
                     """

@@ -16,7 +16,6 @@ struct SchedulerStatus: Decodable {
         var state: String
     }
     var epoch: Int
-    var open_jobs: Int
     var journal: Journal
     var counts: [String: Int]
     var workers: [Worker]
@@ -24,7 +23,9 @@ struct SchedulerStatus: Decodable {
 
 extension Client {
     func decodedStatus() async throws -> SchedulerStatus {
-        try JSONDecoder().decode(SchedulerStatus.self, from: Data(try await schedulerStatus().utf8))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(SchedulerStatus.self, from: Data(try await schedulerStatus().utf8))
     }
 }
 

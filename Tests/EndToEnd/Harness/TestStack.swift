@@ -38,24 +38,24 @@ final class TestStack: @unchecked Sendable {
     /// It has a handler that is a process, so that there is one to kill. Its result is its job's id.
     private func writeConfiguration() throws {
         try """
-            \(settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
-            data_dir: \(directory)
-            objects: [\(directory)/objects]
-            handlers:
-              - kind: child
-                process:
-                  command: [/bin/sh, \(directory)/child.sh]
-                  read: [\(directory)/child.sh]
-            """.write(toFile: directory + "/statex.yaml", atomically: false, encoding: .utf8)
+        \(settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
+        data_dir: \(directory)
+        objects: [\(directory)/objects]
+        handlers:
+          - kind: child
+            process:
+              command: [/bin/sh, \(directory)/child.sh]
+              read: [\(directory)/child.sh]
+        """.write(toFile: directory + "/statex.yaml", atomically: false, encoding: .utf8)
         try #"""
-            echo '{"type":"ready","protocol":1,"name":"child","version":"1"}'
-            while read -r line; do
-                id=${line#*'"id":"'}
-                id=${id%%'"'*}
-                echo '{"type":"result","id":"'"$id"'","result":"'"$id"'"}'
-            done
+        echo '{"type":"ready","protocol":1,"name":"child","version":"1"}'
+        while read -r line; do
+            id=${line#*'"id":"'}
+            id=${id%%'"'*}
+            echo '{"type":"result","id":"'"$id"'","result":"'"$id"'"}'
+        done
 
-            """#.write(toFile: directory + "/child.sh", atomically: false, encoding: .utf8)
+        """#.write(toFile: directory + "/child.sh", atomically: false, encoding: .utf8)
         chmod(directory + "/child.sh", 0o755)
     }
 

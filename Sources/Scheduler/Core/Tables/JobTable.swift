@@ -153,7 +153,7 @@ package struct JobTable: ~Copyable {
     }
 
     /// Every slot in use, in slot order; for invariants and status, not for a hot path.
-    package func forEach(_ body: (Int32, JobRecord) -> Void) {
+    package func visit(_ body: (Int32, JobRecord) -> Void) {
         for (slot, record) in records.enumerated() where record.flags.contains(.inUse) { body(Int32(slot), record) }
     }
 }

@@ -1,0 +1,77 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// What the journal is to a scheduler, in dictionaries: it takes commits and answers look-ups. A job's rows
+/// are kept for good: there is no retention.
+struct MemoryJournal {
+    private struct Job {
+        let opts: UInt64
+        let kind: UInt32
+        let payload: [UInt8]
+        var attempts: UInt16 = 0
+        var losses: UInt16 = 0
+        /// nil: open.
+        var final: JobState?
+        /// Microseconds since 1970.
+        var ended: Int64 = 0
+        var encoding = Encoding.bytes
+        var body: [UInt8] = []
+    }
+
+    private var names: [UInt32: String] = [:]
+    private var jobs: [UInt64: Job] = [:]
+    /// How leases ended, by their tokens.
+    private var outcomes: [UInt64: Ending] = [:]
+    private var keys: [UserKeys.Key: UserKeys.Use] = [:]
+
+    mutating func append(_ batch: CommitBatch) {
+        for row in batch.names { names[row.number] = row.name }
+        for row in batch.jobs {
+            let payload = batch.payloads.buffer.array(row.payloadStart..<row.payloadStart + row.payloadLength)
+            jobs[row.id] = Job(opts: row.opts, kind: row.kind, payload: payload)
+        }
+        for row in batch.keys {
+            let key = UserKeys.Key(tenant: names[row.tenant] ?? "", key: row.key)
+            keys[key] = UserKeys.Use(
+                digest: row.digest, request: row.request, jobs: row.jobs, batch: batch.head.batch)
+        }
+        for row in batch.leases { jobs[row.id]?.attempts = row.attempt }
+        for row in batch.outcomes { append(row, of: batch) }
+    }
+
+    private mutating func append(_ row: CommitBatch.OutcomeRow, of batch: CommitBatch) {
+        outcomes[row.token] = row.ending
+        if row.ending == .lost { jobs[row.id]?.losses += 1 }
+        guard let final = row.final else { return }
+        jobs[row.id]?.final = final
+        jobs[row.id]?.ended = batch.head.at - Int64(row.ended * 1_000_000)
+        guard row.result >= 0 else { return }
+        let result = batch.results[Int(row.result)]
+        jobs[row.id]?.encoding = Encoding(rawValue: result.encoding) ?? .bytes
+        jobs[row.id]?.body = batch.resultBytes.array(result.start..<result.start + result.length)
+    }
+
+    func payload(of id: UInt64) -> [UInt8] { jobs[id]?.payload ?? [] }
+
+    func ending(ofLease token: UInt64) -> Ending? { outcomes[token] }
+
+    func use(of key: UserKeys.Key) -> UserKeys.Use? { keys[key] }
+
+    /// How a job stands; its state is nil if it is not known.
+    func result(of id: JobID) -> (record: ResultRecord, kind: String, body: [UInt8]) {
+        guard let job = jobs[id.rawValue] else { return (ResultRecord(id: id, count: 0, state: nil), "", []) }
+        var record = ResultRecord(
+            id: id, index: JobOpts.index(job.opts), count: JobOpts.count(job.opts), state: job.final ?? .running)
+        record.attempts = job.attempts
+        record.losses = job.losses
+        record.ended = job.ended
+        record.encoding = job.encoding
+        record.bodyLength = UInt32(job.body.count)
+        return (record, names[job.kind] ?? "", job.body)
+    }
+}
+
+extension ByteBuffer {
+    /// A copy of a part of what was written.
+    func array(_ range: Range<Int>) -> [UInt8] { bytes.array(range) }
+}

@@ -1,0 +1,109 @@
+import StatexProtocol
+import StatexSchedulerCore
+import StatexZeroMQ
+
+// What clients say: read, checked, handed to the core, as the broker does it.
+
+extension TwinLoop {
+    /// The client is never timed out, and need not call often: these are the longest times that it takes.
+    private static let heartbeatMilliseconds: UInt32 = 60_000
+    private static let leaseMilliseconds: UInt32 = 180_000
+    mutating func received(_ bytes: borrowing RawSpan, from routing: RoutingID, at now: Now) {
+        do throws(WireError) {
+            let header = try Header(reading: bytes)
+            if header.type == .hello {
+                joined(try Hello(reading: bytes, header: header), routing)
+            } else if let link = links[routing], link.stamp == header.stamp {
+                try said(link, bytes, header, at: now)
+            }
+        } catch {
+            guard let link = links[routing] else { return }
+            link.append { Fault(error).write(to: &$0, stamp: link.stamp) }
+        }
+    }
+
+    private mutating func joined(_ hello: Hello, _ routing: RoutingID) {
+        lastSession += 1
+        let link = ClientLink(routing: routing, session: lastSession, stamp: stamp(lastSession))
+        links[routing] = link
+        if !scheduler.knowsProducer(hello.producer) { scheduler.producerLoaded(hello.producer, runs: []) }
+        let last = scheduler.clientJoined(link.session, producer: hello.producer, name: hello.name)
+        link.append {
+            Welcome(
+                stamp: link.stamp, heartbeatMilliseconds: Self.heartbeatMilliseconds,
+                leaseMilliseconds: Self.leaseMilliseconds, lastSequence: last
+            ).write(to: &$0)
+        }
+    }
+
+    mutating func left(_ link: ClientLink) {
+        scheduler.clientLeft(link.session)
+        links[link.routing] = nil
+    }
+
+    private mutating func said(_ link: ClientLink, _ bytes: borrowing RawSpan, _ header: Header, at now: Now)
+        throws(WireError)
+    {
+        switch header.type {
+        case .heartbeat: link.append { Heartbeat().write(to: &$0, stamp: link.stamp) }
+        case .submit:
+            try submit.read(bytes, header: header)
+            scheduler.submitted(
+                submit, bytes: bytes, client: link.session, keyed: keyedRequests(bytes), at: now, into: &outbox)
+        case .await:
+            var records: [AwaitRecord] = []
+            var cursor = try header.recordCursor(atLeast: AwaitRecord.size)
+            for _ in 0..<header.count {
+                records.append(try AwaitRecord(reading: &cursor, header: header, in: bytes))
+            }
+            scheduler.awaited(records, client: link.session, into: &outbox)
+        case .cancel:
+            var records: [CancelRecord] = []
+            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CancelRecord(reading: &cursor, header: header, in: bytes))
+            }
+            scheduler.cancelOrdered(records, client: link.session, at: now, into: &outbox)
+        case .status:
+            let status = statusText
+            link.append { StatusReply.write(status.span.bytes, stamp: link.stamp, to: &$0) }
+        case .goodbye: left(link)
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain:
+            throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
+        }
+    }
+
+    /// The requests of the submit just read that have a user key.
+    private func keyedRequests(_ bytes: borrowing RawSpan) -> [KeyedRequest] {
+        var keyed: [KeyedRequest] = []
+        for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
+            // Options that cannot be read are the core's to refuse.
+            let options = try? JobOptions(
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+            guard let text = options?.userKey else { continue }
+            let key = UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: text)
+            let content = content(of: index..<index + Int(job.count), bytes)
+            keyed.append(KeyedRequest(job: index, digest: content, known: journal.use(of: key)))
+        }
+        return keyed
+    }
+
+    /// What makes two requests of one key the same. The broker compares its digest; here it stands for itself.
+    private func content(of jobs: Range<Int>, _ bytes: borrowing RawSpan) -> [UInt8] {
+        var content = ByteBuffer()
+        for job in submit.jobs[jobs] {
+            let kind = submit.names[Int(job.kind)]
+            content.append(UInt8(kind.utf8.count))
+            content.append(kind)
+            content.append([job.priority, job.attempts, job.encoding])
+            for (start, length) in [
+                (job.optionsStart, UInt32(job.optionsLength)), (job.payloadStart, job.payloadLength),
+            ] {
+                content.append(length)
+                content.append(bytes.extracting(Int(start)..<Int(start) + Int(length)))
+            }
+        }
+        return content.array()
+    }
+}
