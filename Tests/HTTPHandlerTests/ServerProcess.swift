@@ -8,7 +8,8 @@ final class ServerProcess: Sendable {
     /// Its input and output.
     private let socket: CInt
 
-    /// Foundation's `Process` now and then misses the end of a child, and waits for ever.
+    /// Its socket closes on exec, so that no other child keeps its input open (as pipes of Foundation's
+    /// `Process` were), and its end is not left to it.
     init(_ program: String, _ arguments: [String]) throws {
         var ends: (CInt, CInt) = (-1, -1)
         let made = withUnsafeMutablePointer(to: &ends) { pointer in
