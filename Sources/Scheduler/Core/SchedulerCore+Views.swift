@@ -52,7 +52,7 @@ extension SchedulerCore {
     package var clientCount: Int { clients.count }
     package var delayedJobs: Int { timers.count }
 
-    /// Holds what must be true between events; the simulator calls it after each, a debug build at each commit.
+    /// Holds what must be true between events; the simulator calls it after each. It looks at every job.
     package borrowing func validate() {
         var leased = 0
         var queued = 0
