@@ -174,6 +174,16 @@ final class FakeScheduler {
         while heartbeats.count < goal { try receive(until: deadline, "a heartbeat") }
     }
 
+    /// Answers every HELLO with this fault: a worker on a loaded machine may have given up the first one.
+    func refuse(_ code: WireError.Code, until over: DispatchSemaphore) throws {
+        let deadline = clinux_monotonic_nanoseconds() + Self.patience
+        while over.wait(timeout: .now()) == .timedOut {
+            try receive(until: deadline, "the worker's end")
+            for message in received where message.header.type == .hello { try fault(code) }
+            received.removeAll()
+        }
+    }
+
     /// Takes what comes and makes every outcome durable until the worker says goodbye.
     func serveUntilGoodbye() throws -> [Outcome] {
         var outcomes: [Outcome] = []

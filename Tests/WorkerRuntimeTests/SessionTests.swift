@@ -112,25 +112,33 @@ struct WorkerSessionTests {
         }
     }
 
-    @Test(
-        "A scheduler that does not want the worker ends it with the reason",
-        arguments: [WireError.Code.superseded, .version])
-    func refused(_ code: WireError.Code) async throws {
+    @Test("A scheduler that speaks another version ends the worker with the reason")
+    func refused() async throws {
         try await withEndpoint { endpoint in
             let context = try ZeroMQContext()
             let worker = try Worker(endpoint: endpoint, handlers: [EchoHandler()])
             let ended = Task { try await worker.run() }
             let over = DispatchSemaphore(value: 0)
-            // Its socket must last until the worker has read the fault.
             async let script: Void = onThread {
-                let scheduler = try FakeScheduler(endpoint, in: context)
-                _ = try scheduler.next(.hello)
-                try scheduler.fault(code)
-                over.wait()
+                try FakeScheduler(endpoint, in: context).refuse(.version, until: over)
             }
             await #expect(throws: WorkerError.refused("as the test wants")) { try await ended.value }
             over.signal()
             try await script
+        }
+    }
+
+    @Test("A worker whose session was superseded by its own late HELLO takes it back, and claims its leases")
+    func superseded() async throws {
+        try await withWorker([HangHandler()]) { _, scheduler in
+            _ = try scheduler.greet()
+            try scheduler.lease(1...1)
+            while scheduler.heartbeats.last?.running != 1 { try scheduler.awaitHeartbeats(1) }
+            try scheduler.fault(.superseded)
+            scheduler.stamp.session = 2
+            #expect(try scheduler.greet().claims.map(\.token) == [1])
+            try scheduler.tell(.revoke, [1], reason: .cancelled)
+            #expect(try scheduler.outcomes(1).map(\.ending) == [.cancelled])
         }
     }
 }

@@ -2,8 +2,7 @@
 public enum WorkerError: Error, Sendable, Equatable, CustomStringConvertible {
     /// An argument is out of its range; the text names it, the limit and what to do.
     case argument(String)
-    /// The scheduler does not want this worker: it speaks another version, or a newer connection of the
-    /// same incarnation took over.
+    /// The scheduler does not want this worker: it speaks another version.
     case refused(String)
     /// The drain's limit passed before the scheduler said that these outcomes are durable. Their jobs
     /// run again elsewhere.
