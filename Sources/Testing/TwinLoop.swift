@@ -94,7 +94,7 @@ struct TwinLoop: ~Copyable {
             perform(results: nil, at: now)
             worker.tick(at: now.monotonic)
             let wasTold = listenToWorker(at: now)
-            scheduler.dispatch(at: now)
+            scheduler.dispatch(at: now, into: &outbox)
             goesOn = commit(at: now) || wasTold
         }
     }

@@ -84,7 +84,7 @@ struct TwinWorker: ~Copyable {
             guard let attempt = running.first(where: { $0?.handle == handle }) ?? nil else { continue }
             Self.cancel(attempt, reason == .cancelled ? .cancelled : reason == .timeout ? .timeout : .revoked)
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
     }
 
     /// Not on this thread: what a handler does when it is told to stop may block.

@@ -45,7 +45,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
     case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .leases, .outcomes, .durable, .stale, .claim,
-        .revoke:
+        .revoke, .kept:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
         fields["records"] = try records(bytes, header)
     }

@@ -95,7 +95,7 @@ extension SchedulerCore {
         let ending: Ending = why == .cancelling ? .cancelled : .expired
         switch jobs[slot].state {
         case .queued:
-            kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
+            unqueue(slot)
             endUnleased(slot, ending: ending, final: final)
         case .delayed, .blocked:
             endUnleased(slot, ending: ending, final: final)
@@ -107,6 +107,7 @@ extension SchedulerCore {
                 revoke(slot, into: &out)
             } else {
                 // Its lease is not durable yet and so has not left: it never will.
+                startUndone(slot)
                 endLease(slot)
                 endUnleased(slot, ending: ending, final: final, token: token)
             }

@@ -85,7 +85,7 @@ struct WorkerLoop: ~Copyable {
             // Not on this thread: what a handler does when it is told to stop may block.
             DispatchQueue.global().async { cancellation.cancel(reason.asCancellation) }
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
         core.tick(at: now, into: &out)
     }
 
@@ -134,7 +134,7 @@ struct WorkerLoop: ~Copyable {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .credit, .outcomes, .claim:
+            .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }
@@ -217,7 +217,9 @@ struct WorkerLoop: ~Copyable {
         } else if out.heartbeat {
             out.heartbeat = false
             core.heartbeat.write(to: &message, stamp: core.stamp)
-        } else if core.packClaims(from: &out, to: &message) || core.packOutcomes(from: &out, to: &message, at: now) {
+        } else if core.packClaims(from: &out, to: &message) || core.packKept(from: &out, to: &message)
+            || core.packOutcomes(from: &out, to: &message, at: now)
+        {
             return
         } else if out.credit {
             core.packCredit(from: &out, to: &message)
