@@ -37,6 +37,7 @@ struct Sample {
             var hello = Hello(role: .worker, incarnation: 9, name: "wörker-1")
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
+            hello.labels = ["gpu", "eu-west"]
             hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
             hello.write(to: &$0)
         },
@@ -69,6 +70,7 @@ struct Sample {
                 options.runLimitMilliseconds = 30_000
                 options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                 options.tags = ["nightly", "eu"]
+                options.labels = ["gpu"]
                 var buffer = ByteBuffer()
                 options.write(to: &buffer)
                 writer.append(
@@ -194,6 +196,7 @@ struct Sample {
         },
         Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
         Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+        Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
 
     private static func writeResult(_ record: ResultRecord, kind: String, body: [UInt8], to buffer: inout ByteBuffer) {

@@ -36,7 +36,7 @@ extension SchedulerCore {
             _ = addKind(KindRecord(name: name, number: number), at: now)
         case .tenant:
             _ = addTenant(TenantRecord(name: name, number: number), at: now)
-        case .worker: break
+        case .worker, .label: break
         }
     }
 

@@ -174,7 +174,8 @@ extension SchedulerCore {
         let slot = jobs.insert(record)
         counts.submitted += 1
         if let options {
-            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options))
+            let numbers = options.labels.map { number(.label, $0) }
+            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
             schedule(slot, runAt: options.runAt, deadline: options.deadline, at: now)
         } else {
             makeReady(slot, at: now)
