@@ -129,12 +129,12 @@ struct TwinWorker: ~Copyable {
         core.becameDurable(record, incarnation: core.stamp.incarnation, at: now)
     }
 
-    mutating func becameStale(_ record: TokenRecord) {
-        core.becameStale(record, incarnation: core.stamp.incarnation)
+    mutating func becameStale(_ record: TokenRecord, tokensOf: UInt64) {
+        core.becameStale(record, incarnation: tokensOf)
     }
 
-    mutating func revoked(_ record: TokenRecord) {
-        core.revoked(record, incarnation: core.stamp.incarnation, into: &out)
+    mutating func revoked(_ record: TokenRecord, tokensOf: UInt64) {
+        core.revoked(record, incarnation: tokensOf, into: &out)
     }
 
     mutating func offersWanted() { core.offersWanted(into: &out) }
