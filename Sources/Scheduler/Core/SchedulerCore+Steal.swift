@@ -85,7 +85,8 @@ extension SchedulerCore {
                 let record = TokenRecord(
                     JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)
                 out.revoked.append(
-                    Outbox.Token(worker: victim, session: workers[victim].session, record: record))
+                    Outbox.Token(
+                        worker: victim, session: workers[victim].session, tokensOf: incarnation, record: record))
                 counts.stealsAsked += 1
                 wanted -= 1
             }
