@@ -18,9 +18,10 @@ struct LimitTests {
         return policies
     }
 
-    private func submit(_ count: Int, to scheduler: TestScheduler, kind: String = "text", tenant: String = "acme",
-        sequence: UInt64, client: UInt32) throws
-    {
+    private func submit(
+        _ count: Int, to scheduler: TestScheduler, kind: String = "text", tenant: String = "acme",
+        sequence: UInt64, client: UInt32
+    ) throws {
         try scheduler.submit(
             (0..<count).map { _ in [TestScheduler.Job(kind: kind, tenant: tenant)] }, sequence: sequence,
             client: client)

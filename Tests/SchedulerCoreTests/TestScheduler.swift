@@ -204,7 +204,8 @@ final class TestScheduler {
 
     func report(
         _ lease: CommitBatch.LeaseRow, _ ending: Ending = .succeeded, retryable: Bool = true, body: [UInt8] = [],
-        retryAfter: UInt32 = 0, ranMicroseconds: UInt64 = 1_000, tokensOf: UInt64 = TestScheduler.incarnation, by worker: Worker
+        retryAfter: UInt32 = 0, ranMicroseconds: UInt64 = 1_000, tokensOf: UInt64 = TestScheduler.incarnation,
+        by worker: Worker
     ) {
         var record = OutcomeRecord(id: JobID(rawValue: lease.id), token: lease.token, ending: ending)
         record.retryable = retryable

@@ -49,8 +49,9 @@ extension SchedulerCore {
     /// Sets timers for what rates hold back.
     mutating func waitForRates(at now: Now) {
         for tenant in tenants.takeNewlyParked() {
-            guard case .until(let time) = tenants[tenant].limit.verdict(
-                running: tenants[tenant].leased, at: now.monotonic)
+            guard
+                case .until(let time) = tenants[tenant].limit.verdict(
+                    running: tenants[tenant].leased, at: now.monotonic)
             else { continue }
             wake(Timers.Entry(due: time, id: UInt64(tenant), slot: tenant, purpose: .tenantRate))
         }

@@ -56,7 +56,8 @@ extension SchedulerCore {
 
     private func isStealable(_ slot: Int32, for thief: Int32) -> Bool {
         let flags = jobs[slot].flags
-        return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals && !flags.contains(.stealing)
+        return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
+            && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil && serves(thief, jobs[slot].queue)
     }
 

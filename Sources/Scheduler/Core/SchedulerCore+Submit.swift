@@ -110,7 +110,8 @@ extension SchedulerCore {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
-                kind: resolveKind(batch, index, &kindOf, at: now), tenant: resolveTenant(batch, index, &tenantOf, at: now),
+                kind: resolveKind(batch, index, &kindOf, at: now),
+                tenant: resolveTenant(batch, index, &tenantOf, at: now),
                 waiter: batch.notify ? client : 0, now)
         }
         let size = UInt16(range.count)
@@ -205,7 +206,9 @@ extension SchedulerCore {
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(_ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now)
+    private mutating func resolveTenant(
+        _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
+    )
         -> Int32
     {
         let name = Int(batch.jobs[job].tenant)
