@@ -35,6 +35,8 @@ package struct Configuration: Sendable, Equatable {
     /// The bound of the payload cache.
     package var maximumOpenBytes: Int
     package var idempotencyDays: Int
+    /// Whether idle workers get jobs that wait unstarted in others.
+    package var stealing: Bool
 
     package var attempts: Int
     package var retryBackoff: Duration
@@ -72,6 +74,8 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+
+        stealing = values.take("stealing", default: true, .boolean)
 
         attempts = values.take("attempts", default: 3, .integer(1...100))
         retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))

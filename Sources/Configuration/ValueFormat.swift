@@ -129,6 +129,19 @@ extension ValueFormat where Value: RawRepresentable<String> & CaseIterable {
     }
 }
 
+extension ValueFormat<Bool> {
+    static var boolean: Self {
+        Self(
+            { text, _ throws(FormatError) in
+                switch text {
+                case "true", "yes", "on": return true
+                case "false", "no", "off": return false
+                default: throw FormatError("must be true or false, not \(text.shown)")
+                }
+            }, show: { $0 ? "true" : "false" })
+    }
+}
+
 extension ValueFormat<String> {
     private init(_ rule: String, _ accepts: @escaping (String) -> Bool, show: @escaping (String) -> String = { $0 }) {
         self.init(

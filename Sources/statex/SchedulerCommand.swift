@@ -94,6 +94,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
         settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
         settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.stealing = configuration.stealing
         settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
         settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
         return settings
