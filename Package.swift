@@ -98,7 +98,7 @@ let package = Package(
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(

@@ -40,10 +40,14 @@ package struct Configuration: Sendable, Equatable {
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
+    /// The largest object that `statex submit` stores or reads.
+    package var maximumObjectBytes: Int
     package var modelsDirectory: String
     package var python: String
     /// The least isolation that process handlers accept.
     package var isolation: Isolation
+    /// Whether workers serve the handlers that fail, hang and kill their worker when asked.
+    package var faultHandlers: Bool
     package var handlers: [HandlerConfiguration]
 
     init(from values: inout ValueReader, environment: [String: String]) {
@@ -75,9 +79,11 @@ package struct Configuration: Sendable, Equatable {
         retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
+        maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
         modelsDirectory = values.take("models", default: "\(dataDirectory)/models", .path)
         python = values.take("python", default: "python3", .program)
         isolation = values.take("isolation", default: .basic, .choice())
+        faultHandlers = values.take("fault_handlers", default: false, .yesOrNo)
         handlers = values.takeHandlers()
         checkPairs(&values)
     }

@@ -188,9 +188,11 @@ struct ValueReader {
 
     mutating func takeHandlers() -> [HandlerConfiguration] {
         known.append("handlers")
-        guard let entry = file.first(where: { $0.name == "handlers" }) else { return [] }
+        guard let entry = file.first(where: { $0.name == "handlers" }), entry.value.isThere else {
+            entries.append(Entry(key: "handlers", value: "", source: .standard))
+            return []
+        }
         guard case .list(let nodes, let line) = entry.value else {
-            if case .nothing = entry.value { return [] }
             problems.append("handlers (\(filePath):\(entry.line)): must be a list; each entry begins with `- kind: …`")
             return []
         }
@@ -199,6 +201,8 @@ struct ValueReader {
             return []
         }
         var handlers: [HandlerConfiguration] = []
+        // Their kinds stand before their own keys.
+        let place = entries.count
         for (index, node) in nodes.enumerated() {
             guard let handler = takeHandler(node, at: "handlers[\(index)]") else { continue }
             if handlers.contains(where: { $0.kind == handler.kind }) {
@@ -208,6 +212,8 @@ struct ValueReader {
             }
             handlers.append(handler)
         }
+        let kinds = handlers.map(\.kind).joined(separator: " ")
+        entries.insert(Entry(key: "handlers", value: kinds, source: .file(filePath, line: entry.line)), at: place)
         return handlers
     }
 

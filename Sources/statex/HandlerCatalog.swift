@@ -32,7 +32,10 @@ struct HandlerCatalog {
         installation = Installation(executable: programPath(), python: chosen("python"), models: chosen("models"))
     }
 
-    /// - Parameter only: kinds to serve; nil: all.
+    /// Kinds that do harm when asked: served only when they are named, or with the key `fault_handlers`.
+    private static let faultKinds = ["crash", "fail", "hang"]
+
+    /// - Parameter only: kinds to serve; nil: all but the fault handlers, unless the configuration has them too.
     func handlers(only: [String]?) throws -> [any Handler] {
         var handlers: [String: any Handler] = [:]
         for handler in NativeHandlers.all { handlers[handler.kind] = handler }
@@ -44,7 +47,13 @@ struct HandlerCatalog {
         for own in configuration.handlers { handlers[own.kind] = try handler(own) }
         if let unknown = only?.first(where: { handlers[$0] == nil }) {
             let known = handlers.keys.sorted().joined(separator: ", ")
-            throw failure(1, "handlers: there is no handler \"\(unknown)\"; there are \(known)")
+            throw ending(.usage, "handlers: there is no handler \"\(unknown)\"; there are \(known)")
+        }
+        if only == nil, !configuration.faultHandlers {
+            // An operator's own handler of such a kind is none of ours.
+            for kind in Self.faultKinds where !configuration.handlers.contains(where: { $0.kind == kind }) {
+                handlers[kind] = nil
+            }
         }
         return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
     }
@@ -53,7 +62,7 @@ struct HandlerCatalog {
         var settings = settings
         settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
         settings.openObject = openObject
-        do throws(HandlerError) { return try ProcessHandler(settings) } catch { throw failure(1, error.message) }
+        do throws(HandlerError) { return try ProcessHandler(settings) } catch { throw ending(.failed, error.message) }
     }
 
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
