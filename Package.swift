@@ -127,6 +127,7 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
+        test("CommandTests", ["statex", "StatexConfiguration"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
@@ -169,7 +170,8 @@ let package = Package(
         test(
             "EndToEndTests",
             [
-                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
+                "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
             ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
