@@ -171,7 +171,7 @@ struct ValueReader {
         let names = known.map(Self.variable)
         var others: [String] = []
         for name in environment.keys.sorted()
-        where name.hasPrefix(Self.environmentPrefix) && !names.contains(name) && !ownVariables.contains(name) {
+        where name.hasPrefix(Self.environmentPrefix) && !names.contains(name) && !isOurs(name) {
             if let meant = nearMiss(
                 String(name.dropFirst(Self.environmentPrefix.count)),
                 among: names.map { String($0.dropFirst(Self.environmentPrefix.count)) })
@@ -251,8 +251,12 @@ struct ValueReader {
     }
 }
 
-/// Variables with our prefix that are not keys: what `up` tells its children, and the file's own.
-private let ownVariables: Set<String> = ["STATEX_CONFIG", "STATEX_READY_FD", "STATEX_STACK"]
+/// Variables with our prefix that are not keys: the file's own, what `up` tells its children, and the settings of
+/// the built-in handlers (docs/models.md), which are passed on to them.
+private func isOurs(_ variable: String) -> Bool {
+    ["STATEX_CONFIG", "STATEX_READY_FD", "STATEX_STACK", "STATEX_MODEL_SUMS"].contains(variable)
+        || ["STATEX_AUDIO_", "STATEX_FILE_", "STATEX_OCR_", "STATEX_TEXT_"].contains { variable.hasPrefix($0) }
+}
 
 extension String {
     fileprivate var unquotedShown: String { String(shown.dropFirst().dropLast()) }

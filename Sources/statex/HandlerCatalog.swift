@@ -26,10 +26,10 @@ struct HandlerCatalog {
         self.slots = slots
         self.objects = objects
         environment = ProcessInfo.processInfo.environment
-        func chosen(_ key: String) -> String? {
-            loaded.entries.first { $0.key == key && $0.source != .standard }?.value
-        }
-        installation = Installation(executable: programPath(), python: chosen("python"), models: chosen("models"))
+        installation = Installation(
+            executable: programPath(),
+            python: configuration.python.map { [environment] in Self.findProgram($0, environment) },
+            models: configuration.modelsDirectory)
     }
 
     /// Kinds that do harm when asked: served only when they are named, or with the key `fault_handlers`.
@@ -75,7 +75,8 @@ struct HandlerCatalog {
 
     private func settings(_ kind: String, _ program: HandlerConfiguration.ProcessHandler) -> ProcessSettings {
         var settings = ProcessSettings(
-            kind: kind, program: [findProgram(program.command.first ?? "")] + program.command.dropFirst(),
+            kind: kind,
+            program: [Self.findProgram(program.command.first ?? "", environment)] + program.command.dropFirst(),
             launcher: installation.launcher, scratchRoot: scratch)
         settings.environment = program.environment
         settings.readPaths = program.read
@@ -125,7 +126,7 @@ struct HandlerCatalog {
 
     /// A program that is named without a directory is looked for in PATH. What is not found stays as it is,
     /// and the handler's settings say that it must be an absolute path.
-    private func findProgram(_ name: String) -> String {
+    private static func findProgram(_ name: String, _ environment: [String: String]) -> String {
         guard !name.contains("/") else { return name }
         let places = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
         return places.first { access($0, X_OK) == 0 } ?? name

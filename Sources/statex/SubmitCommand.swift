@@ -55,6 +55,7 @@ struct SubmitCommand: AsyncParsableCommand {
         for input in audio { jobs.append(JobSpec(kind: "audio", payload: try await input.payload(client))) }
         for input in file { jobs.append(JobSpec(kind: "file", payload: try await input.payload(client))) }
         for (kind, payload) in zip(kind, payload) { jobs.append(JobSpec(kind: kind, payload: .text(payload))) }
+        for index in jobs.indices { jobs[index].attempts = loaded.configuration.attempts }
         let request = Request(jobs, tenant: tenant, key: key)
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
 
