@@ -51,8 +51,20 @@ struct VerifyCommand: ParsableCommand {
 struct SQLCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql", abstract: "Print the schema's migrations, in order.")
+    @Flag(help: "Print one JSON object.") var json = false
 
     func run() {
+        guard !json else {
+            var text = JSONText()
+            text.object {
+                $0.array("migrations", Migrator.steps) { step, text in
+                    text.member("number", step.number)
+                    text.member("name", step.name)
+                    text.member("sql", step.sql)
+                }
+            }
+            return print(String(decoding: text.bytes, as: UTF8.self))
+        }
         for step in Migrator.steps { print("-- \(step.number) \(step.name)\n\n\(step.sql)") }
     }
 }

@@ -16,7 +16,9 @@ extension EndToEnd {
 
         @Test(arguments: [
             ["submit", "--bogus"], ["submit"], ["submit", "--kind", "k"], ["submit", "--text", "a", "--timeout", "0"],
-            ["status", "--timeout", "x"], ["verify"], ["bench", "limit", "--jobs", "1"], ["nothing"],
+            ["status", "--timeout", "x"], ["verify"], ["bench", "limit", "--jobs", "1"],
+            ["bench", "throughput", "--jobs", "0"], ["bench", "backlog", "--payload-bytes", "65537"],
+            ["bench", "latency", "--jobs=-1"], ["bench", "snapshot", "--pairs", "0"], ["nothing"],
             ["config", "show", "--set", "bogus=1"], ["config", "--set", "bogus"], ["up", "--workers", "-1"],
             ["up", "--set", "data_dir=/nowhere", "--submit-endpoint", "udp://x"],
             ["scheduler", "--slots", "1"], ["scheduler", "--database", "file:/x"], ["worker", "--slots", "0"],
@@ -24,7 +26,8 @@ extension EndToEnd {
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {
             let run = try CommandRun(
-                arguments + (["worker"].contains(arguments[0]) ? ["--set", "data_dir=\(directory)"] : []), in: directory)
+                arguments + (["worker"].contains(arguments[0]) ? ["--set", "data_dir=\(directory)"] : []), in: directory
+            )
             #expect(run.end == .exited(2))
             #expect(run.errors.hasPrefix("statex: ") && run.output.isEmpty, "\(run)")
         }
@@ -87,6 +90,13 @@ extension EndToEnd {
             let two = try run("config", "show", "--config", file)
             #expect(two.output.contains(#/\nhandlers +a b +\[\S+:1\]\n/#), "\(two)")
             #expect(two.output.contains(#/\nhandlers\[1\]\.http\.url +http:\/\/h /#), "\(two)")
+        }
+
+        @Test func `sql prints the migrations, for people and as JSON`() throws {
+            #expect(try run("sql").output.hasPrefix("-- 1 "))
+            let json = try JSONSerialization.jsonObject(with: Data(run("sql", "--json").output.utf8))
+            let steps = try #require((json as? [String: [[String: Any]]])?["migrations"])
+            #expect(steps.compactMap { $0["number"] as? Int } == Array(1...steps.count))
         }
 
         @Test func `the help names every exit code`() throws {
