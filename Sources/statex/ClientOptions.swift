@@ -9,7 +9,7 @@ struct ClientOptions: ParsableArguments {
     @OptionGroup var configuration: ConfigurationOptions
     @Option(
         help: ArgumentHelp(
-            "How long a busy or absent scheduler is waited for (default: 30), and with --wait the results (default: for ever).",
+            "How long a busy or absent scheduler is waited for (default: 30); of submit --wait, also the results (default: for ever).",
             valueName: "seconds"))
     var timeout: Double?
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StatexClient
+import StatexProtocol
 
 struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -43,6 +44,9 @@ struct SubmitCommand: AsyncParsableCommand {
         }
         guard !(text + audio + file + kind).isEmpty else {
             throw ending(.usage, "nothing to submit: give --text, --audio, --file, or --kind with --payload")
+        }
+        for kind in kind where !KindName.isValid(kind) {
+            throw ending(.usage, "--kind \(printable(kind)): a kind is \(KindName.rule)")
         }
         let loaded = try options.load(objects: objects)
         // All of them before the first is copied.

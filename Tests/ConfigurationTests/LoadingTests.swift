@@ -43,8 +43,10 @@ struct LoadingTests {
         #expect(
             try problems(environment: ["STATEX_LEASE_SECOND": "3"]).first?.contains(
                 "did you mean `STATEX_LEASE_SECONDS`?") == true)
-        let loaded = try load(environment: ["STATEX_SERVICE_HOST": "10.0.0.1", "STATEX_READY_FD": "3", "STATEX_OCR_LANGUAGES": "deu",
-            "PATH": "/bin",])
+        let loaded = try load(environment: [
+            "STATEX_SERVICE_HOST": "10.0.0.1", "STATEX_READY_FD": "3", "STATEX_OCR_LANGUAGES": "deu",
+            "PATH": "/bin",
+        ])
         #expect(loaded.ignoredVariables == ["STATEX_SERVICE_HOST"])
     }
 

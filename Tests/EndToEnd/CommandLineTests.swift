@@ -15,7 +15,8 @@ extension EndToEnd {
         private func run(_ arguments: String...) throws -> CommandRun { try CommandRun(arguments, in: directory) }
 
         @Test(arguments: [
-            ["submit", "--bogus"], ["submit"], ["submit", "--kind", "k"], ["submit", "--text", "a", "--timeout", "0"],
+            ["submit", "--bogus"], ["submit"], ["submit", "--kind", "k"],
+            ["submit", "--kind", "a b", "--payload", ""], ["submit", "--text", "a", "--timeout", "0"],
             ["status", "--timeout", "x"], ["verify"], ["bench", "limit", "--jobs", "1"],
             ["bench", "throughput", "--jobs", "0"], ["bench", "backlog", "--payload-bytes", "65537"],
             ["bench", "latency", "--jobs=-1"], ["bench", "snapshot", "--pairs", "0"], ["nothing"],
