@@ -20,7 +20,7 @@ extension TwinLoop {
             do throws(WireError) {
                 try workerSaid(message.bytes, at: now)
             } catch {
-                // Both ends are this process, and what handlers say was checked before: see `AttemptEnd`.
+                // Both ends are this process, and what handlers say was checked before: see `ResultRules`.
                 preconditionFailure("the worker's core wrote a message that is none: \(error.message)")
             }
         }

@@ -188,6 +188,11 @@ struct Sample {
         },
         Sample("durable") { writeTokens(.durable, [TokenRecord(id, token: 1_001)], to: &$0) },
         Sample("stale") { writeTokens(.stale, [TokenRecord(id, token: 1_001, reason: .notHeld)], to: &$0) },
+        Sample("stale of a journal incarnation that was left") {
+            var former = stamp
+            former.incarnation -= 1
+            writeTokens(.stale, [TokenRecord(id, token: 1_001, reason: .notHeld)], stamp: former, to: &$0)
+        },
         Sample("claim") {
             writeTokens(
                 .claim, [TokenRecord(id, token: 1_001, running: true), TokenRecord(after(1), token: 1_002)], to: &$0)
@@ -211,7 +216,9 @@ struct Sample {
         return buffer.array()
     }
 
-    private static func writeTokens(_ type: MessageType, _ records: [TokenRecord], to buffer: inout ByteBuffer) {
+    private static func writeTokens(
+        _ type: MessageType, _ records: [TokenRecord], stamp: SessionStamp = stamp, to buffer: inout ByteBuffer
+    ) {
         Header(type, recordLength: TokenRecord.size, stamp: stamp, count: records.count).write(to: &buffer)
         for record in records { record.write(to: &buffer) }
     }

@@ -81,8 +81,12 @@ public struct Hello: Sendable, Equatable {
         cursor = try header.recordCursor(atLeast: Self.recordSize)
         name = try cursor.text(nameLength, in: bytes, "name")
         details = try cursor.text(detailsLength, in: bytes, "details")
-        guard details.isEmpty || JSONCheck.isObject(details) else {
-            throw WireError(.malformed, "details is not a JSON object of at most 16 levels")
+        if !details.isEmpty {
+            do throws(JSONFailure) {
+                _ = try JSONObject(Array(details.utf8))
+            } catch {
+                throw WireError(.malformed, "details is no JSON object as it should be: \(error)")
+            }
         }
         for _ in 0..<header.count {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")

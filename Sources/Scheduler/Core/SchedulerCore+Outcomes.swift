@@ -51,7 +51,7 @@ extension SchedulerCore {
             counts.stale += 1
             out.stale.append(
                 Outbox.Token(
-                    worker: worker, session: session,
+                    worker: worker, session: session, tokensOf: tokensOf,
                     record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
@@ -73,7 +73,9 @@ extension SchedulerCore {
         } else {
             counts.stale += 1
             let record = TokenRecord(JobID(rawValue: lookup.id), token: lookup.token, reason: .notHeld)
-            out.stale.append(Outbox.Token(worker: lookup.worker, session: lookup.session, record: record))
+            out.stale.append(
+                Outbox.Token(
+                    worker: lookup.worker, session: lookup.session, tokensOf: incarnation, record: record))
         }
     }
 

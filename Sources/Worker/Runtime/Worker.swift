@@ -132,8 +132,8 @@ public final class Worker: Sendable {
         var hello = Hello(role: .worker, incarnation: incarnation, name: ResultRules.text(name, Limits.nameBytes))
         hello.slots = UInt16(slots)
         hello.details = """
-            {"host":\(Log.quoted(host)),"pid":\(getpid()),"isolation":\(Log.quoted(options.isolation)),\
-            "zeromq":\(Log.quoted(zeroMQVersion()))}
+            {"host":\(JSONText.quoted(host)),"pid":\(getpid()),"isolation":\(JSONText.quoted(options.isolation)),\
+            "zeromq":\(JSONText.quoted(zeroMQVersion()))}
             """
         for handler in handlers {
             let reason = await handler.unavailable()
