@@ -70,6 +70,8 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
+    /// Slots of all connected workers.
+    var fleetSlots = 0
     /// Jobs in all ready queues.
     var queued = 0
     package var counts = CoreCounts()
