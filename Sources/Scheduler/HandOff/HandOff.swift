@@ -88,11 +88,25 @@ package struct PayloadWanted: Sendable {
 }
 
 package enum ReadAnswer: Sendable {
-    case payloads([(wanted: PayloadWanted, payload: [UInt8])])
+    case payloads([FoundPayload])
     case outcomes([(lookup: Outbox.OutcomeLookup, isRecorded: Bool)])
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+}
+
+/// What a leased job is handed, as it stands in the journal.
+package struct FoundPayload: Sendable {
+    package var wanted: PayloadWanted
+    package var payload: [UInt8]
+    /// The results that it takes as input, by rising index.
+    package var inputs: [LeaseInput]
+
+    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput]) {
+        self.wanted = wanted
+        self.payload = payload
+        self.inputs = inputs
+    }
 }
 
 /// How a job stands in the journal.
