@@ -129,11 +129,10 @@ struct SchedulerCommand: ParsableCommand {
     private func leave(_ reason: StepDown) -> ExitCode {
         switch reason {
         case .fenced(let by): failure(SchedulerExit.fenced, "another scheduler took over (\(by)); this one stops")
-        case .wentBackwards(let from, let to):
+        case .wentBackwards(let lost):
             failure(
                 SchedulerExit.fenced,
-                "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
-                    + "jobs that were acknowledged since are missing")
+                "the journal went backwards: \(lost); run `statex journal adopt` before a scheduler starts again")
         case .broken(let why): failure(1, "the journal cannot go on: \(why)")
         }
     }

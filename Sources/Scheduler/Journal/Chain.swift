@@ -21,6 +21,26 @@ enum Chain {
         try row(connection, "WHERE c.shard = \(shard) AND c.batch = \(batch)")
     }
 
+    /// The number of the first commit that is kept.
+    static func start(_ connection: borrowing Connection, shard: UInt8) throws(PostgresError) -> UInt64? {
+        let rows = try connection.query(
+            "SELECT batch FROM statex.commits WHERE shard = \(shard) ORDER BY batch LIMIT 1", doing: "read the chain")
+        return rows.rows == 1 ? UInt64(rows.integer(0, 0)) : nil
+    }
+
+    /// The last row that an owner and the present chain have in common: one of its own, or of an epoch
+    /// before its own.
+    static func common(
+        _ connection: borrowing Connection, shard: UInt8, owner: UInt64, before epoch: UInt32
+    ) throws(PostgresError) -> ChainEnd? {
+        try row(
+            connection,
+            """
+            WHERE c.shard = \(shard) AND (c.owner_number = \(Int64(bitPattern: owner)) OR c.epoch < \(epoch))
+            ORDER BY c.batch DESC LIMIT 1
+            """)
+    }
+
     private static func row(_ connection: borrowing Connection, _ which: String) throws(PostgresError) -> ChainEnd? {
         let rows = try connection.query(
             """
