@@ -73,6 +73,10 @@ struct SchedulerCommand: ParsableCommand {
             var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
             reader.run()
         }.detach()
+        let retentionDays = configuration.retentionDays
+        NamedThread("retention") {
+            Retention.keepUp(url: url, days: retentionDays) { complain("retention: \($0)") }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)

@@ -94,6 +94,8 @@ extension JournalSettings {
 
     /// Any number that nothing else uses: "stx" in ASCII.
     static let lockClass = 0x737478
+    /// Held by who does retention.
+    static let retentionLockClass = lockClass + 1
 
     /// Appends the first row of a new epoch: from then on every earlier owner's commit fails.
     private func append(to connection: borrowing Connection) throws(PostgresError) -> ChainHead {
