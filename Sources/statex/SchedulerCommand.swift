@@ -125,6 +125,7 @@ struct SchedulerCommand: ParsableCommand {
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
+        core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
         complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
