@@ -270,6 +270,26 @@ extension JournalTests {
             #expect(opened.head.batch == past.maker.head.batch + 1)
         }
 
+        @Test("A clock that stepped back behind what is kept finds a place for everything")
+        func clockBack() throws {
+            let past = try Past()
+            _ = try Retention(url: past.database.url, days: 7).run(now: past.time(day: 8, hour: 1))
+            let connection = try past.database.connect()
+            try Partitions.prepare(on: connection, at: past.time(day: 0, hour: 5), hour: Past.firstDay * 24, batch: 30)
+            #expect(
+                try past.database.query("SELECT to_regclass('statex.keys_\(Past.firstDay)') IS NOT NULL") == "t")
+            #expect(
+                try past.database.query("SELECT to_regclass('statex.jobs_\(Past.firstDay)') IS NULL") == "t")
+            try past.commit { batch, maker in
+                maker.head.nextID = ((Past.firstDay * 24) << 43) + 100_000
+                let lives = maker.lives(3)
+                maker.head.batch -= 1
+                (batch.jobs, batch.leases, batch.outcomes) = (lives.jobs, lives.leases, lives.outcomes)
+                batch.payloads.buffer.append([UInt8](repeating: 0, count: 9))
+            }
+            #expect(try past.database.query("SELECT count(*) FROM statex.jobs_carried_\(Past.firstDay + 1)") == "8")
+        }
+
         @Test("Keys leave with their day")
         func keys() throws {
             let past = try Past()

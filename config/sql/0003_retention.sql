@@ -24,3 +24,22 @@ CREATE TABLE statex.retired (
     said_outcomes  bigint NOT NULL,
     said_results   bigint NOT NULL
 );
+
+-- Prepares the partitions of one day. Below the first day that is kept ids have their place in the carried
+-- partitions (a clock may step back that far); keys go by the day of their commit.
+CREATE OR REPLACE FUNCTION statex.add_day(day integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    low  bigint := (day::bigint * 24) << 43;
+    high bigint := ((day::bigint + 1) * 24) << 43;
+BEGIN
+    PERFORM statex.add_partition('keys', day::text, day::bigint, day::bigint + 1);
+    IF low < (SELECT coalesce(max(low_id), 0) FROM statex.retired) THEN
+        RETURN;
+    END IF;
+    PERFORM statex.add_partition('jobs', day::text, low, high);
+    PERFORM statex.add_partition('job_options', day::text, low, high);
+    PERFORM statex.add_partition('results', day::text, low, high);
+    PERFORM statex.add_partition('checkpoints', day::text, low, high);
+    PERFORM statex.add_partition('lease_chunks', day::text, low >> 12, high >> 12);
+    PERFORM statex.add_partition('outcome_chunks', day::text, low >> 12, high >> 12);
+END $$;

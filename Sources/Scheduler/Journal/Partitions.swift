@@ -20,6 +20,8 @@ package enum Partitions {
         // The clock may have stepped back behind the chain's hour.
         let chainDay = Int(hour / 24)
         let start = max(today, chainDay)
+        // Keys go by the clock, wherever the ids are.
+        if today < start { try call("SELECT statex.add_day(\(today))", on: connection) }
         for day in start...start + daysAhead { try call("SELECT statex.add_day(\(day))", on: connection) }
         for range in batch >> commitRangeBits...(batch + commitsAhead) >> commitRangeBits {
             try call("SELECT statex.add_commit_range(\(range))", on: connection)
