@@ -161,12 +161,12 @@ package struct Retention: ~Copyable {
         // the next one.
         try connection.run(
             """
-            BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '3s';
+            BEGIN; SET LOCAL lock_timeout = '200ms'; SET LOCAL statement_timeout = '3s'; SET LOCAL enable_seqscan = off;
             LOCK TABLE ONLY statex.commits IN \(takesCommits ? "ACCESS" : "SHARE ROW") EXCLUSIVE MODE;
             LOCK TABLE \(locked.joined(separator: ", ")) IN ACCESS EXCLUSIVE MODE NOWAIT
             """, doing: "lock what is due")
         // One round trip, so that the locks are held for the work alone.
-        var work = CarriedTable.allCases.map(copy.catchUp)
+        var work = CarriedTable.allCases.map { copy.catchUp($0) }
         for (table, name) in due.partitions {
             work.append("ALTER TABLE statex.\(table) DETACH PARTITION statex.\(name)")
             work.append("ALTER TABLE statex.\(name) RENAME TO \(Self.retired)\(name)")

@@ -26,18 +26,20 @@ extension Retention {
     struct Copy {
         let due: Due
         /// Rows of later commits are added at the exchange.
-        let batch: Int64
+        var batch: Int64
         var retired: RetiredHistory
 
         /// As it is called until it is attached.
         func scratch(_ table: CarriedTable) -> String { "\(Retention.carrying)\(table.rawValue)_\(due.day)" }
 
-        /// What commits wrote since: it all belongs to jobs that were open then, or are new.
-        func catchUp(_ table: CarriedTable) -> String {
-            """
-            INSERT INTO statex.\(scratch(table)) SELECT * FROM statex.\(table.rawValue)
-            WHERE \(table.key) < \(table.bound(due)) AND batch > \(batch)
-            """
+        /// What commits wrote since: it all belongs to jobs that were open then, or are new. By batch alone:
+        /// that index finds it, while one of the key would lead through the whole partition.
+        func catchUp(_ table: CarriedTable, through last: Int64 = .max) -> String {
+            let parts = due.partitions.filter { $0.table == table.rawValue }.map {
+                "SELECT * FROM statex.\($0.name) WHERE batch > \(batch) AND batch <= \(last)"
+            }
+            guard !parts.isEmpty else { return "" }
+            return "INSERT INTO statex.\(scratch(table)) \(parts.joined(separator: " UNION ALL "))"
         }
 
         func attach(_ table: CarriedTable) -> String {
@@ -63,7 +65,31 @@ extension Retention {
                 leases: 0, outcomes: 0, results: 0, carried: 0, throughBatch: throughBatch))
         for table in CarriedTable.allCases { try fill(table, copy) }
         try count(&copy)
+        try summarize(due)
+        // Once for what came while everything was copied, once for what came meanwhile: a moment's worth is
+        // left for the exchange.
+        for _ in 0..<2 { try catchUp(&copy) }
         return copy
+    }
+
+    private func catchUp(_ copy: inout Copy) throws(PostgresError) {
+        let last = try connection.query("SELECT max(batch) FROM statex.commits", doing: "catch up").integer(0, 0)
+        let work = CarriedTable.allCases.map { copy.catchUp($0, through: last) }
+        try connection.run(
+            "BEGIN; SET LOCAL enable_seqscan = off; \(work.joined(separator: ";\n")); COMMIT", doing: "catch up")
+        copy.batch = last
+    }
+
+    /// Lets late commits be found without reading whole partitions, also where no vacuum has been yet.
+    private func summarize(_ due: Due) throws(PostgresError) {
+        let names = due.partitions.map { "'statex.\($0.name)'::regclass" }.joined(separator: ", ")
+        let done = try connection.query(
+            """
+            SELECT sum(brin_summarize_new_values(i.indexrelid)) FROM pg_index i
+            JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam
+            WHERE a.amname = 'brin' AND i.indrelid IN (\(names))
+            """, doing: "summarize what is due")
+        _ = consume done
     }
 
     /// Lists the jobs that stay: all but those that ended before the cutoff.
