@@ -31,7 +31,8 @@ struct AdoptCommand: ParsableCommand {
     func run() throws {
         var settings = JournalSettings(
             url: database, owner: Owner(number: .random(in: 1...UInt64.max), name: "statex journal adopt"))
-        settings.courtesySeconds = 0
+        // A scheduler that was just stopped may still be known to Postgres.
+        settings.courtesySeconds = 3
         let adoption: Adoption
         let isDone: Bool
         do throws(AdoptError) {

@@ -23,10 +23,17 @@ extension JournalTests {
             return (database, maker.head)
         }
 
+        /// Waits for the end of whoever has just gone.
+        private func settings(_ database: JournalDatabase) -> JournalSettings {
+            var settings = database.settings(owner: 2, takesOver: false)
+            settings.courtesySeconds = 30
+            return settings
+        }
+
         @Test("It gives a new incarnation, the next batch and epoch, and ids of an hour that has not come")
         func adopted() throws {
             let (database, before) = try abandoned()
-            let (adoption, isDone) = try database.settings(owner: 2, takesOver: false).adopt { _ in true }
+            let (adoption, isDone) = try settings(database).adopt { _ in true }
             #expect(isDone && adoption.before == before)
             let after = adoption.after
             #expect(after.incarnation != before.incarnation && after.incarnation != 0)
@@ -52,7 +59,7 @@ extension JournalTests {
         @Test("It can be done again, and each time is another incarnation")
         func again() throws {
             let (database, before) = try abandoned()
-            let settings = database.settings(owner: 2, takesOver: false)
+            let settings = settings(database)
             let first = try settings.adopt { _ in true }.adoption.after
             let second = try settings.adopt { _ in true }.adoption.after
             #expect(Set([before.incarnation, first.incarnation, second.incarnation]).count == 3)
@@ -75,7 +82,7 @@ extension JournalTests {
         @Test("Without a yes nothing changes")
         func refused() throws {
             let (database, before) = try abandoned()
-            let (_, isDone) = try database.settings(owner: 2, takesOver: false).adopt { _ in false }
+            let (_, isDone) = try settings(database).adopt { _ in false }
             #expect(!isDone)
             #expect(try Chain.end(try database.connect(), shard: 0)?.head == before)
         }
@@ -84,7 +91,7 @@ extension JournalTests {
         func empty() throws {
             let database = try JournalDatabase()
             #expect {
-                _ = try database.settings(owner: 1, takesOver: false).adopt { _ in true }
+                _ = try settings(database).adopt { _ in true }
             } throws: { error in
                 if case .nothingToAdopt? = error as? AdoptError { true } else { false }
             }

@@ -66,17 +66,6 @@ extension JournalTests {
             try database.query("SELECT string_agg(batch || ':' || epoch, ' ' ORDER BY batch) FROM statex.commits")
         }
 
-        /// Waits until something holds in the database.
-        private func waitUntil(_ condition: String, _ database: JournalDatabase) throws {
-            // No event tells it: it is asked again and again, a round trip each.
-            let connection = try database.connect()
-            let until = ContinuousClock.now + .seconds(60)
-            while ContinuousClock.now < until {
-                if try connection.query("SELECT \(condition)", doing: "test").text(0, 0) == "t" { return }
-            }
-            Issue.record("never true: \(condition)")
-        }
-
         private let killJournal =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statex journal' AND datname = current_database()"
 
@@ -160,9 +149,9 @@ extension JournalTests {
                 """, doing: "test")
             _ = consume held
             owner.order(batch)
-            try waitUntil(
-                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'statex journal' AND wait_event_type = 'Lock' AND datname = current_database()",
-                database)
+            try database.waitUntil(
+                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'statex journal' AND wait_event_type = 'Lock' AND datname = current_database()"
+            )
             try orphan.run(itHappens ? "COMMIT" : "ROLLBACK", doing: "test")
             #expect(try owner.wait() == nil)
             #expect(try database.query("SELECT count(*) FROM statex.jobs") == (itHappens ? "0" : "5"))

@@ -164,6 +164,10 @@ extension JournalTests {
                     doing: "test")
                 kills += Int(killed.integer(0, 0))
                 round.join()
+                // A backend that was told to end holds its locks until it has.
+                try past.database.waitUntil(
+                    "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'statex retention' AND datname = current_database()"
+                )
                 try expectSound(past)
                 expectSame(try recovered(past), open)
             }

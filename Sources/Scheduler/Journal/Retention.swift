@@ -38,6 +38,14 @@ package struct Retention: ~Copyable {
         let lock = try connection.query(
             "SELECT pg_try_advisory_lock(\(JournalSettings.retentionLockClass), \(shard))", doing: "retention lock")
         guard lock.text(0, 0) == "t" else { return nil }
+        let gone = try round(at: now)
+        // After an error the end of the connection lets it go.
+        try connection.run(
+            "SELECT pg_advisory_unlock(\(JournalSettings.retentionLockClass), \(shard))", doing: "retention lock")
+        return gone
+    }
+
+    private func round(at now: Int64?) throws(PostgresError) -> RetiredHistory? {
         try sweep()
         let now = if let now { now } else { try soberNow() }
         guard let due = try due(at: now) else { return nil }
