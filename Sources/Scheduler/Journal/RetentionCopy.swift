@@ -92,7 +92,8 @@ extension Retention {
         _ = consume done
     }
 
-    /// Lists the jobs that stay: all but those that ended before the cutoff.
+    /// Lists the jobs that stay: those of requests of which not every job ended before the cutoff, because a
+    /// request completes as a whole.
     /// - Returns: the last commit that has a row of a job that leaves.
     private func listWanted(_ due: Due, _ batch: Int64) throws(PostgresError) -> Int64 {
         try connection.run(
@@ -105,7 +106,9 @@ extension Retention {
             ANALYZE pg_temp.ended;
             CREATE TEMP TABLE wanted AS
             SELECT j.id FROM statex.jobs j WHERE j.id < \(due.low) AND j.batch <= \(batch)
-              AND NOT EXISTS (SELECT FROM pg_temp.ended e WHERE e.id = j.id);
+              AND j.id - (j.opts & 4095) IN (
+                SELECT o.id - (o.opts & 4095) FROM statex.jobs o WHERE o.id < \(due.low) AND o.batch <= \(batch)
+                  AND NOT EXISTS (SELECT FROM pg_temp.ended e WHERE e.id = o.id));
             ANALYZE pg_temp.wanted
             """, doing: "list what stays")
         let last = try connection.query("SELECT coalesce(max(batch), 0) FROM pg_temp.ended", doing: "list what stays")
