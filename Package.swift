@@ -77,8 +77,11 @@ let package = Package(
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
-        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
-        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexThreads", "CTLS"]),
+        library(
+            "StatexProcesses", "Sources/Worker/Processes",
+            ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CLinux"]),
+        library(
+            "StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CTLS"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
@@ -92,7 +95,7 @@ let package = Package(
             "StatexTesting", "Sources/Testing",
             [
                 "StatexClient", "StatexProtocol", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI",
-                "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
+                "StatexWorkerRuntime", "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
             ]),
         // The real cores in a simulated world.
         library(
@@ -156,7 +159,7 @@ let package = Package(
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
-        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI", "StatexProtocol"]),
         test(
             "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
             exclude: ["tls_server.py"]),

@@ -37,8 +37,10 @@ public struct JobSpec: Sendable {
     public var deadline: Date?
     /// An attempt that runs longer is stopped and has failed.
     public var runLimit: Duration?
-    /// Labels to find it by: up to 8 of 1 to 64 bytes.
+    /// Words to find it by: up to 8 of 1 to 64 bytes.
     public var tags: [String] = []
+    /// It runs only in a worker that has all of these labels (`gpu`, a region): up to 8 of 1 to 64 bytes.
+    public var labels: [String] = []
     /// The W3C trace that it belongs to: 55 characters.
     public var traceparent: String?
 

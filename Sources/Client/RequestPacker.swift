@@ -55,6 +55,7 @@ struct RequestPacker {
         options.runLimitMilliseconds = job.runLimit.flatMap(milliseconds)
         options.traceparent = job.traceparent
         options.tags = job.tags
+        options.labels = job.labels
         return options
     }
 
@@ -65,6 +66,7 @@ struct RequestPacker {
         for job in request.jobs {
             bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
             for tag in job.tags { bytes += 4 + tag.utf8.count }
+            for label in job.labels { bytes += 4 + label.utf8.count }
             if job.kind != kind {
                 kind = job.kind
                 bytes += 1 + kind.utf8.count
@@ -135,13 +137,17 @@ struct RequestPacker {
         if let trace = job.traceparent, trace.utf8.count != 55 || !trace.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
             throw .invalid("traceparent is not 55 printable ASCII characters, as W3C Trace Context has it")
         }
-        guard job.tags.count <= JobOptions.tags else {
-            throw .invalid("a job has \(job.tags.count) tags, the limit is \(JobOptions.tags)")
+        try check(words: job.tags, "tag", count: JobOptions.tags, bytes: JobOptions.tagBytes)
+        try check(words: job.labels, "label", count: Limits.labels, bytes: Limits.labelBytes)
+    }
+
+    private static func check(words: [String], _ field: String, count: Int, bytes: Int) throws(ClientError) {
+        guard words.count <= count else {
+            throw .invalid("a job has \(words.count) \(field)s, the limit is \(count)")
         }
-        for tag in job.tags {
-            guard (1...JobOptions.tagBytes).contains(tag.utf8.count), !tag.utf8.contains(0) else {
-                throw .invalid(
-                    "a tag has \(tag.utf8.count) bytes, it takes 1 to \(JobOptions.tagBytes), none of them NUL")
+        for word in words {
+            guard (1...bytes).contains(word.utf8.count), !word.utf8.contains(0) else {
+                throw .invalid("a \(field) has \(word.utf8.count) bytes, it takes 1 to \(bytes), none of them NUL")
             }
         }
     }

@@ -23,6 +23,8 @@ package struct Configuration: Sendable, Equatable {
 
     package var workers: Int
     package var slots: Int
+    /// What this machine's workers have; jobs may require some of them.
+    package var labels: [String]
     package var drainTime: Duration
 
     package var leaseTime: Duration
@@ -60,6 +62,7 @@ package struct Configuration: Sendable, Equatable {
 
         workers = values.take("workers", default: 1, .integer(0...1024))
         slots = values.take("slots", default: 2, .integer(1...1024))
+        labels = values.take("labels", default: [], .list(of: .text, count: 0...64))
         drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))

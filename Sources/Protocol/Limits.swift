@@ -21,6 +21,10 @@ public enum Limits {
     public static let optionsBytes = 4_096
     /// Kinds that one worker serves.
     public static let kindsInWorker = 256
+    /// Labels that a job requires, and that a worker has; a label in bytes.
+    public static let labels = 8
+    public static let labelsInWorker = 64
+    public static let labelBytes = 64
     /// Slots of one worker.
     public static let slots = 4_096
     /// Jobs that one worker may hold, slots and prefetch together.

@@ -26,14 +26,19 @@ extension SchedulerProcess {
         case .credit:
             core.creditOffered(
                 try Credit.read(bytes, header: header), worker: peer.worker, session: peer.session, at: now)
-        case .claim:
-            var claims: [TokenRecord] = []
+        case .claim, .kept:
+            var records: [TokenRecord] = []
             var cursor = try header.recordCursor(atLeast: TokenRecord.size)
             for _ in 0..<header.count {
-                claims.append(try TokenRecord(reading: &cursor, header: header, in: bytes))
+                records.append(try TokenRecord(reading: &cursor, header: header, in: bytes))
+            }
+            if header.type == .kept {
+                core.leasesKept(
+                    records, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now)
+                return
             }
             core.leasesClaimed(
-                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
+                records, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: now, into: &out)
             drop(peer)

@@ -180,6 +180,7 @@ final class SimulatedJournal {
             let retryAt = history.outcomes.last { $0.ending == .failed }?.retryAt ?? 0
             job.notBefore = max(retryAt, history.options?.runAt ?? 0)
             job.deadline = history.options?.deadline
+            job.labels = history.options?.labels ?? []
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
             if let lease = history.openLease {

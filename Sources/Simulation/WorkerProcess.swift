@@ -228,7 +228,7 @@ final class WorkerProcess {
                 planEnd(of: lease, after: world.random.within(0...20_000_000))
             }
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
         core.tick(at: world.now, into: &out)
     }
 
@@ -279,6 +279,7 @@ final class WorkerProcess {
             send()
         }
         while core.packClaims(from: &out, to: &buffer) { send() }
+        while core.packKept(from: &out, to: &buffer) { send() }
         while core.packOutcomes(from: &out, to: &buffer, at: world.now) { send() }
         if out.credit {
             core.packCredit(from: &out, to: &buffer)

@@ -63,7 +63,7 @@ extension World {
         var core = SchedulerCore(settings, head: head, seed: random.next())
         let found = journal.recover()
         for row in journal.names where row.family != .worker {
-            core.recoveredName(row.family, row.name, number: row.number)
+            core.recoveredName(row.family, row.name, number: row.number, at: clock)
         }
         core.recovered(found.jobs, workerNames: found.workerNames, at: clock)
         core.validate()

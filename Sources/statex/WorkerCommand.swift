@@ -52,6 +52,7 @@ struct WorkerCommand: AsyncParsableCommand {
         let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: folder)
         var options = WorkerOptions()
         options.name = name
+        options.labels = configuration.labels
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
         options.logsJSON = logJson
         options.objectSink = folder.map(sink)

@@ -375,7 +375,7 @@ final class Past {
             }
             var options = JobOptions()
             options.runAt = time(day: 40, hour: 0)
-            batch.options.append(.init(id: wanted[0], options: options))
+            batch.options.append(.init(id: wanted[0], options: options, labels: []))
             openToken = batch.leases[1].token
             batch.leases.remove(at: 4)
             batch.leases.remove(at: 0)

@@ -18,6 +18,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["producer_low"] = hello.producer.low
         fields["name"] = hello.name
         fields["details"] = hello.details
+        fields["labels"] = hello.labels
         fields["kinds"] = hello.kinds.map { ["name": $0.name, "unavailable": $0.unavailable] }
     case .welcome:
         let welcome = try Welcome(reading: bytes, header: header)
@@ -45,7 +46,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
     case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .leases, .outcomes, .durable, .stale, .claim,
-        .revoke:
+        .revoke, .kept:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
         fields["records"] = try records(bytes, header)
     }
@@ -147,6 +148,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let limit = options.runLimitMilliseconds { fields["run_limit_ms"] = Int(limit) }
     if let trace = options.traceparent { fields["traceparent"] = trace }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
+    if !options.labels.isEmpty { fields["labels"] = options.labels }
     return fields
 }
 

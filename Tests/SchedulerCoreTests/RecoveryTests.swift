@@ -87,6 +87,21 @@ struct RecoveryTests {
         #expect(scheduler.core.counts.stale == 1)
     }
 
+    @Test("A claim of before a restore is revoked under the journal incarnation that the worker knows it by")
+    func claimOfAFormerJournal() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        let lease = try #require(scheduler.leases.first)
+        scheduler.claim([lease], tokensOf: 78, by: worker)
+        #expect(
+            scheduler.out.revoked.map(\.record) == [
+                TokenRecord(JobID(rawValue: lease.id), token: lease.token, reason: .notHeld)
+            ])
+        #expect(scheduler.out.revoked.map(\.tokensOf) == [78])
+    }
+
     @Test("Failures count across a restart")
     func failures() throws {
         let scheduler = TestScheduler()

@@ -82,7 +82,7 @@ final class TestScheduler {
     /// Hands the next commit out; nil: there is nothing to write, or one is under way.
     @discardableResult
     func take() -> Written? {
-        core.dispatch(at: now)
+        core.dispatch(at: now, into: &out)
         guard let batch = core.takeBatch(at: now) else { return nil }
         let written = Written(batch)
         journal.append(written)
@@ -175,19 +175,24 @@ final class TestScheduler {
 
     // MARK: Workers
 
-    func hello(_ incarnation: UInt64, slots: Int = 2, kinds: [String] = ["text"]) -> Worker {
+    func hello(
+        _ incarnation: UInt64, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = []
+    ) -> Worker {
         sessions += 1
         var hello = Hello(role: .worker, incarnation: incarnation, name: "w\(incarnation)")
         hello.slots = UInt16(slots)
         hello.kinds = kinds.map { Hello.Kind($0) }
+        hello.labels = labels
         let joined = core.workerJoined(hello, session: sessions, at: now)
         core.validate()
         return Worker(index: joined.index, session: sessions)
     }
 
     /// A worker that is ready to work.
-    func worker(_ incarnation: UInt64, credit: Int = 2, slots: Int = 2, kinds: [String] = ["text"]) -> Worker {
-        let worker = hello(incarnation, slots: slots, kinds: kinds)
+    func worker(
+        _ incarnation: UInt64, credit: Int = 2, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = []
+    ) -> Worker {
+        let worker = hello(incarnation, slots: slots, kinds: kinds, labels: labels)
         offer(credit, worker)
         return worker
     }
@@ -199,12 +204,14 @@ final class TestScheduler {
 
     func report(
         _ lease: CommitBatch.LeaseRow, _ ending: Ending = .succeeded, retryable: Bool = true, body: [UInt8] = [],
-        retryAfter: UInt32 = 0, tokensOf: UInt64 = TestScheduler.incarnation, by worker: Worker
+        retryAfter: UInt32 = 0, ranMicroseconds: UInt64 = 1_000, tokensOf: UInt64 = TestScheduler.incarnation,
+        by worker: Worker
     ) {
         var record = OutcomeRecord(id: JobID(rawValue: lease.id), token: lease.token, ending: ending)
         record.retryable = retryable
         record.bodyLength = UInt32(body.count)
         record.retryAfterMilliseconds = retryAfter
+        record.ranMicroseconds = ranMicroseconds
         core.outcomesReported(
             [record], bytes: body.span.bytes, tokensOf: tokensOf, worker: worker.index, session: worker.session,
             at: now, into: &out)
@@ -215,6 +222,13 @@ final class TestScheduler {
         core.leasesClaimed(
             leases.map { TokenRecord(JobID(rawValue: $0.id), token: $0.token) }, tokensOf: tokensOf,
             worker: worker.index, session: worker.session, at: now, into: &out)
+        core.validate()
+    }
+
+    /// The worker has started these: it keeps them.
+    func keep(_ records: [TokenRecord], by worker: Worker) {
+        core.leasesKept(
+            records, tokensOf: Self.incarnation, worker: worker.index, session: worker.session, at: now)
         core.validate()
     }
 
@@ -258,7 +272,7 @@ final class TestScheduler {
             if row.family == .worker {
                 workerNames[row.number] = row.name
             } else {
-                next.core.recoveredName(row.family, row.name, number: row.number)
+                next.core.recoveredName(row.family, row.name, number: row.number, at: now)
             }
         }
         next.core.recovered(openJobs(), workerNames: workerNames, at: now)

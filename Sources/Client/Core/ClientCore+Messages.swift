@@ -45,7 +45,7 @@ extension ClientCore {
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
         case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .credit, .leases, .outcomes, .durable,
-            .stale, .claim, .revoke, .offerAgain:
+            .stale, .claim, .revoke, .offerAgain, .kept:
             // Not a scheduler's to say to a client.
             dropped += 1
         }

@@ -27,6 +27,7 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case claim = 37
     case revoke = 38
     case offerAgain = 39
+    case kept = 40
 }
 
 /// The first 32 bytes of every message.

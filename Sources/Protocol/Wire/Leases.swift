@@ -184,6 +184,8 @@ public struct TokenRecord: Sendable, Equatable {
         case cancelled = 2
         /// The job is final already.
         case final = 3
+        /// A worker is idle: give the job back as `returned` if it has not started, else say KEPT.
+        case stealing = 4
     }
 
     public var id: JobID

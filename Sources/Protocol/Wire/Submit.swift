@@ -15,6 +15,8 @@ public enum OptionTag: UInt16, Sendable, CaseIterable {
     case traceparent = 5
     /// A label to find the job by; up to 8 of 64 bytes.
     case tag = 6
+    /// A label that the job's worker must have; up to 8 of 64 bytes.
+    case label = 7
 
     public static let skippable: UInt16 = 0x8000
 }
@@ -185,6 +187,8 @@ public struct JobOptions: Sendable, Equatable {
     public var runLimitMilliseconds: UInt32?
     public var traceparent: String?
     public var tags: [String] = []
+    /// Labels that the job requires of its worker.
+    public var labels: [String] = []
 
     public init() {}
 
@@ -233,6 +237,12 @@ public struct JobOptions: Sendable, Equatable {
                 throw WireError(.tooLarge, "a job has at most \(Self.tags) tags of 1 to \(Self.tagBytes) bytes")
             }
             tags.append(try cursor.text(length, in: options, "tag"))
+        case .label:
+            guard length >= 1, length <= Limits.labelBytes, labels.count < Limits.labels else {
+                throw WireError(
+                    .tooLarge, "a job requires at most \(Limits.labels) labels of 1 to \(Limits.labelBytes) bytes")
+            }
+            labels.append(try cursor.text(length, in: options, "label"))
         }
     }
 
@@ -274,6 +284,10 @@ public struct JobOptions: Sendable, Equatable {
         for tag in tags {
             Self.begin(.tag, tag.utf8.count, &buffer)
             buffer.append(tag)
+        }
+        for label in labels {
+            Self.begin(.label, label.utf8.count, &buffer)
+            buffer.append(label)
         }
     }
 

@@ -53,7 +53,7 @@ extension Broker {
 
     private mutating func write(_ effect: Outbox.Token, _ type: MessageType) {
         guard let peer = sessions[effect.session] else { return }
-        append(type, recordLength: TokenRecord.size, to: peer)
+        append(type, recordLength: TokenRecord.size, tokensOf: effect.tokensOf, to: peer)
         effect.record.write(to: &peer.buffer)
         peer.added()
     }
@@ -106,10 +106,16 @@ extension Broker {
     // MARK: Sending
 
     /// Makes room for a record of that type in the peer's message.
-    mutating func append(_ type: MessageType, recordLength: Int, to peer: Peer) {
-        guard peer.needsNew(type) else { return }
+    ///
+    /// - Parameter tokensOf: the journal incarnation that the header names, if not the present one: that of
+    ///   the record's token.
+    mutating func append(_ type: MessageType, recordLength: Int, tokensOf: UInt64? = nil, to peer: Peer) {
+        let incarnation = tokensOf ?? core.incarnation
+        guard peer.needsNew(type, incarnation: incarnation) else { return }
         if peer.type != nil { flush(peer) } else { dirty.append(peer) }
-        peer.begin(type, recordLength: recordLength, stamp: stamp(for: peer))
+        var stamp = stamp(for: peer)
+        stamp.incarnation = incarnation
+        peer.begin(type, recordLength: recordLength, stamp: stamp)
     }
 
     mutating func flushAll() {

@@ -35,14 +35,13 @@ extension Broker {
             let credit = try Credit.read(frame.bytes, header: header)
             core.creditOffered(credit, worker: peer.worker, session: peer.session, at: time)
         case .claim:
-            var claims: [TokenRecord] = []
-            var cursor = try header.recordCursor(atLeast: TokenRecord.size)
-            for _ in 0..<header.count {
-                claims.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
-            }
             core.leasesClaimed(
-                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: time,
-                into: &outbox)
+                try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .kept:
+            core.leasesKept(
+                try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
@@ -50,6 +49,15 @@ extension Broker {
             .statusReply, .leases, .durable, .stale, .revoke, .offerAgain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
+    }
+
+    private func tokens(_ header: Header, _ frame: borrowing Frame) throws(WireError) -> [TokenRecord] {
+        var records: [TokenRecord] = []
+        var cursor = try header.recordCursor(atLeast: TokenRecord.size)
+        for _ in 0..<header.count {
+            records.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
+        }
+        return records
     }
 
     mutating func clientSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
@@ -78,7 +86,7 @@ extension Broker {
         case .goodbye: forget(peer, at: time)
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }

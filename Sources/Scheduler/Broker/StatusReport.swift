@@ -38,6 +38,7 @@ extension Broker {
                 json.member("leases", worker.leases.count)
                 json.member("succeeded", Int(worker.succeeded))
                 json.member("failed", Int(worker.failed))
+                json.strings("labels", worker.labels)
                 json.array("kinds", worker.kinds) { kind, json in json.member("kind", core.kindName(kind.kind)) }
                 json.array("unavailable", worker.unavailable) { kind, json in
                     json.member("kind", kind.name)

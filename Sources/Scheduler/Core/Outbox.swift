@@ -17,6 +17,8 @@ package struct Outbox: Sendable {
     package struct Token: Sendable {
         package var worker: Int32
         package var session: UInt32
+        /// The journal incarnation that the token belongs to: after a restore, not always the present one.
+        package var tokensOf: UInt64
         package var record: TokenRecord
     }
     package struct Refused: Sendable {

@@ -60,7 +60,7 @@ extension SchedulerCore {
         gathering.outcomes.removeAll { $0.id == id }
         gathering.leases.removeAll { $0.id == id }
         switch jobs[slot].state {
-        case .queued: kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
+        case .queued: unqueue(slot)
         case .leased, .running: endLease(slot)
         case .blocked, .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
         }

@@ -95,7 +95,7 @@ extension SchedulerCore {
         let ending: Ending = why == .cancelling ? .cancelled : .expired
         switch jobs[slot].state {
         case .queued:
-            kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
+            unqueue(slot)
             endUnleased(slot, ending: ending, final: final)
         case .delayed, .blocked:
             endUnleased(slot, ending: ending, final: final)
@@ -107,6 +107,7 @@ extension SchedulerCore {
                 revoke(slot, into: &out)
             } else {
                 // Its lease is not durable yet and so has not left: it never will.
+                startUndone(slot)
                 endLease(slot)
                 endUnleased(slot, ending: ending, final: final, token: token)
             }
@@ -118,6 +119,8 @@ extension SchedulerCore {
     func revoke(_ slot: Int32, into out: inout Outbox) {
         let worker = jobs[slot].worker
         let record = TokenRecord(JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .cancelled)
-        out.revoked.append(Outbox.Token(worker: worker, session: workers[worker].session, record: record))
+        out.revoked.append(
+            Outbox.Token(
+                worker: worker, session: workers[worker].session, tokensOf: incarnation, record: record))
     }
 }

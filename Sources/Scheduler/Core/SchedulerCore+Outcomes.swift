@@ -51,7 +51,7 @@ extension SchedulerCore {
             counts.stale += 1
             out.stale.append(
                 Outbox.Token(
-                    worker: worker, session: session,
+                    worker: worker, session: session, tokensOf: tokensOf,
                     record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
@@ -73,7 +73,9 @@ extension SchedulerCore {
         } else {
             counts.stale += 1
             let record = TokenRecord(JobID(rawValue: lookup.id), token: lookup.token, reason: .notHeld)
-            out.stale.append(Outbox.Token(worker: lookup.worker, session: lookup.session, record: record))
+            out.stale.append(
+                Outbox.Token(
+                    worker: lookup.worker, session: lookup.session, tokensOf: incarnation, record: record))
         }
     }
 
@@ -88,6 +90,8 @@ extension SchedulerCore {
             started: Float(UInt64(record.agoMicroseconds) + record.ranMicroseconds) / 1_000_000,
             ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
             slot: slot)
+        account(slot, record)
+        let wasStealing = jobs[slot].flags.contains(.stealing)
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
@@ -104,6 +108,10 @@ extension SchedulerCore {
             if row.final == nil {
                 row.ending = .returned
                 counts.returned += 1
+                if wasStealing {
+                    jobs[slot].steals += 1
+                    counts.stolen += 1
+                }
             }
         }
         if record.bodyLength > 0, row.ending == .succeeded || row.ending == .failed {
@@ -120,7 +128,7 @@ extension SchedulerCore {
 
     /// Delays a failed job, queues a returned one.
     private mutating func tryAgain(_ slot: Int32, _ row: inout CommitBatch.OutcomeRow, asked: UInt32, at now: Now) {
-        guard row.ending == .failed else { return makeReady(slot) }
+        guard row.ending == .failed else { return makeReady(slot, at: now) }
         let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
@@ -168,16 +176,17 @@ extension SchedulerCore {
     mutating func workerLost(_ index: Int32, at now: Now, into out: inout Outbox) {
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
-            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned)
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned, at: now)
         }
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)
     }
 
     /// Ends a lease that its worker will not report.
-    mutating func loseLease(_ slot: Int32, ending: Ending) {
+    mutating func loseLease(_ slot: Int32, ending: Ending, at now: Now) {
         let token = jobs[slot].token
         let incarnation = workers[jobs[slot].worker].incarnation
+        if ending == .returned { startUndone(slot) }
         endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
@@ -197,7 +206,7 @@ extension SchedulerCore {
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
                 slot: slot))
-        if final == nil { makeReady(slot) }
+        if final == nil { makeReady(slot, at: now) }
     }
 }
 

@@ -16,6 +16,7 @@ package struct RecoveredJob: Sendable {
     package var notBefore: Int64 = 0
     package var deadline: Int64?
     package var runLimit: UInt32 = 0
+    package var labels: [String] = []
     package var isCancelled = false
 
     package init(id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32) {
@@ -28,16 +29,14 @@ package struct RecoveredJob: Sendable {
 
 extension SchedulerCore {
     /// Takes names over, before jobs.
-    package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32) {
+    package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32, at now: Now) {
         names.restore(family, name, number: number)
         switch family {
         case .kind:
-            kindIndices[name] = Int32(kinds.count)
-            kinds.append(KindRecord(name: name, number: number))
+            _ = addKind(KindRecord(name: name, number: number), at: now)
         case .tenant:
-            tenantIndices[name] = Int32(tenants.count)
-            tenants.append(TenantRecord(name: name, number: number))
-        case .worker: break
+            _ = addTenant(TenantRecord(name: name, number: number), at: now)
+        case .worker, .label: break
         }
     }
 
@@ -49,7 +48,7 @@ extension SchedulerCore {
         var kindByNumber: [UInt32: Int32] = [:]
         for (index, kind) in kinds.enumerated() { kindByNumber[kind.number] = Int32(index) }
         var tenantByNumber: [UInt32: Int32] = [:]
-        for (index, tenant) in tenants.enumerated() { tenantByNumber[tenant.number] = Int32(index) }
+        for index in 0..<Int32(tenants.count) { tenantByNumber[tenants[index].number] = index }
         for job in open {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
@@ -78,6 +77,7 @@ extension SchedulerCore {
         let lost = Set(job.lostWith.compactMap { workerNames[$0].flatMap(Self.incarnation(inName:)) })
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
+        record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
         let slot = jobs.insert(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
@@ -93,6 +93,8 @@ extension SchedulerCore {
             jobs[slot].worker = holder
             workers[holder].leases.append(slot, in: &jobs)
             kinds[Int(kind)].leased += 1
+            tenants[tenant].leased += 1
+            jobs[slot].leasedAt = Ticks(now.monotonic)
         } else if job.isCancelled {
             endUnleased(slot, ending: .cancelled, final: .cancelled)
         } else {

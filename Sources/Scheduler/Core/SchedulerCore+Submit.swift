@@ -110,14 +110,15 @@ extension SchedulerCore {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
-                kind: resolveKind(batch, index, &kindOf), tenant: resolveTenant(batch, index, &tenantOf),
+                kind: resolveKind(batch, index, &kindOf, at: now),
+                tenant: resolveTenant(batch, index, &tenantOf, at: now),
                 waiter: batch.notify ? client : 0, now)
         }
         let size = UInt16(range.count)
         if let userKey, let key {
             let use = UserKeys.Use(digest: key.digest, request: firstID, jobs: size, batch: nextBatch)
             userKeys.record(userKey, use, committed: committedBatch)
-            let tenant = tenants[Int(tenantIndex(tenantName))].number
+            let tenant = tenants[tenantIndex(tenantName, at: now)].number
             gathering.keys.append(
                 CommitBatch.KeyRow(tenant: tenant, key: userKey.key, digest: key.digest, request: firstID, jobs: size))
         }
@@ -153,8 +154,9 @@ extension SchedulerCore {
                 opts: JobOpts.pack(
                     index: job.index, count: job.count, priority: job.priority, attempts: job.attempts,
                     encoding: job.encoding, hasOptions: options != nil),
-                kind: kinds[Int(kind)].number, tenant: tenants[Int(tenant)].number, payloadStart: start,
+                kind: kinds[Int(kind)].number, tenant: tenants[tenant].number, payloadStart: start,
                 payloadLength: payload.count))
+        let labels = options.map { $0.labels.isEmpty ? .none : labelSets.set(of: $0.labels) } ?? .none
         var record = JobRecord()
         record.id = id
         record.payloadBatch = nextBatch
@@ -162,6 +164,7 @@ extension SchedulerCore {
         record.payloadLength = job.payloadLength
         record.kind = kind
         record.tenant = tenant
+        record.queue = queueIndex(kind, labels)
         record.waiter = waiter
         record.index = job.index
         record.count = job.count
@@ -172,10 +175,11 @@ extension SchedulerCore {
         let slot = jobs.insert(record)
         counts.submitted += 1
         if let options {
-            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options))
+            let numbers = options.labels.map { number(.label, $0) }
+            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
             schedule(slot, runAt: options.runAt, deadline: options.deadline, at: now)
         } else {
-            kinds[Int(kind)].ready.append(slot, in: &jobs)
+            makeReady(slot, at: now)
         }
     }
 
@@ -190,20 +194,25 @@ extension SchedulerCore {
             jobs[slot].state = .delayed
             wake(Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))
         } else {
-            kinds[Int(jobs[slot].kind)].ready.append(slot, in: &jobs)
+            makeReady(slot, at: now)
         }
     }
 
-    private mutating func resolveKind(_ batch: borrowing SubmitBatch, _ job: Int, _ kindOf: inout [Int32]) -> Int32 {
+    private mutating func resolveKind(_ batch: borrowing SubmitBatch, _ job: Int, _ kindOf: inout [Int32], at now: Now)
+        -> Int32
+    {
         let name = Int(batch.jobs[job].kind)
-        if kindOf[name] < 0 { kindOf[name] = kindIndex(batch.names[name]) }
+        if kindOf[name] < 0 { kindOf[name] = kindIndex(batch.names[name], at: now) }
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(_ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32]) -> Int32
+    private mutating func resolveTenant(
+        _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
+    )
+        -> Int32
     {
         let name = Int(batch.jobs[job].tenant)
-        if tenantOf[name] < 0 { tenantOf[name] = tenantIndex(batch.names[name]) }
+        if tenantOf[name] < 0 { tenantOf[name] = tenantIndex(batch.names[name], at: now) }
         return tenantOf[name]
     }
 

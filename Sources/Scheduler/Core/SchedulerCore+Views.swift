@@ -42,7 +42,7 @@ extension SchedulerCore {
     }
 
     package var queueStatus: [QueueStatus] {
-        kinds.map { QueueStatus(kind: $0.name, queued: $0.ready.count, leased: $0.leased) }
+        kinds.map { QueueStatus(kind: $0.name, queued: $0.queued, leased: $0.leased) }
     }
 
     package var workerStatus: [WorkerRecord] {
@@ -74,7 +74,16 @@ extension SchedulerCore {
         precondition(
             leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
-        precondition(queued == kinds.reduce(0) { $0 + $1.ready.count }, "ready queues and jobs disagree")
+        precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
+        precondition(queued == self.queued, "the count of queued jobs is wrong")
+        precondition(queued == kinds.reduce(0) { $0 + $1.queued }, "kinds and jobs disagree")
+        let held = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
+            $0.queued += tenants[$1].queued
+            $0.leased += tenants[$1].leased
+        }
+        precondition(queued == held.queued && leased == held.leased, "tenants and jobs disagree")
+        precondition(
+            stolenFor.count == workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)
     }
 }

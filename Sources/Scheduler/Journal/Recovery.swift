@@ -9,6 +9,7 @@ package struct RecoveredState: Sendable {
     package var workerNames: [UInt32: String] = [:]
     /// Pages without an open job that are not recorded as closed: the owner went before it could.
     package var finishedPages: [UInt64] = []
+    var labelNames: [String: String] = [:]
 }
 
 /// Reads chunks, not rows: the outcomes of the pages that are still open become a bitmap, and only
@@ -46,6 +47,7 @@ package struct Recovery: ~Copyable {
                 state.workerNames[number] = name
             } else {
                 state.names.append((number, family, name))
+                if family == .label { state.labelNames[String(number)] = name }
             }
         }
     }
@@ -123,7 +125,8 @@ package struct Recovery: ~Copyable {
         }
         let jobs = try connection.query(
             """
-            SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit FROM statex.jobs j
+            SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
+                array_to_string(o.labels, ' ') FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
@@ -140,6 +143,7 @@ package struct Recovery: ~Copyable {
             job.notBefore = max(end.retryAt, jobs.integer(row, 4))
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
+            job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
             if end.token != 0, !end.endedTokens.contains(end.token) {
                 job.token = UInt64(end.token)

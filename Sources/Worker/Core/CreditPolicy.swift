@@ -43,6 +43,12 @@ struct CreditPolicy {
         Self.average(&recentRun, run)
     }
 
+    /// How long jobs of the kind run, in nanoseconds; nil: it was never measured.
+    func expectedRun(ofKind kind: UInt16) -> Int64? {
+        let run = kinds[Int(kind)].run
+        return run > 0 ? Int64(run) : nil
+    }
+
     mutating func released(kind: UInt16) { kinds[Int(kind)].held -= 1 }
 
     mutating func looped(nanoseconds: Int64) { Self.average(&loop, Double(max(nanoseconds, 0))) }

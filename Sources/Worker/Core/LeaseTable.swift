@@ -53,6 +53,8 @@ struct LeaseRow {
     var ending = Ending.succeeded
     var encoding: UInt8 = 0
     var retryable = false
+    /// The scheduler wants it for an idle worker, if it has not started.
+    var isAskedBack = false
 }
 
 /// Every lease that the worker holds, and every outcome that it keeps.

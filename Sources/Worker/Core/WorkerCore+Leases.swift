@@ -116,12 +116,32 @@ extension WorkerCore {
         guard state == .waiting || state == .running else { return }
         switch record.reason {
         case .cancelled: stop(row, .cancelled, into: &out)
+        case .stealing:
+            table.rows[row].isAskedBack = true
+            out.withdrawals.append(table.handle(row))
         case .notHeld, .final, .none:
             // Not this worker's any more: nothing about it is to be said.
             if state == .running { stuck += 1 }
             table.disown(row)
             stop(row, .revoked, into: &out)
         }
+    }
+
+    /// The shell has done what `withdrawals` and `stops` ask. What was to be given back to an idle worker
+    /// and was not in the queue any more has started: it is kept, and the scheduler hears so.
+    package mutating func jobsStopped(into out: inout Outbox) {
+        for handle in out.withdrawals {
+            guard let row = table.find(handle), table.rows[row].isAskedBack else { continue }
+            table.rows[row].isAskedBack = false
+            guard table.rows[row].state != .ended, link.isOpen else { continue }
+            out.kept.append(claim(table.rows[row]))
+        }
+        out.jobsStopped()
+    }
+
+    func claim(_ row: LeaseRow) -> Outbox.Claim {
+        let record = TokenRecord(JobID(rawValue: row.id), token: row.counter, running: row.state == .running)
+        return Outbox.Claim(incarnation: row.incarnation, record: record)
     }
 
     mutating func stop(_ row: Int, _ reason: StopReason, into out: inout Outbox) {

@@ -1,6 +1,7 @@
 // What is sent for a job: its payload as the endpoint takes it, and the head of the request.
 
 import StatexHandlerAPI
+import StatexProtocol
 
 /// The body of a request and its type.
 struct RequestBody {

@@ -1,6 +1,7 @@
 // The words of the line protocol (docs/handlers.md). What a handler prints is untrusted.
 
 import StatexHandlerAPI
+import StatexProtocol
 
 /// What a handler says in one line.
 enum HandlerMessage: Sendable, Equatable {
@@ -119,8 +120,8 @@ func cut(_ text: String, to limit: Int = messageLimit) -> String {
 /// What the worker says to start a job.
 func jobLine(_ job: Job, size: Int, directory: String, timeLimitMilliseconds: Int) -> [UInt8] {
     let text = """
-        {"type":"job","id":"\(job.id)","kind":\(jsonString(job.kind)),"attempt":\(job.attempt),\
-        "payload":{"path":"\(payloadName)","size":\(size)},"directory":\(jsonString(directory)),\
+        {"type":"job","id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
+        "payload":{"path":"\(payloadName)","size":\(size)},"directory":\(JSONText.quoted(directory)),\
         "time_limit_ms":\(timeLimitMilliseconds)}
 
         """
