@@ -3,7 +3,6 @@ import Foundation
 import StatexJournal
 import StatexPostgres
 import StatexProtocol
-import StatexStack
 
 struct JournalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,7 +20,7 @@ struct AdoptCommand: ParsableCommand {
             and without it nothing is done.
 
             Exit codes: 0 adopted; 2 not confirmed, nothing was done; 4 the database could not be used; \
-            76 a scheduler owns the journal; 64 wrong flags.
+            76 a scheduler owns the journal.
             """)
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
@@ -38,15 +37,15 @@ struct AdoptCommand: ParsableCommand {
         do throws(AdoptError) {
             (adoption, isDone) = try settings.adopt(confirm: confirmed)
         } catch {
-            if case .held = error { throw failure(SchedulerExit.owned, error.description) }
-            throw failure(4, error.description)
+            if case .held = error { throw ending(.owned, error.description) }
+            throw ending(.unreachable, error.description)
         }
         if json {
             printJSON(adoption, isDone)
         } else if isDone {
             print("adopted: a scheduler may start")
         }
-        if !isDone { throw failure(2, "nothing was done; --yes does it") }
+        if !isDone { throw ending(.usage, "nothing was done; --yes does it") }
     }
 
     private func confirmed(_ adoption: Adoption) -> Bool {
