@@ -36,9 +36,10 @@ package struct Configuration: Sendable, Equatable {
     package var maximumOpenBytes: Int
     package var idempotencyDays: Int
 
-    package var attempts: Int
-    package var retryBackoff: Duration
-    package var retryBackoffMaximum: Duration
+    /// For kinds that do not say otherwise.
+    package var retry: RetryConfiguration
+    package var kinds: [String: KindConfiguration]
+    package var tenants: [String: TenantConfiguration]
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
@@ -73,9 +74,14 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
 
-        attempts = values.take("attempts", default: 3, .integer(1...100))
-        retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
-        retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
+        let retry = RetryConfiguration(from: &values, others: nil)
+        self.retry = retry
+        kinds = values.takeGroups("kinds", names: .name, like: "transcribe: {limit: {running: 8}}") {
+            KindConfiguration(from: &$0, others: retry)
+        }
+        tenants = values.takeGroups("tenants", names: .name, like: "acme: {weight: 3}") {
+            TenantConfiguration(from: &$0)
+        }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
         modelsDirectory = values.take("models", default: "\(dataDirectory)/models", .path)
@@ -97,10 +103,6 @@ package struct Configuration: Sendable, Equatable {
             values.refuse(
                 "disconnect_grace_seconds",
                 "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
-        }
-        if retryBackoff > retryBackoffMaximum {
-            values.refuse(
-                "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

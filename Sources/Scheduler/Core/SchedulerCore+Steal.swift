@@ -59,6 +59,8 @@ extension SchedulerCore {
         return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil && serves(thief, jobs[slot].queue)
+            && kinds[Int(jobs[slot].kind)].circuit.isClosed
+            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
