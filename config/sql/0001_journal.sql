@@ -150,9 +150,9 @@ CREATE TABLE statex.keys (
 CREATE TABLE statex.actions (
     batch   bigint   NOT NULL,
     at      bigint   NOT NULL,
-    action  text     NOT NULL,            -- cancel, …
+    action  text     NOT NULL,            -- cancel, configure, …
     who     text     NOT NULL,
-    filter  text,
+    filter  text,                         -- what it chose, or changed
     ids     bigint[] NOT NULL,
     reached integer  NOT NULL
 );

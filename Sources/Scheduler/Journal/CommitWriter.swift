@@ -254,5 +254,6 @@ struct CommitWriter: ~Copyable {
         writer.text(row.who)
         writer.int8s(row.ids) { Int64($0) }
         writer.integer(Int32(bitPattern: row.reached))
+        writer.text(row.filter)
     }
 }

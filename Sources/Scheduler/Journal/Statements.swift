@@ -74,8 +74,8 @@ enum Statements {
         (
             "action",
             """
-            INSERT INTO statex.actions (batch, at, action, who, ids, reached)
-            VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4)
+            INSERT INTO statex.actions (batch, at, action, who, ids, reached, filter)
+            VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4, $7::text)
             """
         ),
         ("commit", "COMMIT"),
