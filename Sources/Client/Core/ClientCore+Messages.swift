@@ -44,8 +44,9 @@ extension ClientCore {
         case .statusReply:
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .credit, .leases, .outcomes, .durable,
-            .stale, .claim, .revoke, .offerAgain, .kept:
+        case .orderReply: orders.replied(try OrderReply(reading: bytes, header: header), into: &completions)
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .credit, .leases, .outcomes,
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain:
             // Not a scheduler's to say to a client.
             dropped += 1
         }
@@ -135,6 +136,11 @@ extension ClientCore {
         let orders = orders.takeToSend()
         append(.cancel, CancelRecord.size, orders.cancels, stamp) { $0.write(to: &$1) }
         if orders.status { sendBare(.status, stamp) }
+        for order in orders.orders {
+            var buffer = ByteBuffer(capacity: 256)
+            order.write(to: &buffer, stamp: stamp)
+            control.append(buffer.array())
+        }
     }
 
     private mutating func append<Record>(

@@ -18,6 +18,8 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
+    case order = 25
+    case orderReply = 26
     // Worker and scheduler.
     case credit = 32
     case leases = 33
@@ -28,6 +30,7 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case revoke = 38
     case offerAgain = 39
     case kept = 40
+    case drain = 41
 }
 
 /// The first 32 bytes of every message.

@@ -91,7 +91,7 @@ extension SchedulerCore {
             ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
             slot: slot)
         account(slot, record)
-        let wasStealing = jobs[slot].flags.contains(.stealing)
+        let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.nobody
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {

@@ -39,11 +39,15 @@ extension SchedulerCore {
         package var kind: String
         package var queued: Int
         package var leased: Int
+        package var pausedBy: String?
     }
 
     package var queueStatus: [QueueStatus] {
-        kinds.map { QueueStatus(kind: $0.name, queued: $0.queued, leased: $0.leased) }
+        kinds.map { QueueStatus(kind: $0.name, queued: $0.queued, leased: $0.leased, pausedBy: $0.pausedBy) }
     }
+
+    /// What is paused, and by whom.
+    package var pauseStatus: [(subject: Pauses.Subject, by: String)] { pauses.all }
 
     package var workerStatus: [WorkerRecord] {
         workers.indices.filter { workers.isPresent($0) }.map { workers[$0] }

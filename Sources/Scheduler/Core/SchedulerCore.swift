@@ -67,6 +67,10 @@ package struct SchedulerCore: ~Copyable {
     var spare: CommitBatch?
     package var committedBatch: UInt64
     var policies = Policies()
+    var pauses = Pauses()
+    var desk = OrderDesk()
+    /// Worker incarnations that operators drain: one for each such order.
+    var drained: Set<UInt64> = []
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
@@ -128,6 +132,7 @@ package struct SchedulerCore: ~Copyable {
         let index = Int32(kinds.count)
         kinds.append(record)
         if let policy = policies.kinds[record.name] { kinds[Int(index)].limit = StartLimit(policy.limit, at: now) }
+        kinds[Int(index)].pausedBy = pauses[.kind(record.name)]
         kindIndices[record.name] = index
         return index
     }
@@ -138,6 +143,7 @@ package struct SchedulerCore: ~Copyable {
 
     mutating func addTenant(_ record: TenantRecord, at now: Now) -> Int32 {
         let index = tenants.add(record)
+        tenants[index].pausedBy = pauses[.tenant(record.name)]
         if let policy = policies.tenants[record.name] { tenants[index].follow(policy, at: now) }
         return index
     }

@@ -132,6 +132,10 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) { try takeTokens(header, at: now) }
         case .offerAgain:
             if core.accepts(header, at: now) { core.offersWanted(into: &out) }
+        case .drain:
+            guard core.accepts(header, at: now) else { return }
+            log.info("draining, as an operator ordered", ["held": "\(core.heartbeat.held)"])
+            core.drainWanted(into: &out)
         case .heartbeat:
             _ = core.accepts(header, at: now)
         case .goodbye:
@@ -139,7 +143,7 @@ struct WorkerLoop: ~Copyable {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .credit, .outcomes, .claim, .kept:
+            .order, .orderReply, .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

@@ -27,6 +27,8 @@ package struct WorkerRecord: Sendable {
     /// It came back and has not yet said all that it holds.
     package var isResuming = false
     package var isDraining = false
+    /// It was told so in this session.
+    var isToldToDrain = false
     /// Outcomes of it were put off; it is to offer them again.
     package var owesOutcomes = false
     package var details = ""
