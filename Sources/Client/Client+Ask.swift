@@ -50,7 +50,10 @@ extension Client {
     /// Stores a file that the user named in the object folder, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
-        let reference = try await withObjects { store throws(ObjectError) in try store.put(copyingFile: path) }
+        let limit = UInt64(clamping: settings.largestObject)
+        let reference = try await withObjects { store throws(ObjectError) in
+            try store.put(copyingFile: path, limit: limit)
+        }
         return .object(reference: reference.text)
     }
 
