@@ -259,7 +259,7 @@ final class TestScheduler {
     }
 
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
-    func restarted() -> TestScheduler {
+    func restarted(with pauses: Pauses = Pauses()) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
             batch: last.batch + 1, incarnation: last.incarnation, epoch: last.epoch + 1, nextID: last.nextID,
@@ -267,6 +267,7 @@ final class TestScheduler {
         let next = TestScheduler(head: head)
         next.now = now
         next.sessions = sessions
+        next.core.recovered(pauses, drained: [])
         var workerNames: [UInt32: String] = [:]
         for row in journal.flatMap(\.names) {
             if row.family == .worker {
@@ -285,7 +286,7 @@ final class TestScheduler {
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
-        let cancelled = Set(journal.flatMap(\.actions).flatMap(\.ids))
+        let cancelled = Set(journal.flatMap(\.actions).filter { $0.action == "cancel" }.flatMap(\.ids))
         return journal.flatMap(\.jobs).filter { !closed.contains($0.id >> JobID.pageBits) }.compactMap { row in
             let ends = journal.flatMap { commit in
                 commit.outcomes.filter { $0.id == row.id }.map { (at: commit.head.at, row: $0) }
