@@ -89,30 +89,42 @@ LANGUAGE sql STABLE AS $$
     ) r ON true
 $$;
 
--- Everything about one job, as one JSON object.
-CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
-    SELECT jsonb_build_object(
-        'id', s.id::text, 'request', s.request::text, 'kind', s.kind, 'tenant', s.tenant, 'state', s.state,
-        'attempts', s.attempts, 'attempts_allowed', s.attempts_allowed, 'created_at', s.created_at,
-        'started_at', s.started_at, 'ended_at', s.ended_at,
-        'leases', coalesce((SELECT jsonb_agg(jsonb_build_object('token', l.token::text, 'attempt', l.attempt,
-                'worker', l.worker_name, 'leased_at', l.leased_at) ORDER BY l.token)
-            FROM statex.leases l WHERE l.page = wanted >> 12 AND l.job = wanted), '[]'),
-        'outcomes', coalesce((SELECT jsonb_agg(jsonb_build_object('token', o.token::text, 'ending', o.ending, 'final', o.final,
-                'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at) ORDER BY o.batch, o.token)
-            FROM statex.outcomes o WHERE o.page = wanted >> 12 AND o.job = wanted), '[]'),
-        'results', coalesce((SELECT jsonb_agg(jsonb_build_object('token', r.token::text, 'ending', statex.ending_name(r.ending),
-                'encoding', r.encoding, 'bytes', length(r.body)) ORDER BY r.batch)
-            FROM statex.results r WHERE r.job = wanted), '[]'))
-    FROM statex.job_status s WHERE s.id = wanted
-$$;
-
 -- The class and the message of an error's bytes; NULL if they hold none.
 CREATE FUNCTION statex.error_class(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 FOR get_byte(body, 0)), 'UTF8') END
 $$;
 CREATE FUNCTION statex.error_message(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 + get_byte(body, 0)), 'UTF8') END
+$$;
+
+-- Everything about one job, as one JSON object.
+CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object(
+        'id', s.id::text, 'request', s.request::text, 'kind', s.kind, 'tenant', s.tenant, 'state', s.state,
+        'attempts', s.attempts, 'attempts_allowed', s.attempts_allowed, 'created_at', s.created_at,
+        'started_at', s.started_at, 'ended_at', s.ended_at, 'worker', s.worker, 'priority', (j.opts >> 25) & 255,
+        'tags', coalesce(to_jsonb(s.tags), '[]'), 'run_at', statex.time(x.run_at), 'deadline', statex.time(x.deadline),
+        'run_limit_ms', x.run_limit,
+        'labels', coalesce((SELECT jsonb_agg(n.name) FROM statex.names n WHERE n.number = ANY (x.labels)), '[]'),
+        'retry_of', x.retry_of::text,
+        'retried_as', (SELECT min(n.id)::text FROM statex.job_options n WHERE n.retry_of = wanted),
+        'dropped', EXISTS (SELECT FROM statex.actions a WHERE a.action = 'drop' AND a.ids @> ARRAY[wanted]),
+        'leases', coalesce((SELECT jsonb_agg(jsonb_build_object('token', l.token::text, 'attempt', l.attempt,
+                'worker', l.worker_name, 'leased_at', l.leased_at) ORDER BY l.token)
+            FROM statex.leases l WHERE l.page = wanted >> 12 AND l.job = wanted), '[]'),
+        'outcomes', coalesce((SELECT jsonb_agg(jsonb_build_object('token', o.token::text, 'ending', o.ending, 'final', o.final,
+                'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at,
+                'error_class', (SELECT statex.error_class(r.body) FROM statex.results r
+                    WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1),
+                'error', (SELECT statex.error_message(r.body) FROM statex.results r
+                    WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1)) ORDER BY o.batch, o.token)
+            FROM statex.outcomes o WHERE o.page = wanted >> 12 AND o.job = wanted), '[]'),
+        'results', coalesce((SELECT jsonb_agg(jsonb_build_object('token', r.token::text, 'ending', statex.ending_name(r.ending),
+                'encoding', r.encoding, 'bytes', length(r.body)) ORDER BY r.batch)
+            FROM statex.results r WHERE r.job = wanted), '[]'))
+    FROM statex.job_status s JOIN statex.all_jobs j ON j.id = s.id
+    LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+    WHERE s.id = wanted
 $$;
 
 -- One row a job of one page (id >> 12): a list of many jobs reads it page by page, each chunk once.
