@@ -15,7 +15,7 @@ struct Statex: AsyncParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Run:", subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self]),
-            CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self]),
+            CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self]),
             CommandGroup(
                 name: "Operate:",
                 subcommands: [
@@ -26,6 +26,7 @@ struct Statex: AsyncParsableCommand {
             CommandGroup(
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
+            CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
         ])
 

@@ -45,8 +45,14 @@ extension ClientCore {
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
         case .orderReply: orders.replied(try OrderReply(reading: bytes, header: header), into: &completions)
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .credit, .leases, .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain:
+        case .explanations:
+            var cursor = try header.recordCursor(atLeast: Explanation.size)
+            for _ in 0..<header.count {
+                let explanation = try Explanation(reading: &cursor, header: header, in: bytes)
+                orders.explained(explanation, into: &completions)
+            }
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .explain, .credit, .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain:
             // Not a scheduler's to say to a client.
             dropped += 1
         }
@@ -141,6 +147,7 @@ extension ClientCore {
             order.write(to: &buffer, stamp: stamp)
             control.append(buffer.array())
         }
+        append(.explain, Explain.recordSize, orders.explains, stamp) { Explain.write($0, to: &$1) }
     }
 
     private mutating func append<Record>(

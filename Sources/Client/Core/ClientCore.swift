@@ -18,6 +18,7 @@ package enum Answer: Sendable, Equatable {
     case cancelled(Int)
     case ordered(OrderReply)
     case schedulerStatus(String)
+    case explained(Explanation)
     case finals(FinalCounts)
     case failed(ClientError)
 }
@@ -140,6 +141,11 @@ package struct ClientCore {
     package mutating func statusAsked(_ ticket: Ticket, deadline: Int64 = .max) {
         hasDeadlines = hasDeadlines || deadline < .max
         orders.status(ticket: ticket, deadline: deadline)
+    }
+
+    package mutating func explanationAsked(_ ticket: Ticket, _ id: JobID, deadline: Int64 = .max) {
+        hasDeadlines = hasDeadlines || deadline < .max
+        orders.explain(id, ticket: ticket, deadline: deadline)
     }
 
     /// Submissions that name `counter` are counted from now on.

@@ -18,6 +18,8 @@ struct Orders {
     private var statuses: [Asker] = []
     private var orders: [UInt64: (order: Order, asker: Asker)] = [:]
     private var ordersToSend: [Order] = []
+    private var explains: [UInt64: [Asker]] = [:]
+    private var explainsToSend: [JobID] = []
     private var cancelsToSend: [CancelRecord] = []
     private var isStatusToSend = false
 
@@ -36,19 +38,28 @@ struct Orders {
         statuses.append((ticket, deadline))
     }
 
-    mutating func takeToSend() -> (cancels: [CancelRecord], orders: [Order], status: Bool) {
+    mutating func explain(_ id: JobID, ticket: Ticket, deadline: Int64) {
+        explains[id.rawValue, default: []].append((ticket, deadline))
+        explainsToSend.append(id)
+    }
+
+    mutating func takeToSend() -> (
+        cancels: [CancelRecord], orders: [Order], status: Bool, explains: [JobID]
+    ) {
         defer {
             cancelsToSend = []
             ordersToSend = []
+            explainsToSend = []
             isStatusToSend = false
         }
-        return (cancelsToSend, ordersToSend, isStatusToSend)
+        return (cancelsToSend, ordersToSend, isStatusToSend, explainsToSend)
     }
 
     mutating func sendAllAgain() {
         cancelsToSend = cancels.keys.sorted().map { CancelRecord(JobID(rawValue: $0.id), isRequest: $0.isRequest) }
         ordersToSend = orders.values.map(\.order).sorted { $0.number < $1.number }
         isStatusToSend = !statuses.isEmpty
+        explainsToSend = explains.keys.sorted().map { JobID(rawValue: $0) }
     }
 
     mutating func cancelled(_ record: CancelRecord, into completions: inout [Completion]) {
@@ -68,6 +79,12 @@ struct Orders {
         statuses = []
     }
 
+    mutating func explained(_ explanation: Explanation, into completions: inout [Completion]) {
+        for asker in explains.removeValue(forKey: explanation.id.rawValue) ?? [] {
+            completions.append((asker.ticket, .explained(explanation)))
+        }
+    }
+
     mutating func drop(where isDropped: (_ ticket: Ticket, _ deadline: Int64) -> Bool) {
         for key in Array(cancels.keys) {
             cancels[key]?.removeAll { isDropped($0.ticket, $0.deadline) }
@@ -78,5 +95,9 @@ struct Orders {
             orders[number] = nil
         }
         statuses.removeAll { isDropped($0.ticket, $0.deadline) }
+        for id in Array(explains.keys) {
+            explains[id]?.removeAll { isDropped($0.ticket, $0.deadline) }
+            if explains[id]?.isEmpty ?? false { explains[id] = nil }
+        }
     }
 }

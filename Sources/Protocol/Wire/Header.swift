@@ -20,6 +20,8 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case statusReply = 24
     case order = 25
     case orderReply = 26
+    case explain = 27
+    case explanations = 28
     // Worker and scheduler.
     case credit = 32
     case leases = 33

@@ -46,7 +46,8 @@ extension Broker {
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .order, .orderReply, .leases, .durable, .stale, .revoke, .offerAgain, .drain:
+            .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain,
+            .drain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -84,8 +85,16 @@ extension Broker {
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
         case .order: try ordered(peer, header, frame)
+        case .explain:
+            let down = busyReason
+            for id in try Explain.read(frame.bytes, header: header) {
+                append(.explanations, recordLength: Explanation.size, to: peer)
+                core.explain(id, journalDown: down, at: time).write(to: &peer.buffer)
+                peer.added()
+            }
         case .goodbye: forget(peer, at: time)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
             .outcomes,
             .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
@@ -136,7 +145,7 @@ extension Broker {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
         }
@@ -161,7 +170,7 @@ extension Broker {
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
-            for (wanted, payload) in found { sendLease(wanted.lease, payload: payload) }
+            for content in found { sendLease(content) }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)

@@ -58,9 +58,12 @@ extension SchedulerCore {
         record.attemptsAllowed = max(JobOpts.attempts(opts), 1)
         record.encoding = JobOpts.encoding(opts)
         record.runLimit = options.runLimitMilliseconds ?? 0
+        // What it waited for is over; results that it takes as input are read when it is leased.
+        if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
         let slot = jobs.insert(record)
         counts.submitted += 1
-        schedule(slot, runAt: options.runAt, deadline: options.deadline, at: now)
+        watch(options.deadline, of: slot, at: now)
+        schedule(slot, runAt: options.runAt, at: now)
         return id
     }
 }

@@ -159,7 +159,7 @@ extension SchedulerCore {
         else { return }
         // A lease that has not left yet never will.
         guard wasSent(jobs[slot].token) else { return loseLease(slot, ending: .returned, at: now) }
-        askBack(slot, of: worker, for: Self.nobody, into: &out)
+        askBack(slot, of: worker, for: Self.pause, into: &out)
     }
 
     // MARK: Workers

@@ -91,7 +91,7 @@ extension SchedulerCore {
             ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
             slot: slot)
         account(slot, record)
-        let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.nobody
+        let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
@@ -119,6 +119,7 @@ extension SchedulerCore {
         }
         if row.final == nil { tryAgain(slot, &row, asked: record.retryAfterMilliseconds, at: now) }
         write(row)
+        if row.final == .succeeded, wanted.contains(.inGraph) { releaseDependants(of: slot, at: now) }
     }
 
     private func finalAfterFailure(_ slot: Int32, retryable: Bool) -> JobState? {
@@ -147,9 +148,17 @@ extension SchedulerCore {
         return Int32(gathering.results.count - 1)
     }
 
-    /// Writes an outcome row; a final one ends the job once it is durable.
+    /// Writes an outcome row; a final one ends the job once it is durable, and those that wait for it.
     mutating func write(_ row: CommitBatch.OutcomeRow) {
+        record(row)
+        if let final = row.final, final != .succeeded, jobs[row.slot].flags.contains(.inGraph) {
+            endDependants(of: row.slot)
+        }
+    }
+
+    mutating func record(_ row: CommitBatch.OutcomeRow) {
         if let final = row.final {
+            if jobs[row.slot].state == .blocked { blocked -= 1 }
             jobs[row.slot].state = final
             switch final {
             case .succeeded: counts.succeeded += 1

@@ -157,6 +157,8 @@ struct CommitWriter: ~Copyable {
             if row.labels.isEmpty { writer.null() } else { writer.int4s(row.labels) { Int32(bitPattern: $0) } }
             writer.optional(row.retryOf.map { Int64($0) })
             writer.optional(row.request.map { Int64($0) })
+            let after = row.options.after
+            if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
         }
     }
 

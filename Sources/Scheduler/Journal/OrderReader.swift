@@ -48,7 +48,7 @@ struct OrderReader: ~Copyable {
     private func readLetters(
         _ ids: [JobID], withPayloads: Bool, into findings: inout OrderFindings
     ) throws(PostgresError) {
-        let list = "{" + ids.map(\.description).joined(separator: ",") + "}"
+        let list = idList(ids.map(\.rawValue))
         // As many as fit; the first in any case. What does not is the next order's.
         let rows = try connection.connection.query(
             """
@@ -60,7 +60,7 @@ struct OrderReader: ~Copyable {
             )
             SELECT l.id, l.request, l.before <= \(withPayloads ? Self.payloadBytes : .max), j.opts, j.kind, j.tenant,
                 o.run_at, o.deadline, o.run_limit, o.traceparent,
-                CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END
+                array_to_string(o.after_jobs, ' '), CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END
             FROM letters l JOIN statex.all_jobs j ON j.id = l.id LEFT JOIN statex.job_options o ON o.id = l.id
             ORDER BY l.id
             """, [list], doing: "dead letters")
@@ -74,13 +74,14 @@ struct OrderReader: ~Copyable {
             if !rows.isNull(row, 7) { options.deadline = rows.integer(row, 7) }
             if !rows.isNull(row, 8) { options.runLimitMilliseconds = UInt32(truncatingIfNeeded: rows.integer(row, 8)) }
             if !rows.isNull(row, 9) { options.traceparent = rows.text(row, 9) }
+            options.after = dependencies(inList: rows.text(row, 10))
             findings.letters.append(
                 DeadLetter(
                     id: UInt64(bitPattern: rows.integer(row, 0)), request: UInt64(bitPattern: rows.integer(row, 1)),
                     opts: UInt64(bitPattern: rows.integer(row, 3)),
                     kind: UInt32(truncatingIfNeeded: rows.integer(row, 4)),
                     tenant: UInt32(truncatingIfNeeded: rows.integer(row, 5)), options: options,
-                    payload: Self.bytes(hex: rows.text(row, 10))))
+                    payload: Self.bytes(hex: rows.text(row, 11))))
         }
         try readWords(of: list, into: &findings)
     }

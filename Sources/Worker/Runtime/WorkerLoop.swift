@@ -143,7 +143,7 @@ struct WorkerLoop: ~Copyable {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .order, .orderReply, .credit, .outcomes, .claim, .kept:
+            .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

@@ -6,7 +6,7 @@ struct CancelCommand: AsyncParsableCommand {
         commandName: "cancel", abstract: "Cancel requests, jobs, or all open jobs that fit a filter.",
         discussion: """
             An id of a request means all of its jobs. Queued jobs end at once and never start. Running ones are told; \
-            a handler process that goes on is killed after its grace (5 s unless its configuration says otherwise). \
+            a handler process that goes on is killed 2 s later with all that it started. \
             A job that succeeds before it is reached keeps its result. Exits 3 when the scheduler refused, 4 when it \
             was not there.
             """)

@@ -58,8 +58,7 @@ struct JobsCommand: AsyncParsableCommand {
             // Ids rise with time, so a page is one index look-up away however long the history is.
             let found = try lists.rows(
                 """
-                SELECT greatest((SELECT max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint),
-                                (SELECT max(id) FROM statex.carried WHERE id < $1::bigint AND id >= $2::bigint))
+                SELECT max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint
                 """, [String(below), String(lowest)])
             guard let text = found.first?.first, let newest = text.flatMap(UInt64.init) else { return (rows, nil) }
             guard ContinuousClock.now < deadline else { return (rows, String(below)) }

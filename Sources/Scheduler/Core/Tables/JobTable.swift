@@ -54,6 +54,8 @@ package struct JobRecord: Sendable {
         package static let stealing = Flags(rawValue: 16)
         /// It was ready before: `since` stands.
         package static let wasReady = Flags(rawValue: 32)
+        /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
+        package static let inGraph = Flags(rawValue: 64)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }
