@@ -25,7 +25,7 @@ struct Sample {
 
     private static let none: [UInt8] = []
 
-    static let all: [Sample] = handshake + submits + answers + questions + work
+    static let all: [Sample] = handshake + submits + answers + questions + orders + work
 
     private static let handshake = [
         Sample("hello of a client") {
@@ -168,6 +168,48 @@ struct Sample {
         },
     ]
 
+    private static let orders = [
+        Sample("order to pause a kind") {
+            var order = Order(.pause, number: 1, who: "mira@ops")
+            order.filter.kind = "audio"
+            order.note = "the model is broken"
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to cancel by a filter, dry") {
+            var order = Order(.cancel, number: 2, who: "mira@ops")
+            order.isDryRun = true
+            order.filter.kind = "text"
+            order.filter.tenant = "müller"
+            order.filter.tags = ["nightly", "eu"]
+            order.filter.state = .queued
+            order.filter.worker = "wörker-1/9"
+            order.filter.requests = [id]
+            order.filter.jobs = [after(7), after(8)]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to resume everything") {
+            var order = Order(.resume, number: 3, who: "mira@ops")
+            order.filter.everything = true
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to retry") {
+            var order = Order(.retry, number: 4, who: "mira@ops")
+            order.filter.jobs = [id]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply") {
+            var reply = OrderReply(number: 2)
+            reply.reached = 10_000
+            reply.hasMore = true
+            reply.isRepeated = true
+            reply.message = "done"
+            reply.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply of a refused order") {
+            OrderReply(number: 5, WireError(.unknown, "no worker of that name is here")).write(to: &$0, stamp: stamp)
+        },
+    ]
+
     private static let work = [
         Sample("credit") { Credit.write(64, stamp: stamp, to: &$0) },
         Sample("leases") {
@@ -214,6 +256,7 @@ struct Sample {
         },
         Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
         Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+        Sample("drain") { Bare.write(.drain, stamp: stamp, to: &$0) },
         Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
 

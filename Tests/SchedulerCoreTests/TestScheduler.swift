@@ -283,7 +283,7 @@ final class TestScheduler {
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
     func restarted(
-        ended: [UInt64: JobState] = [:], _ change: (inout CoreSettings) -> Void = { _ in }
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(), _ change: (inout CoreSettings) -> Void = { _ in }
     ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
@@ -292,6 +292,7 @@ final class TestScheduler {
         let next = TestScheduler(head: head, change)
         next.now = now
         next.sessions = sessions
+        next.core.recovered(pauses, drained: [])
         var workerNames: [UInt32: String] = [:]
         for row in journal.flatMap(\.names) {
             if row.family == .worker {
@@ -312,7 +313,7 @@ final class TestScheduler {
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
-        let cancelled = Set(journal.flatMap(\.actions).flatMap(\.ids))
+        let cancelled = Set(journal.flatMap(\.actions).filter { $0.action == "cancel" }.flatMap(\.ids))
         return journal.flatMap(\.jobs).filter { !closed.contains($0.id >> JobID.pageBits) }.compactMap { row in
             let ends = journal.flatMap { commit in
                 commit.outcomes.filter { $0.id == row.id }.map { (at: commit.head.at, row: $0) }
