@@ -55,6 +55,12 @@ package final class CommitBatch {
         package var options: JobOptions
         /// The numbers of the labels' names.
         package var labels: [UInt32]
+
+        package init(id: UInt64, options: JobOptions, labels: [UInt32]) {
+            self.id = id
+            self.options = options
+            self.labels = labels
+        }
     }
 
     package struct LeaseRow: Sendable {
