@@ -28,6 +28,13 @@ extension Client {
         return json
     }
 
+    public func explain(job id: JobID) async throws(ClientError) -> Explanation {
+        try Self.check(id)
+        let answer = await calls.ask(.explain(id, deadline: patienceEnd))
+        guard case .explained(let explanation) = answer else { throw answer.error }
+        return explanation
+    }
+
     public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
         guard case .object(let text) = payload else { return payload.inline }
         let limit = settings.largestObject

@@ -32,6 +32,10 @@ package struct Configuration: Sendable, Equatable {
     /// The bound of the payload cache.
     package var maximumOpenBytes: Int
     package var idempotencyDays: Int
+    /// Whether idle workers get jobs that wait unstarted in others.
+    package var stealing: Bool
+    /// How long the history of a job stays after its end.
+    package var retentionDays: Int
 
     /// Of the jobs of `statex submit`.
     package var attempts: Int
@@ -75,6 +79,9 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+        retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
+
+        stealing = values.take("stealing", default: true, .yesOrNo)
 
         attempts = values.take("attempts", default: 3, .integer(1...100))
         retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
@@ -106,6 +113,12 @@ package struct Configuration: Sendable, Equatable {
         if retryBackoff > retryBackoffMaximum {
             values.refuse(
                 "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
+        }
+        if retentionDays < idempotencyDays {
+            values.refuse(
+                "retention_days",
+                "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
+            )
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

@@ -9,7 +9,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
         subcommands: [
-            Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self,
+            Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
+            SkewBench.self, FairnessBench.self, ClientLoad.self,
         ])
 
     struct Limit: ParsableCommand {
@@ -116,6 +117,34 @@ struct BenchCommand: AsyncParsableCommand {
             bench.windowSeconds = windowSeconds
             bench.holdSeconds = holdSeconds
             let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
+        }
+    }
+
+    struct SkewBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "skew",
+            abstract: "Short and long jobs mixed on two workers, beside an ideal list scheduler; about a minute.")
+        @Option(help: "Seeds 1 to this, each with and without stealing.") var seeds = 5
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func validate() throws { try check(seeds, "--seeds", 1...1_000) }
+
+        func run() async throws {
+            var bench = Skew()
+            bench.seeds = 1...UInt64(seeds)
+            let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
+        }
+    }
+
+    struct FairnessBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "fairness", abstract: "Tenants beside each other: a late one, and weights 1 and 3.")
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() async throws {
+            let report = try await Fairness().run(program: programPath()) { if isTerminal { complain($0) } }
             printReport(report.json, asJSON: json)
         }
     }

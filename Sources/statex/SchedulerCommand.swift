@@ -70,6 +70,10 @@ struct SchedulerCommand: ParsableCommand {
             var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
             reader.run()
         }.detach()
+        let retentionDays = configuration.retentionDays
+        NamedThread("retention") {
+            Retention.keepUp(url: url, days: retentionDays) { complain("retention: \($0)") }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
@@ -91,6 +95,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
         settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
         settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.stealing = configuration.stealing
         settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
         settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
         return settings
@@ -118,6 +123,7 @@ struct SchedulerCommand: ParsableCommand {
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
+        core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
         complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
@@ -126,11 +132,10 @@ struct SchedulerCommand: ParsableCommand {
     private func leave(_ reason: StepDown) -> ExitCode {
         switch reason {
         case .fenced(let by): ending(.fenced, "another scheduler took over (\(by)); this one stops")
-        case .wentBackwards(let from, let to):
+        case .wentBackwards(let lost):
             ending(
                 .fenced,
-                "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
-                    + "jobs that were acknowledged since are missing")
+                "the journal went backwards: \(lost); run `statex journal adopt` before a scheduler starts again")
         case .broken(let why): ending(.failed, "the journal cannot go on: \(why)")
         }
     }

@@ -15,10 +15,11 @@ struct Statex: AsyncParsableCommand {
         version: "0.1.0",
         groupedSubcommands: [
             CommandGroup(name: "Run:", subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self]),
-            CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self]),
+            CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self]),
             CommandGroup(
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
+            CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
         ])
 

@@ -58,6 +58,12 @@ extension SchedulerCore {
         recoverDependencies(open, at: now)
     }
 
+    /// Pages without an open job, whose closing an earlier owner did not live to record: so that they are
+    /// not read again at each recovery.
+    package mutating func recoveredFinishedPages(_ pages: [UInt64]) {
+        for page in pages { closeIfEmpty(page: page) }
+    }
+
     private mutating func recover(
         _ job: RecoveredJob, kind: Int32, tenant: Int32, workerNames: [UInt32: String], at now: Now
     ) {

@@ -72,6 +72,8 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
+    /// Slots of all connected workers.
+    var fleetSlots = 0
     /// Jobs in all ready queues.
     var queued = 0
     /// Jobs that wait for others.

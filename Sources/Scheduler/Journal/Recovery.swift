@@ -7,6 +7,8 @@ package struct RecoveredState: Sendable {
     package var names: [(number: UInt32, family: NameFamily, name: String)] = []
     package var jobs: [RecoveredJob] = []
     package var workerNames: [UInt32: String] = [:]
+    /// Pages without an open job that are not recorded as closed: the owner went before it could.
+    package var finishedPages: [UInt64] = []
     var labelNames: [String: String] = [:]
     /// The final states of the jobs of one page, for dependencies that lie in the page before.
     var finals: (page: Int64, states: [UInt8]) = (-1, [])
@@ -28,7 +30,9 @@ package struct Recovery: ~Copyable {
         let pages = try openPages()
         let cancelled = try cancelledJobs()
         for (index, page) in pages.enumerated() {
+            let before = state.jobs.count
             try readPage(page, cancelled: cancelled, into: &state)
+            if state.jobs.count == before { state.finishedPages.append(UInt64(page)) }
             progress(index + 1, pages.count)
         }
         return state
