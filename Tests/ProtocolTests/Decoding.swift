@@ -130,6 +130,7 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
             "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
             "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
             "payload": hex(bytes.array(payload)),
+            "inputs": try inputs(of: lease, bytes),
         ]
     case .outcomes:
         let outcome = try OutcomeRecord(reading: &cursor, header: header, in: bytes)
@@ -167,6 +168,11 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let trace = options.traceparent { fields["traceparent"] = trace }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
+    if !options.after.isEmpty {
+        fields["after"] = options.after.map {
+            "\($0.index)\($0.isInput ? " input" : "")\($0.failsDependant ? " fails" : "")"
+        }
+    }
     return fields
 }
 
@@ -184,6 +190,12 @@ private func describe(_ order: Order) -> [String: any Sendable] {
     if !order.filter.requests.isEmpty { fields["requests"] = order.filter.requests.map(\.rawValue) }
     if !order.note.isEmpty { fields["note"] = order.note }
     return fields
+}
+
+private func inputs(of lease: LeaseRecord, _ bytes: borrowing RawSpan) throws(WireError) -> [String] {
+    let start = lease.payloadStart + Int(lease.payloadLength)
+    let list = try LeaseInput.list(Int(lease.inputs), in: bytes.extracting(start..<start + Int(lease.inputsLength)))
+    return list.map { "\($0.index) \($0.encoding.rawValue) \(hex($0.body))" }
 }
 
 func hex(_ bytes: [UInt8]) -> String {

@@ -87,6 +87,25 @@ struct Sample {
                     SubmitJob(kind: writer.number(of: "text"), tenant: tenant), options: none.span.bytes,
                     payload: none.span.bytes)
             }),
+        Sample(
+            "submit of a request with dependencies",
+            bytes: submit(notify: false) { writer in
+                let tenant = writer.number(of: "default")
+                for index in 0..<UInt16(4) {
+                    var options = JobOptions()
+                    if index == 3 {
+                        options.after = [
+                            JobDependency(on: 0, failsDependant: true), JobDependency(on: 1, failsDependant: true),
+                            JobDependency(on: 2, isInput: true),
+                        ]
+                    }
+                    var buffer = ByteBuffer()
+                    options.write(to: &buffer)
+                    writer.append(
+                        SubmitJob(kind: writer.number(of: "text"), tenant: tenant, index: index, count: 4),
+                        options: buffer.bytes, payload: none.span.bytes)
+                }
+            }),
     ]
 
     private static func submit(notify: Bool, _ write: (inout SubmitWriter) -> Void) -> [UInt8] {
@@ -223,6 +242,16 @@ struct Sample {
                 encoding: 1
             ).write(to: &$0)
             $0.append("{}")
+        },
+        Sample("leases with inputs") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            var lease = LeaseRecord(
+                id: after(3), token: 1_003, runLimitMilliseconds: 0, payloadLength: 2, attempt: 1, kind: 0, encoding: 0)
+            lease.inputs = 2
+            lease.write(to: &$0)
+            $0.append("hi")
+            LeaseInput(index: 0, encoding: .bytes, body: Array("one".utf8)).write(to: &$0)
+            LeaseInput(index: 2, encoding: .object, body: Array("{}".utf8)).write(to: &$0)
         },
         Sample("outcomes") {
             OutcomeRecord.begin(credit: 64, stamp: stamp, to: &$0)

@@ -230,6 +230,15 @@ final class TestScheduler {
         core.validate()
     }
 
+    /// Reports that all of these succeeded, in one message.
+    func succeed(_ leases: some Collection<CommitBatch.LeaseRow>, by worker: Worker) {
+        let records = leases.map { OutcomeRecord(id: JobID(rawValue: $0.id), token: $0.token, ending: .succeeded) }
+        core.outcomesReported(
+            records, bytes: [UInt8]().span.bytes, tokensOf: Self.incarnation, worker: worker.index,
+            session: worker.session, at: now, into: &out)
+        core.validate()
+    }
+
     func claim(_ leases: [CommitBatch.LeaseRow], tokensOf: UInt64 = TestScheduler.incarnation, by worker: Worker) {
         core.leasesClaimed(
             leases.map { TokenRecord(JobID(rawValue: $0.id), token: $0.token) }, tokensOf: tokensOf,

@@ -58,6 +58,16 @@ package final class CommitBatch {
         /// Of a retry by hand: the dead letter, and the request that both belong to.
         package var retryOf: UInt64?
         package var request: UInt64?
+
+        package init(
+            id: UInt64, options: JobOptions, labels: [UInt32], retryOf: UInt64? = nil, request: UInt64? = nil
+        ) {
+            self.id = id
+            self.options = options
+            self.labels = labels
+            self.retryOf = retryOf
+            self.request = request
+        }
     }
 
     package struct LeaseRow: Sendable {

@@ -11,6 +11,7 @@ extension SchedulerCore {
             return Explanation(id, state: nil, reason: .none)
         }
         var explanation = explain(slot, at: now)
+        if explanation.reason == .afterJobs { explanation.detail = awaited(by: slot) }
         if let journalDown, explanation.reason == .next || explanation.reason == .committing {
             explanation.reason = .journalBehind
             explanation.detail = journalDown

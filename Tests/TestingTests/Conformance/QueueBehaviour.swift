@@ -17,7 +17,7 @@ package struct QueueBehaviour: Sendable, CustomStringConvertible {
     /// least one slot, and nobody for the kind `nobody`.
     package func run(on queue: some JobQueue) async throws { try await show(queue) }
 
-    package static let all = submitting + keys + ends + stopping + times + asking
+    package static let all = submitting + keys + ends + dependencies + stopping + times + asking
 }
 
 /// A behaviour that was not shown.
