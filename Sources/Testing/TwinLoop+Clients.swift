@@ -69,7 +69,8 @@ extension TwinLoop {
             link.append { StatusReply.write(status.span.bytes, stamp: link.stamp, to: &$0) }
         case .goodbye: left(link)
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
-            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept:
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report,
+            .checkpoint, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }

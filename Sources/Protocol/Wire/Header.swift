@@ -18,6 +18,7 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
+    case progress = 30
     // Worker and scheduler.
     case credit = 32
     case leases = 33
@@ -28,6 +29,10 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case revoke = 38
     case offerAgain = 39
     case kept = 40
+    case follow = 44
+    case report = 45
+    case checkpoint = 46
+    case checkpointed = 47
 }
 
 /// The first 32 bytes of every message.

@@ -33,7 +33,14 @@ public struct LeaseRecord: Sendable, Equatable {
     /// Index into the kinds of the worker's HELLO.
     public var kind: UInt16
     public var encoding: UInt8
+    /// Somebody follows the job: its worker is to report how far it is.
+    public var isFollowed = false
+    /// The attempt before handed a checkpoint over: its length (u32) and its bytes stand behind the payload.
+    public var hasCheckpoint = false
     public var payloadStart = 0
+    /// Of the checkpoint, in the message that was read.
+    public var checkpointStart = 0
+    public var checkpointLength: UInt32 = 0
 
     public init(
         id: JobID, token: UInt64, runLimitMilliseconds: UInt32, payloadLength: UInt32, attempt: UInt16, kind: UInt16,
@@ -63,10 +70,20 @@ public struct LeaseRecord: Sendable, Equatable {
         guard Encoding(rawValue: encoding) != nil else {
             throw WireError(.malformed, "encoding \(encoding) is unknown")
         }
+        let flags = bytes.integer(UInt8.self, at: start + 29)
+        isFollowed = flags & 1 != 0
+        hasCheckpoint = flags & 2 != 0
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
+        guard hasCheckpoint else { return }
+        checkpointLength = try cursor.read(UInt32.self, in: bytes, "checkpoint length")
+        guard Int(checkpointLength) <= Limits.checkpointBytes else {
+            throw WireError(
+                .tooLarge, "a checkpoint has \(checkpointLength) bytes, the limit is \(Limits.checkpointBytes)")
+        }
+        checkpointStart = try cursor.take(Int(checkpointLength), in: bytes, "checkpoint")
     }
 
-    /// Writes the fixed fields; `payloadLength` bytes must follow.
+    /// Writes the fixed fields; `payloadLength` bytes must follow, and the checkpoint if there is one.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
         buffer.append(token)
@@ -75,7 +92,7 @@ public struct LeaseRecord: Sendable, Equatable {
         buffer.append(attempt)
         buffer.append(kind)
         buffer.append(encoding)
-        buffer.append(UInt8(0))
+        buffer.append(UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0))
         buffer.append(UInt16(0))
     }
 }

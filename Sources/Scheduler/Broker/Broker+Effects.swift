@@ -37,6 +37,9 @@ extension Broker {
         // Leases before revocations: a revocation may concern one that leaves now.
         leaseOut()
         for effect in outbox.revoked { write(effect, .revoke) }
+        for effect in outbox.follows { write(effect, .follow) }
+        for effect in outbox.checkpointed { write(effect, .checkpointed) }
+        for effect in outbox.progress { write(effect) }
         for effect in outbox.finals { write(effect, results) }
         for worker in outbox.offerAgain {
             guard let peer = sessions[core.workerSession(worker)] else { continue }
@@ -73,14 +76,29 @@ extension Broker {
         peer.added()
     }
 
+    /// A client that does not keep up goes without: the next record's offset tells it.
+    private mutating func write(_ effect: Outbox.Progress) {
+        guard let peer = sessions[effect.client] else { return }
+        guard peer.parked.isEmpty else {
+            counts.progressDropped += 1
+            return
+        }
+        append(.progress, recordLength: ProgressRecord.size, to: peer)
+        effect.record.write(to: &peer.buffer)
+        peer.buffer.append(outbox.progressBytes.span.bytes.extracting(effect.bytes))
+        peer.added()
+    }
+
     // MARK: Leases
 
     private mutating func leaseOut() {
         var wanted: [PayloadWanted] = []
         for lease in outbox.leases {
             guard let content = core.leaseContent(lease), let peer = sessions[content.session] else { continue }
-            guard let slab = cache.slab(of: content.payloadBatch) else {
-                wanted.append(PayloadWanted(lease: lease, id: content.record.id.rawValue))
+            guard !content.record.hasCheckpoint, let slab = cache.slab(of: content.payloadBatch) else {
+                wanted.append(
+                    PayloadWanted(
+                        lease: lease, id: content.record.id.rawValue, hasCheckpoint: content.record.hasCheckpoint))
                 continue
             }
             append(.leases, recordLength: LeaseRecord.size, to: peer)
@@ -93,13 +111,18 @@ extension Broker {
         handOff.reads.put(.payloads(wanted))
     }
 
-    /// A payload was read back; the lease may be over meanwhile.
-    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8]) {
+    /// A payload was read back, and maybe a checkpoint; the lease may be over meanwhile.
+    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8], checkpoint: [UInt8]?) {
         guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
         content.record.payloadLength = UInt32(payload.count)
+        content.record.hasCheckpoint = checkpoint != nil
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
         peer.buffer.append(payload)
+        if let checkpoint {
+            peer.buffer.append(UInt32(checkpoint.count))
+            peer.buffer.append(checkpoint)
+        }
         peer.added()
     }
 

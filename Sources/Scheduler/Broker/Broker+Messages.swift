@@ -42,11 +42,29 @@ extension Broker {
             core.leasesKept(
                 try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: time)
+        case .report:
+            reports.removeAll(keepingCapacity: true)
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                reports.append(try ProgressRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.progressReported(
+                reports, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .checkpoint:
+            var records: [CheckpointRecord] = []
+            var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CheckpointRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.checkpointsHandedOver(
+                records, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .leases, .durable, .stale, .revoke, .offerAgain:
+            .statusReply, .progress, .leases, .durable, .stale, .revoke, .offerAgain, .follow, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -86,7 +104,8 @@ extension Broker {
         case .goodbye: forget(peer, at: time)
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain, .kept:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report, .checkpoint,
+            .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -143,7 +162,9 @@ extension Broker {
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
-            for (wanted, payload) in found { sendLease(wanted.lease, payload: payload) }
+            for (wanted, payload, checkpoint) in found {
+                sendLease(wanted.lease, payload: payload, checkpoint: checkpoint)
+            }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)
@@ -164,7 +185,9 @@ extension Broker {
                 result.record.count > 1
             {
                 let others = (1..<UInt64(result.record.count)).map {
-                    AwaitRecord(JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits)
+                    AwaitRecord(
+                        JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits,
+                        follows: result.lookup.record.follows)
                 }
                 core.awaited(others, client: result.lookup.client, into: &outbox)
             }

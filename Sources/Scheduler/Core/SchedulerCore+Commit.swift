@@ -32,6 +32,7 @@ extension SchedulerCore {
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)
         out.outcomeLookups.append(contentsOf: batch.outcomeLookups)
+        checkpointsCommitted(batch.checkpoints, into: &out)
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
@@ -93,6 +94,7 @@ extension SchedulerCore {
                 }
             }
         }
+        if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
         if let page = jobs.remove(slot) { closeIfEmpty(page: page) }
     }

@@ -80,15 +80,18 @@ package enum ReadRequest: Sendable {
 package struct PayloadWanted: Sendable {
     package var lease: Outbox.Lease
     package var id: UInt64
+    /// The latest checkpoint is wanted too.
+    package var hasCheckpoint: Bool
 
-    package init(lease: Outbox.Lease, id: UInt64) {
+    package init(lease: Outbox.Lease, id: UInt64, hasCheckpoint: Bool) {
         self.lease = lease
         self.id = id
+        self.hasCheckpoint = hasCheckpoint
     }
 }
 
 package enum ReadAnswer: Sendable {
-    case payloads([(wanted: PayloadWanted, payload: [UInt8])])
+    case payloads([(wanted: PayloadWanted, payload: [UInt8], checkpoint: [UInt8]?)])
     case outcomes([(lookup: Outbox.OutcomeLookup, isRecorded: Bool)])
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)

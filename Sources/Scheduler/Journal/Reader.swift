@@ -120,8 +120,30 @@ package struct Reader: ~Copyable {
                 $0.array(0..<$0.byteCount)
             }
         }
+        let checkpoints = try checkpoints(wanted.filter(\.hasCheckpoint).map(\.id), connection)
         return .payloads(
-            wanted.compactMap { wanted in payloads[wanted.id].map { (wanted: wanted, payload: $0) } })
+            wanted.compactMap { wanted in
+                payloads[wanted.id].map { (wanted: wanted, payload: $0, checkpoint: checkpoints[wanted.id]) }
+            })
+    }
+
+    /// The latest checkpoint of each of these jobs.
+    private func checkpoints(_ ids: [UInt64], _ connection: borrowing Connection) throws(PostgresError)
+        -> [UInt64: [UInt8]]
+    {
+        guard !ids.isEmpty else { return [:] }
+        let rows = try connection.queryBinary(
+            """
+            SELECT DISTINCT ON (job) job, data FROM statex.checkpoints
+            WHERE job = ANY($1::bigint[]) ORDER BY job, token DESC, batch DESC
+            """, [list(ids)], doing: "checkpoints")
+        var checkpoints: [UInt64: [UInt8]] = [:]
+        for row in 0..<rows.rows {
+            checkpoints[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) {
+                $0.array(0..<$0.byteCount)
+            }
+        }
+        return checkpoints
     }
 
     private func outcomes(_ lookups: [Outbox.OutcomeLookup], _ connection: borrowing Connection) throws(PostgresError)

@@ -16,6 +16,8 @@ struct QueuedLease: Sendable {
     let attempt: UInt16
     let kind: UInt16
     let encoding: UInt8
+    /// It stands behind the payload.
+    let hasCheckpoint: Bool
 
     /// - Parameter expectedRun: in nanoseconds; nil: it was not measured yet.
     init(_ record: LeaseRecord, _ handle: LeaseHandle, expectedRun: Int64?) {
@@ -28,6 +30,7 @@ struct QueuedLease: Sendable {
         attempt = record.attempt
         kind = record.kind
         encoding = record.encoding
+        hasCheckpoint = record.hasCheckpoint
     }
 }
 

@@ -11,6 +11,7 @@ struct Slot: Sendable {
     let handlers: [any Handler]
     let kinds: [String]
     let results: ResultRules
+    let reports: ReportDesk
 
     /// Runs until the hand-off is closed.
     func work() async {
@@ -30,7 +31,7 @@ struct Slot: Sendable {
         let lease = started.lease
         let startedAt = started.startedAt
         let kind = Int(lease.kind)
-        let job = Job(started, kind: kinds[kind])
+        let job = Job(started, kind: kinds[kind], reports)
         var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
         do {
             try results.report(try await handlers[kind].run(job), in: &attempt)
@@ -43,12 +44,13 @@ struct Slot: Sendable {
 }
 
 extension Job {
-    init(_ started: consuming StartedJob, kind: String) {
+    init(_ started: consuming StartedJob, kind: String, _ reports: ReportDesk) {
         let lease = started.lease
         self.init(
             id: lease.id, kind: kind, attempt: Int(lease.attempt),
             payload: lease.encoding == Encoding.object.rawValue
                 ? .object(reference: started.payload) : .bytes(started.payload),
-            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation)
+            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation,
+            checkpoint: started.checkpoint, listener: reports, number: lease.handle.number)
     }
 }

@@ -7,6 +7,7 @@ import Synchronization
 struct StartedJob: Sendable {
     let lease: QueuedLease
     let payload: [UInt8]
+    let checkpoint: [UInt8]?
     let startedAt: Int64
     let cancellation: Cancellation
 }
@@ -65,13 +66,20 @@ final class SlotDesk: Sendable {
         guard let lease = state.waiting.leases.popFirst() else { return nil }
         let end = lease.payloadStart + Int(lease.payloadLength)
         let payload = state.waiting.message.span.bytes.array(lease.payloadStart..<end)
+        var checkpoint: [UInt8]?
+        if lease.hasCheckpoint {
+            let bytes = state.waiting.message.span.bytes
+            let length = Int(bytes.integer(UInt32.self, at: end))
+            checkpoint = bytes.array(end + 4..<end + 4 + length)
+        }
         if state.waiting.isEmpty { state.waiting = Handful() }
         // A handler may have kept the last one; then the next gets one of its own.
         if !isKnownUniquelyReferenced(&state.cancellation) || !state.cancellation.isUnused {
             state.cancellation = Cancellation()
         }
         state.running = (lease.handle, now)
-        return StartedJob(lease: lease, payload: payload, startedAt: now, cancellation: state.cancellation)
+        return StartedJob(
+            lease: lease, payload: payload, checkpoint: checkpoint, startedAt: now, cancellation: state.cancellation)
     }
 
     // What the owner of the core calls.
