@@ -101,7 +101,7 @@ let package = Package(
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
@@ -130,6 +130,7 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
+        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
@@ -172,7 +173,8 @@ let package = Package(
         test(
             "EndToEndTests",
             [
-                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
+                "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
             ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),

@@ -15,8 +15,10 @@ package struct BenchStack: ~Copyable {
     package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
     package var database: String { postgres.url }
 
-    /// - Parameter program: this executable.
-    package init(program: String) throws(StackError) {
+    /// - Parameters:
+    ///   - program: this executable.
+    ///   - settings: configuration of the scheduler, as `key=value`.
+    package init(program: String, settings: [String] = []) throws(StackError) {
         let directory = try Self.temporaryDirectory()
         var postgres = try EmbeddedPostgres(directory: directory + "/data")
         try postgres.start()
@@ -26,7 +28,7 @@ package struct BenchStack: ~Copyable {
             [
                 "scheduler", "--database", postgres.url, "--submit-endpoint", "ipc://\(directory)/run/submit.sock",
                 "--worker-endpoint", "ipc://\(directory)/run/worker.sock",
-            ], environment: Self.environment)
+            ] + settings.flatMap { ["--set", $0] }, environment: Self.environment)
         command.log = directory + "/scheduler.log"
         let scheduler = try ChildProcess.start(command)
         self.directory = directory

@@ -111,7 +111,7 @@ struct RequestPacker {
     }
 
     private static func check(_ job: JobSpec) throws(ClientError) {
-        try check(name: job.kind, "kind")
+        try check(kind: job.kind)
         guard (0..<Limits.priorities).contains(job.priority) else {
             throw .invalid("priority is \(job.priority), it takes 0 (first) to \(Limits.priorities - 1)")
         }
@@ -156,6 +156,18 @@ struct RequestPacker {
         guard (1...Limits.nameBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
             throw .invalid("\(field) has \(name.utf8.count) bytes, it takes 1 to \(Limits.nameBytes), none of them NUL")
         }
+    }
+
+    static func check(kind: String) throws(ClientError) {
+        guard KindName.isValid(kind) else {
+            throw .invalid("kind is \(quoted(kind)), it takes \(KindName.rule)")
+        }
+    }
+
+    /// As it may be shown on a terminal, cut to what a kind may have.
+    private static func quoted(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(64).map { $0.escaped(asASCII: true) }.joined()
+        return "\"\(shown)\(text.unicodeScalars.count > 64 ? "…" : "")\""
     }
 
     private static func microseconds(_ time: Date) -> Int64? {

@@ -67,10 +67,21 @@ extension TwinLoop {
         case .status:
             let status = statusText
             link.append { StatusReply.write(status.span.bytes, stamp: link.stamp, to: &$0) }
+        case .explain:
+            for id in try Explain.read(bytes, header: header) {
+                let explanation = scheduler.explain(id, journalDown: nil, at: now)
+                link.append(.explanations, recordLength: Explanation.size) { explanation.write(to: &$0) }
+            }
         case .goodbye: left(link)
+<<<<<<< HEAD
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
             .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report,
             .checkpoint, .checkpointed:
+=======
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept:
+>>>>>>> main
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }

@@ -16,8 +16,8 @@ struct SchedulerCommand: ParsableCommand {
         commandName: "scheduler",
         abstract: "Run the scheduler alone: it owns the journal and serves clients and workers.",
         discussion: """
-            Exit codes: 0 stopped in order; 75 another scheduler took over; 76 another scheduler owns the journal;
-            1 anything else. A supervisor starts it again after 1, not after 75 or 76.
+            SIGTERM stops it in order. It ends with 75 when another scheduler took over, with 76 when another one \
+            owns the journal: a supervisor starts it again after 1, not after these.
             """)
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
@@ -28,22 +28,19 @@ struct SchedulerCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let configuration: Configuration
-        do {
-            configuration = try options.load([
-                "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
-                "lease_seconds": leaseSeconds,
-            ]).configuration
-        } catch let error as ConfigurationError {
-            throw failure(2, error.description)
-        }
+        let configuration = try options.load([
+            "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
+            "lease_seconds": leaseSeconds,
+        ]).configuration
         guard let url = configuration.database else {
-            throw failure(2, "database: a scheduler needs one; give --database or STATEX_DATABASE")
+            throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw failure(2, "\(key): \(error)") }
+            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+                throw ending(.usage, "\(key): \(error)")
+            }
         }
         let stop = try Wakeup()
         Signals.onStop { stop.signal() }
@@ -52,8 +49,8 @@ struct SchedulerCommand: ParsableCommand {
         do {
             try serve(journal, configuration, stop: stop)
         } catch let error as JournalOpenError {
-            if case .held = error { throw failure(SchedulerExit.owned, error.description) }
-            throw failure(1, error.description)
+            if case .held = error { throw ending(.owned, error.description) }
+            throw ending(.failed, error.description)
         }
     }
 
@@ -94,6 +91,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
         settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
         settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.stealing = configuration.stealing
         settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
         settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
         return settings
@@ -128,13 +126,13 @@ struct SchedulerCommand: ParsableCommand {
 
     private func leave(_ reason: StepDown) -> ExitCode {
         switch reason {
-        case .fenced(let by): failure(SchedulerExit.fenced, "another scheduler took over (\(by)); this one stops")
+        case .fenced(let by): ending(.fenced, "another scheduler took over (\(by)); this one stops")
         case .wentBackwards(let from, let to):
-            failure(
-                SchedulerExit.fenced,
+            ending(
+                .fenced,
                 "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
                     + "jobs that were acknowledged since are missing")
-        case .broken(let why): failure(1, "the journal cannot go on: \(why)")
+        case .broken(let why): ending(.failed, "the journal cannot go on: \(why)")
         }
     }
 

@@ -10,6 +10,7 @@ enum Command: Sendable {
     case follow(JobID, UpdateBox)
     case cancel(JobID, isRequest: Bool, deadline: Int64)
     case status(deadline: Int64)
+    case explain(JobID, deadline: Int64)
     case beginCounting
     case awaitFinals(of: Ticket)
     case endCounting(Ticket)

@@ -64,7 +64,11 @@ extension Broker {
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
+<<<<<<< HEAD
             .statusReply, .progress, .leases, .durable, .stale, .revoke, .offerAgain, .follow, .checkpointed:
+=======
+            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
+>>>>>>> main
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -101,8 +105,16 @@ extension Broker {
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
+        case .explain:
+            let down = busyReason
+            for id in try Explain.read(frame.bytes, header: header) {
+                append(.explanations, recordLength: Explanation.size, to: peer)
+                core.explain(id, journalDown: down, at: time).write(to: &peer.buffer)
+                peer.added()
+            }
         case .goodbye: forget(peer, at: time)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
             .outcomes,
             .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report, .checkpoint,
             .checkpointed:

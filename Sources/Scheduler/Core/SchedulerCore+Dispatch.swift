@@ -10,6 +10,7 @@ extension SchedulerCore {
     /// The leases leave when their commit is durable. Called once after each batch of events.
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
+        if settings.stealing { noteOverruns(at: now) }
         deal(toFreeSlots: true, at: now)
         deal(toFreeSlots: false, at: now)
         waitForRates(at: now)
@@ -91,7 +92,8 @@ extension SchedulerCore {
     }
 
     private func room(_ worker: Int32, _ toFreeSlots: Bool) -> Int {
-        toFreeSlots ? workers[worker].freeSlots : workers[worker].freeCredit
+        if toFreeSlots { return workers[worker].freeSlots }
+        return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
     }
 
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {

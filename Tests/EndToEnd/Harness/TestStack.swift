@@ -132,6 +132,10 @@ final class TestStack: @unchecked Sendable {
         return worker
     }
 
+    func launchSubmit(_ arguments: [String]) throws -> RunningProcess {
+        try start("submit", Self.program, ["submit", "--endpoint", submitEndpoint()] + arguments)
+    }
+
     /// One with the gate handler too.
     func startGateWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
         let worker = try start(
