@@ -73,15 +73,9 @@ extension TwinLoop {
                 link.append(.explanations, recordLength: Explanation.size) { explanation.write(to: &$0) }
             }
         case .goodbye: left(link)
-<<<<<<< HEAD
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
-            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report,
-            .checkpoint, .checkpointed:
-=======
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
-            .leases,
-            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept:
->>>>>>> main
+            .leases, .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .progress, .follow, .report,
+            .checkpoint, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }

@@ -69,13 +69,8 @@ extension TwinLoop {
             scheduler.checkpointsHandedOver(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now)
         case .welcome, .fault, .goodbye, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled,
-<<<<<<< HEAD
-            .status, .statusReply, .progress, .leases, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .follow,
-            .checkpointed:
-=======
-            .status, .statusReply, .explain, .explanations, .leases, .durable, .stale, .claim, .revoke, .offerAgain,
-            .kept:
->>>>>>> main
+            .status, .statusReply, .progress, .explain, .explanations, .leases, .durable, .stale, .claim, .revoke,
+            .offerAgain, .kept, .follow, .checkpointed:
             // Its link never breaks, so it has nothing to claim; and it is never drained.
             throw WireError(.type, "message type \(header.type.rawValue) is not said here")
         }

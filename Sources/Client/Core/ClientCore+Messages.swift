@@ -49,10 +49,6 @@ extension ClientCore {
         case .statusReply:
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
-<<<<<<< HEAD
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .credit, .leases, .outcomes, .durable,
-            .stale, .claim, .revoke, .offerAgain, .kept, .follow, .report, .checkpoint, .checkpointed:
-=======
         case .explanations:
             var cursor = try header.recordCursor(atLeast: Explanation.size)
             for _ in 0..<header.count {
@@ -60,9 +56,7 @@ extension ClientCore {
                 orders.explained(explanation, into: &completions)
             }
         case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .explain, .credit, .leases, .outcomes,
-            .durable,
-            .stale, .claim, .revoke, .offerAgain, .kept:
->>>>>>> main
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .follow, .report, .checkpoint, .checkpointed:
             // Not a scheduler's to say to a client.
             dropped += 1
         }

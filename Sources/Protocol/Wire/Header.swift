@@ -18,12 +18,9 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
-<<<<<<< HEAD
     case progress = 30
-=======
     case explain = 27
     case explanations = 28
->>>>>>> main
     // Worker and scheduler.
     case credit = 32
     case leases = 33

@@ -64,11 +64,8 @@ extension Broker {
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-<<<<<<< HEAD
-            .statusReply, .progress, .leases, .durable, .stale, .revoke, .offerAgain, .follow, .checkpointed:
-=======
-            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
->>>>>>> main
+            .statusReply, .progress, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain, .follow,
+            .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }

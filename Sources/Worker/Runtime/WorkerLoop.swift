@@ -154,14 +154,8 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
-<<<<<<< HEAD
-        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .progress, .credit, .outcomes, .claim, .kept, .report, .checkpoint:
-=======
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply, .explain,
-            .explanations,
-            .credit, .outcomes, .claim, .kept:
->>>>>>> main
+            .explanations, .progress, .credit, .outcomes, .claim, .kept, .report, .checkpoint:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

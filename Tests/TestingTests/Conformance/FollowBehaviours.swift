@@ -1,7 +1,7 @@
 import StatexClient
 
 extension QueueBehaviour {
-    static let following = [
+    package static let following = [
         QueueBehaviour("who follows a request gets its output whole and in order, its progress, and its end") { queue in
             let handle = try await queue.submit(Request("stream", #"{"pieces": 5, "ms": 1}"#))
             let heard = try await Heard(handle)
