@@ -93,7 +93,8 @@ var options = WorkerOptions()
 options.name = arguments[3]
 options.onReady = { announceReady() }
 let worker = try Worker(
-    endpoint: arguments[1], slots: slots, handlers: [GateHandler(), ResumeHandler()] + NativeHandlers.all, options: options)
+    endpoint: arguments[1], slots: slots, handlers: [GateHandler(), ResumeHandler()] + NativeHandlers.all,
+    options: options)
 signal(SIGTERM, SIG_IGN)
 let stop = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
 // `@Sendable`: top-level code is of the main actor, and the handler runs elsewhere.

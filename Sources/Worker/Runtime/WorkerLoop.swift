@@ -154,7 +154,8 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
-        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply, .explain,
+        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
+            .explain,
             .explanations, .progress, .credit, .outcomes, .claim, .kept, .report, .checkpoint:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }

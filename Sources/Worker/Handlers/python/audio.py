@@ -54,11 +54,9 @@ def prepare():
 
     def windows(samples, start):
         """Joins decoded blocks from `start` on into windows that end in a pause: (start in samples, audio)."""
-        held, count, skipped = [], 0, 0
+        held, count, left = [], 0, start
         for block in samples:
-            if skipped < start:
-                skipped += len(block)
-                block = block[len(block) - (skipped - start):] if skipped > start else block[:0]
+            block, left = block[left:], max(left - len(block), 0)
             held.append(block)
             count += len(block)
             if count < window:
@@ -94,7 +92,7 @@ def prepare():
                         # The model's clock has steps of its own and may run past the end.
                         "end": round(min(start / RATE + segment.end, total / RATE), 2), "text": text})
                     job.put(segments[-1])
-                    tell(job, clip, segments[-1]["end"])
+                    tell(job, clip, min(segments[-1]["end"], total / RATE))
             if segments and spoken is None:
                 spoken = info.language
             tell(job, clip, total / RATE)
