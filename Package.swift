@@ -57,7 +57,9 @@ let package = Package(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
-            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
+            resources: [
+                .embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql"), .embedInCode("0003_retention.sql"),
+            ]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),

@@ -34,11 +34,13 @@ package struct Configuration: Sendable, Equatable {
     package var idempotencyDays: Int
     /// Whether idle workers get jobs that wait unstarted in others.
     package var stealing: Bool
+    /// How long the history of a job stays after its end.
+    package var retentionDays: Int
 
-    /// Of the jobs of `statex submit`.
-    package var attempts: Int
-    package var retryBackoff: Duration
-    package var retryBackoffMaximum: Duration
+    /// For kinds that do not say otherwise.
+    package var retry: RetryConfiguration
+    package var kinds: [String: KindConfiguration]
+    package var tenants: [String: TenantConfiguration]
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
@@ -77,12 +79,18 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+        retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
 
         stealing = values.take("stealing", default: true, .yesOrNo)
 
-        attempts = values.take("attempts", default: 3, .integer(1...100))
-        retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
-        retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
+        let retry = RetryConfiguration(from: &values, others: nil)
+        self.retry = retry
+        kinds = values.takeGroups("kinds", names: .name, like: "transcribe: {limit: {running: 8}}") {
+            KindConfiguration(from: &$0, others: retry)
+        }
+        tenants = values.takeGroups("tenants", names: .name, like: "acme: {weight: 3}") {
+            TenantConfiguration(from: &$0)
+        }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
         maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
@@ -107,9 +115,11 @@ package struct Configuration: Sendable, Equatable {
                 "disconnect_grace_seconds",
                 "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
         }
-        if retryBackoff > retryBackoffMaximum {
+        if retentionDays < idempotencyDays {
             values.refuse(
-                "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
+                "retention_days",
+                "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
+            )
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

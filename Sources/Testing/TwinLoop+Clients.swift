@@ -86,7 +86,7 @@ extension TwinLoop {
         for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             // Options that cannot be read are the core's to refuse.
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let text = options?.userKey else { continue }
             let key = UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: text)
             // The broker compares digests; here the content stands for itself.

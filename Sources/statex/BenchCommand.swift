@@ -10,7 +10,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
         subcommands: [
             Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
-            SkewBench.self, ClientLoad.self,
+            SkewBench.self, FairnessBench.self, ClientLoad.self,
         ])
 
     struct Limit: ParsableCommand {
@@ -128,15 +128,24 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Seeds 1 to this, each with and without stealing.") var seeds = 5
         @Flag(help: "Print one JSON object.") var json = false
 
-        func validate() throws {
-            guard (1...1_000).contains(seeds) else { throw ValidationError("--seeds takes 1 to 1000") }
-        }
+        func validate() throws { try check(seeds, "--seeds", 1...1_000) }
 
         func run() async throws {
             var bench = Skew()
             bench.seeds = 1...UInt64(seeds)
             let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
-            print(String(decoding: report.json.bytes, as: UTF8.self))
+            printReport(report.json, asJSON: json)
+        }
+    }
+
+    struct FairnessBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "fairness", abstract: "Tenants beside each other: a late one, and weights 1 and 3.")
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() async throws {
+            let report = try await Fairness().run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
         }
     }
 

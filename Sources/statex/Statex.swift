@@ -19,6 +19,7 @@ struct Statex: AsyncParsableCommand {
             CommandGroup(
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
+            CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
         ])
 

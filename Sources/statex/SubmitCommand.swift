@@ -7,8 +7,11 @@ struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit", abstract: "Submit one request of any number of jobs.",
         discussion: """
-            Jobs stand in the request in the order text, audio, file, kind. Without --wait it returns when the \
-            request is durable; on a terminal --wait shows how far they are. Exits 0 when it was accepted, with --wait only when all jobs succeeded; 1 when one \
+            Jobs stand in the request in the order text, audio, file, kind, then. --audio talk.flac --then text \
+            transcribes a recording and then summarises the transcript; in the --with of a kind that an HTTP server \
+            runs, {{results}} stands for the texts of the jobs before, {{result N}} for that of job N. Without --wait \
+            it returns when the request is durable; on a terminal --wait shows how far they are. Exits 0 when it was \
+            accepted, with --wait only when all jobs succeeded; 1 when one \
             did not, 2 for a wrong input, 3 when the scheduler refused or was busy, 4 when it was not there, 6 when \
             the --key has another content, 7 when --timeout was over first. A file is at most max_object_bytes long; \
             handlers have limits of their own.
@@ -19,6 +22,7 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: "A document or image to read; repeatable.") var file: [String] = []
     @Option(help: "A kind of your own, followed by its --payload; repeatable.") var kind: [String] = []
     @Option(help: "The payload of the --kind before it.") var payload: [String] = []
+    @OptionGroup(title: "Jobs that follow") var later: LaterJobs
     @Option(help: "Who the request is for.") var tenant = "default"
     @Option(help: "Submitted again with the same key, it is the same request.") var key: String?
     @Option(help: "The folder for inputs above 64 KiB (key objects).") var objects: String?
@@ -50,6 +54,7 @@ struct SubmitCommand: AsyncParsableCommand {
         for kind in kind where !KindName.isValid(kind) {
             throw ending(.usage, "--kind \(printable(kind)): a kind is \(KindName.rule)")
         }
+        try later.check()
         let loaded = try options.load(objects: objects)
         // All of them before the first is copied.
         let limit = UInt64(clamping: loaded.configuration.maximumObjectBytes)
@@ -61,8 +66,9 @@ struct SubmitCommand: AsyncParsableCommand {
         for input in audio { jobs.append(JobSpec(kind: "audio", payload: try await input.payload(client))) }
         for input in file { jobs.append(JobSpec(kind: "file", payload: try await input.payload(client))) }
         for (kind, payload) in zip(kind, payload) { jobs.append(JobSpec(kind: kind, payload: .text(payload))) }
-        for index in jobs.indices { jobs[index].attempts = loaded.configuration.attempts }
-        let request = Request(jobs, tenant: tenant, key: key)
+        jobs += later.jobs(after: jobs.indices)
+        var request = Request(jobs, tenant: tenant, key: key)
+        request.failsDependants = later.failsDependants
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
 
         let waits = wait || follow

@@ -9,7 +9,7 @@ struct LoadingTests {
             file, environment: ["STATEX_SLOTS": "5", "STATEX_ATTEMPTS": "6"], flags: ["attempts": "7"])
         #expect(loaded.configuration.workers == 2)
         #expect(loaded.configuration.slots == 5)
-        #expect(loaded.configuration.attempts == 7)
+        #expect(loaded.configuration.retry.attempts == 7)
     }
 
     @Test func `says where each value came from`() throws {
@@ -73,6 +73,7 @@ struct LoadingTests {
         ("heartbeat_seconds: 4", "heartbeat_seconds", "a third of lease_seconds (10)"),
         ("disconnect_grace_seconds: 11", "disconnect_grace_seconds", "at most lease_seconds (10)"),
         ("retry_backoff_seconds: 301", "retry_backoff_seconds", "at most retry_backoff_max_seconds (300)"),
+        ("idempotency_days: 30\nretention_days: 29", "retention_days", "at least idempotency_days (30)"),
         ("submit_endpoint: tcp://127.0.0.1:1\nworker_endpoint: tcp://127.0.0.1:1", "worker_endpoint", "must differ"),
     ])
     func `a value out of its range names the key, the place and the limit`(file: String, key: String, limit: String)

@@ -22,7 +22,8 @@ struct WithPostgres: SuiteTrait, TestScoping {
         var postgres = try EmbeddedPostgres(directory: path)
         try postgres.start()
         try await Self.$url.withValue(postgres.url) { try await function() }
-        try postgres.stop()
+        // Its directory goes: a checkpoint of dozens of databases would be written for nobody.
+        try postgres.kill()
     }
 }
 
@@ -61,6 +62,17 @@ struct JournalDatabase {
     func run(_ sql: String) throws {
         let connection = try connect()
         try connection.run(sql, doing: "test")
+    }
+
+    /// Waits until something holds in the database.
+    func waitUntil(_ condition: String) throws {
+        // No event tells it: it is asked again and again, a round trip each.
+        let connection = try connect()
+        let until = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < until {
+            if try connection.query("SELECT \(condition)", doing: "test").text(0, 0) == "t" { return }
+        }
+        Issue.record("never true: \(condition)")
     }
 
     /// What a scheduler's journal is opened with.

@@ -164,7 +164,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     -> [String: any Sendable]
 {
     let options = try JobOptions(
-        reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: job.index == 0)
+        reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: job.index)
     var fields: [String: any Sendable] = [
         "kind": batch.names[Int(job.kind)], "tenant": batch.names[Int(job.tenant)], "index": Int(job.index),
         "count": Int(job.count), "priority": Int(job.priority), "attempts": Int(job.attempts),

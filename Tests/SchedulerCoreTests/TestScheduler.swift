@@ -19,10 +19,13 @@ final class TestScheduler {
     struct Written {
         var head: CommitBatch.Head
         var jobs: [CommitBatch.JobRow]
+        var options: [CommitBatch.OptionsRow]
         var leases: [CommitBatch.LeaseRow]
         var outcomes: [CommitBatch.OutcomeRow]
         var results: [CommitBatch.ResultRow]
         var checkpoints: [CommitBatch.CheckpointRow]
+        /// The bodies of those results that are errors.
+        var errors: [ErrorText]
         var names: [CommitBatch.NameRow]
         var submits: [CommitBatch.SubmitRow]
         var keys: [CommitBatch.KeyRow]
@@ -32,10 +35,15 @@ final class TestScheduler {
         init(_ batch: CommitBatch) {
             head = batch.head
             jobs = batch.jobs
+            options = batch.options
             leases = batch.leases
             outcomes = batch.outcomes
             results = batch.results
             checkpoints = batch.checkpoints
+            let bytes = batch.resultBytes.array()
+            errors = batch.results.filter { $0.ending != .succeeded }.compactMap {
+                try? ErrorText(reading: bytes[$0.start..<$0.start + $0.length].span.bytes)
+            }
             names = batch.names
             submits = batch.submits
             keys = batch.keys
@@ -82,10 +90,13 @@ final class TestScheduler {
     // MARK: The journal
 
     /// Hands the next commit out; nil: there is nothing to write, or one is under way.
+    ///
+    /// - Parameter change: what the journal's shell does to the batch before it writes it.
     @discardableResult
-    func take() -> Written? {
+    func take(_ change: (CommitBatch) -> Void = { _ in }) -> Written? {
         core.dispatch(at: now, into: &out)
         guard let batch = core.takeBatch(at: now) else { return nil }
+        change(batch)
         let written = Written(batch)
         journal.append(written)
         core.validate()
@@ -112,6 +123,7 @@ final class TestScheduler {
 
     var leases: [CommitBatch.LeaseRow] { journal.flatMap(\.leases) }
     var outcomes: [CommitBatch.OutcomeRow] { journal.flatMap(\.outcomes) }
+    var errors: [ErrorText] { journal.flatMap(\.errors) }
 
     // MARK: Clients
 
@@ -273,6 +285,15 @@ final class TestScheduler {
 
     func hear(_ worker: Worker) { core.workerHeard(worker.index, session: worker.session, at: now) }
 
+    // MARK: How things stand
+
+    func circuit(_ kind: Int32 = 0) -> Circuit.State { core.circuit(ofKind: kind, at: now) }
+    func quarantine(_ worker: Worker, kind: Int32 = 0) -> Circuit.State {
+        core.quarantine(of: worker.index, kind: kind, at: now)
+    }
+    func retriesHeld(_ kind: Int32 = 0) -> (count: Int, until: Int64?)? { core.retriesHeld(ofKind: kind) }
+    var queues: [SchedulerCore.QueueStatus] { core.queueStatus(at: now) }
+
     // MARK: What left
 
     /// The leases that left since the last call, as LEASES records.
@@ -305,12 +326,16 @@ final class TestScheduler {
     }
 
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
-    func restarted() -> TestScheduler {
+    ///
+    /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
+    func restarted(
+        ended: [UInt64: JobState] = [:], _ change: (inout CoreSettings) -> Void = { _ in }
+    ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
             batch: last.batch + 1, incarnation: last.incarnation, epoch: last.epoch + 1, nextID: last.nextID,
             nextToken: last.nextToken, nextName: last.nextName)
-        let next = TestScheduler(head: head)
+        let next = TestScheduler(head: head, change)
         next.now = now
         next.sessions = sessions
         var workerNames: [UInt32: String] = [:]
@@ -321,13 +346,15 @@ final class TestScheduler {
                 next.core.recoveredName(row.family, row.name, number: row.number, at: now)
             }
         }
-        next.core.recovered(openJobs(), workerNames: workerNames, at: now)
+        next.core.recovered(openJobs().filter { ended[$0.id] == nil }, workerNames: workerNames, at: now)
         next.core.validate()
         return next
     }
 
     /// The journal of the one before goes on.
     func adopt(_ before: TestScheduler) { journal = before.journal + journal }
+
+    func final(of id: UInt64) -> JobState? { outcomes.first { $0.id == id && $0.final != nil }?.final }
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
@@ -356,6 +383,11 @@ final class TestScheduler {
             }
             job.isCancelled = cancelled.contains(row.id)
             job.hasCheckpoint = journal.flatMap(\.checkpoints).contains { $0.job == row.id }
+            let request = row.id - UInt64(JobOpts.index(row.opts))
+            let options = journal.flatMap(\.options).first { $0.id == row.id }?.options
+            job.deadline = options?.deadline
+            job.notBefore = max(job.notBefore, options?.runAt ?? 0)
+            job.waitsFor = (options?.after ?? []).filter { final(of: request + UInt64($0.index)) != .succeeded }
             return job
         }
     }

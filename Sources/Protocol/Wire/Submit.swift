@@ -17,6 +17,8 @@ public enum OptionTag: UInt16, Sendable, CaseIterable {
     case tag = 6
     /// A label that the job's worker must have; up to 8 of 64 bytes.
     case label = 7
+    /// Jobs of its request that it waits for, a run of them; may stand several times.
+    case after = 8
 
     public static let skippable: UInt16 = 0x8000
 }
@@ -32,6 +34,7 @@ public struct SubmitJob: Sendable, Equatable {
     public var index: UInt16
     public var count: UInt16
     public var priority: UInt8
+    /// 0: as the scheduler's configuration says for the kind.
     public var attempts: UInt8
     public var encoding: UInt8
     public var optionsStart: UInt32 = 0
@@ -41,7 +44,7 @@ public struct SubmitJob: Sendable, Equatable {
 
     public init(
         kind: UInt16, tenant: UInt16, index: UInt16 = 0, count: UInt16 = 1,
-        priority: UInt8 = UInt8(Limits.defaultPriority), attempts: UInt8 = UInt8(Limits.defaultAttempts),
+        priority: UInt8 = UInt8(Limits.defaultPriority), attempts: UInt8 = 0,
         encoding: UInt8 = Encoding.bytes.rawValue, optionsLength: UInt16 = 0, payloadLength: UInt32 = 0
     ) {
         self.kind = kind
@@ -156,8 +159,9 @@ public struct SubmitBatch: Sendable {
         guard Int(job.priority) < Limits.priorities else {
             throw WireError(.malformed, "priority is \(job.priority), it takes 0 to \(Limits.priorities - 1)")
         }
-        guard job.attempts >= 1, Int(job.attempts) <= Limits.attempts else {
-            throw WireError(.malformed, "attempts is \(job.attempts), it takes 1 to \(Limits.attempts)")
+        guard Int(job.attempts) <= Limits.attempts else {
+            throw WireError(
+                .malformed, "attempts is \(job.attempts), it takes 1 to \(Limits.attempts), or 0: as the kind says")
         }
         guard let encoding = Encoding(rawValue: job.encoding) else {
             throw WireError(.malformed, "encoding \(job.encoding) is unknown")
@@ -189,12 +193,13 @@ public struct JobOptions: Sendable, Equatable {
     public var tags: [String] = []
     /// Labels that the job requires of its worker.
     public var labels: [String] = []
+    /// The jobs of its request that must succeed before it, by rising index; all of them stand before it.
+    public var after: [JobDependency] = []
 
     public init() {}
 
-    public init(reading bytes: borrowing RawSpan, from start: Int, length: Int, isFirstOfRequest: Bool)
-        throws(WireError)
-    {
+    /// - Parameter index: of the job in its request.
+    public init(reading bytes: borrowing RawSpan, from start: Int, length: Int, index: UInt16) throws(WireError) {
         let options = bytes.extracting(start..<start + length)
         var cursor = ByteCursor()
         while cursor.remaining(in: options) > 0 {
@@ -207,16 +212,16 @@ public struct JobOptions: Sendable, Equatable {
                 _ = try cursor.take(length, in: options, "option")
                 continue
             }
-            try read(tag, length: length, options, &cursor)
+            try read(tag, length: length, options, &cursor, job: index)
         }
-        guard userKey == nil || isFirstOfRequest else {
+        guard userKey == nil || index == 0 else {
             throw WireError(.malformed, "a user key stands on a job that is not the first of its request")
         }
     }
 
-    private mutating func read(_ tag: OptionTag, length: Int, _ options: borrowing RawSpan, _ cursor: inout ByteCursor)
-        throws(WireError)
-    {
+    private mutating func read(
+        _ tag: OptionTag, length: Int, _ options: borrowing RawSpan, _ cursor: inout ByteCursor, job: UInt16
+    ) throws(WireError) {
         switch tag {
         case .userKey:
             guard length >= 1, length <= Limits.userKeyBytes else {
@@ -243,6 +248,7 @@ public struct JobOptions: Sendable, Equatable {
                     .tooLarge, "a job requires at most \(Limits.labels) labels of 1 to \(Limits.labelBytes) bytes")
             }
             labels.append(try cursor.text(length, in: options, "label"))
+        case .after: try DependencyRun.read(length, options, &cursor, job: job, into: &after)
         }
     }
 
@@ -288,6 +294,11 @@ public struct JobOptions: Sendable, Equatable {
         for label in labels {
             Self.begin(.label, label.utf8.count, &buffer)
             buffer.append(label)
+        }
+        for run in DependencyRun.runs(of: after) {
+            Self.begin(.after, DependencyRun.size, &buffer)
+            buffer.append(run.first.packed)
+            buffer.append(run.count)
         }
     }
 

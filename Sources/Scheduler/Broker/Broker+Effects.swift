@@ -111,15 +111,17 @@ extension Broker {
         handOff.reads.put(.payloads(wanted))
     }
 
-    /// A payload was read back, and maybe a checkpoint; the lease may be over meanwhile.
-    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8], checkpoint: [UInt8]?) {
-        guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
-        content.record.payloadLength = UInt32(payload.count)
-        content.record.hasCheckpoint = checkpoint != nil
+    /// What a lease hands over was read back; the lease may be over meanwhile.
+    mutating func sendLease(_ found: FoundPayload) {
+        guard var content = core.leaseContent(found.wanted.lease), let peer = sessions[content.session] else { return }
+        content.record.payloadLength = UInt32(found.payload.count)
+        content.record.inputs = UInt8(found.inputs.count)
+        content.record.hasCheckpoint = found.checkpoint != nil
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
-        peer.buffer.append(payload)
-        if let checkpoint {
+        peer.buffer.append(found.payload)
+        for input in found.inputs { input.write(to: &peer.buffer) }
+        if let checkpoint = found.checkpoint {
             peer.buffer.append(UInt32(checkpoint.count))
             peer.buffer.append(checkpoint)
         }

@@ -146,7 +146,7 @@ extension Broker {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
         }
@@ -171,9 +171,7 @@ extension Broker {
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
-            for (wanted, payload, checkpoint) in found {
-                sendLease(wanted.lease, payload: payload, checkpoint: checkpoint)
-            }
+            for content in found { sendLease(content) }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)

@@ -188,6 +188,8 @@ package final class CommitBatch {
         package var who: String
         package var ids: [UInt64]
         package var reached: UInt32
+        /// What it chose, or changed.
+        package var filter: String?
     }
 
     // What is written.

@@ -10,10 +10,14 @@ extension SchedulerCore {
     /// A job moves so often at most: then it stays where it is.
     static var maxSteals: UInt8 { 3 }
 
-    /// Notes which workers are stuck: those get nothing to wait there.
-    mutating func noteOverruns(at now: Now) {
+    /// Notes how many slots there are, and which workers are stuck: those get nothing to wait there.
+    mutating func lookAtWorkers(at now: Now) {
         let time = Ticks(now.monotonic)
-        for worker in workers.indices { workers[worker].isOverrun = isOverrun(worker, at: time) }
+        fleetSlots = 0
+        for worker in workers.indices {
+            if workers[worker].isConnected { fleetSlots += workers[worker].slots }
+            workers[worker].isOverrun = settings.stealing && isOverrun(worker, at: time)
+        }
     }
 
     /// Whether each slot has a job that runs much longer than was expected. (Slots take leases in their
@@ -83,7 +87,12 @@ extension SchedulerCore {
         return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil
-            && (thief.map { serves($0, jobs[slot].queue) } ?? true)
+            && kinds[Int(jobs[slot].kind)].circuit.isClosed
+            && (thief.map { mayHelp($0, slot) } ?? true)
+    }
+
+    private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
+        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {

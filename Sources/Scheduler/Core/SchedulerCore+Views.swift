@@ -41,10 +41,16 @@ extension SchedulerCore {
         package var kind: String
         package var queued: Int
         package var leased: Int
+        package var circuit: Circuit.State
+        package var heldRetries: Int
     }
 
-    package var queueStatus: [QueueStatus] {
-        kinds.map { QueueStatus(kind: $0.name, queued: $0.queued, leased: $0.leased) }
+    package func queueStatus(at now: Now) -> [QueueStatus] {
+        kinds.map {
+            QueueStatus(
+                kind: $0.name, queued: $0.queued, leased: $0.leased, circuit: $0.circuit.state(at: now.monotonic),
+                heldRetries: $0.heldRetries.count)
+        }
     }
 
     package var workerStatus: [WorkerRecord] {
@@ -53,12 +59,19 @@ extension SchedulerCore {
 
     package var clientCount: Int { clients.count }
     package var delayedJobs: Int { timers.count }
+    package var blockedJobs: Int { blocked }
 
     /// Holds what must be true between events; the simulator calls it after each. It looks at every job.
     package borrowing func validate() {
         var leased = 0
         var queued = 0
+        var blocked = 0
+        var held = 0
         jobs.visit { slot, job in
+            if job.flags.contains(.heldRetry) {
+                held += 1
+                precondition(job.state == .delayed, "a held retry that is not delayed")
+            }
             switch job.state {
             case .leased, .running:
                 leased += 1
@@ -67,7 +80,12 @@ extension SchedulerCore {
             case .queued:
                 queued += 1
                 precondition(job.token == 0 && job.worker < 0, "a queued job with a lease")
-            case .blocked, .delayed:
+            case .blocked:
+                blocked += 1
+                precondition(job.token == 0 && job.worker < 0, "a blocked job with a lease")
+                precondition(
+                    graphs[job.id - UInt64(job.index)]?.isBlocked(job.index) == true, "a job is blocked by nothing")
+            case .delayed:
                 precondition(job.token == 0 && job.worker < 0, "a delayed job with a lease")
             case .succeeded, .failed, .dead, .cancelled, .expired:
                 precondition(job.token == 0, "a final job with a lease")
@@ -78,12 +96,16 @@ extension SchedulerCore {
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
         precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
         precondition(queued == self.queued, "the count of queued jobs is wrong")
+        precondition(blocked == self.blocked, "the count of blocked jobs is wrong")
+        precondition(
+            held == heldRetries && held == kinds.reduce(0) { $0 + $1.heldRetries.count },
+            "held retries and jobs disagree")
         precondition(queued == kinds.reduce(0) { $0 + $1.queued }, "kinds and jobs disagree")
-        let held = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
+        let ofTenants = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
             $0.queued += tenants[$1].queued
             $0.leased += tenants[$1].leased
         }
-        precondition(queued == held.queued && leased == held.leased, "tenants and jobs disagree")
+        precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
             stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)

@@ -36,6 +36,8 @@ public struct Job: Sendable {
     /// Counted from 1.
     public let attempt: Int
     public let payload: Payload
+    /// The results that it was to take from other jobs of its request, by rising index of those.
+    public let inputs: [JobInput]
     /// How long the attempt may run, in milliseconds; 0: no limit. The runtime cancels it then.
     public let runLimitMilliseconds: Int
     /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
@@ -51,14 +53,15 @@ public struct Job: Sendable {
     ///   - listener: takes what the handler says before it is done; nil: nobody does.
     ///   - number: names the attempt to the listener.
     public init(
-        id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0,
-        cancellation: Cancellation = Cancellation(), checkpoint: [UInt8]? = nil, listener: (any JobListener)? = nil,
-        number: UInt64 = 0
+        id: JobID, kind: String, attempt: Int, payload: Payload, inputs: [JobInput] = [],
+        runLimitMilliseconds: Int = 0, cancellation: Cancellation = Cancellation(), checkpoint: [UInt8]? = nil,
+        listener: (any JobListener)? = nil, number: UInt64 = 0
     ) {
         self.id = id
         self.kind = kind
         self.attempt = attempt
         self.payload = payload
+        self.inputs = inputs
         self.runLimitMilliseconds = runLimitMilliseconds
         self.cancellation = cancellation
         self.checkpoint = checkpoint
@@ -91,6 +94,19 @@ public protocol JobListener: AnyObject, Sendable {
     func progressed(_ progress: Progress, attempt: UInt64)
     func put(_ piece: String, attempt: UInt64)
     func saved(checkpoint: [UInt8], attempt: UInt64)
+}
+
+/// The result of a job that this one waited for.
+public struct JobInput: Sendable, Equatable {
+    /// Which job of the request it is, from 0.
+    public let job: Int
+    /// What its handler returned.
+    public let payload: Payload
+
+    public init(job: Int, payload: Payload) {
+        self.job = job
+        self.payload = payload
+    }
 }
 
 /// How far an attempt is. For people to look at; it is not recorded.

@@ -16,8 +16,11 @@ struct QueuedLease: Sendable {
     let attempt: UInt16
     let kind: UInt16
     let encoding: UInt8
-    /// It stands behind the payload.
+    /// It stands behind the inputs.
     let hasCheckpoint: Bool
+    /// Results of other jobs that stand behind the payload, and their bytes.
+    let inputs: UInt8
+    let inputsLength: UInt32
 
     /// - Parameter expectedRun: in nanoseconds; nil: it was not measured yet.
     init(_ record: LeaseRecord, _ handle: LeaseHandle, expectedRun: Int64?) {
@@ -31,6 +34,8 @@ struct QueuedLease: Sendable {
         kind = record.kind
         encoding = record.encoding
         hasCheckpoint = record.hasCheckpoint
+        inputs = record.inputs
+        inputsLength = record.inputsLength
     }
 }
 

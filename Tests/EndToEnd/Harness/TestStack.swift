@@ -12,7 +12,7 @@ import Testing
 final class TestStack: @unchecked Sendable {
     let directory: String
     /// Keys of `statex.yaml` that differ from the defaults.
-    private let settings: [String: String]
+    private var settings: [String: String]
     private var postgres: EmbeddedPostgres
     private var processes: [RunningProcess] = []
 
@@ -32,6 +32,12 @@ final class TestStack: @unchecked Sendable {
         try postgres.start()
         self.postgres = postgres
         guard mkdir(directory + "/run", 0o700) == 0 else { throw HarnessError("cannot make \(directory)/run") }
+        try writeConfiguration()
+    }
+
+    /// Writes the file anew, for processes that start or are told to read it again.
+    func configure(_ settings: [String: String]) throws {
+        self.settings = settings
         try writeConfiguration()
     }
 
@@ -189,10 +195,15 @@ final class TestStack: @unchecked Sendable {
 
     /// `statex verify`, a program of its own.
     func runVerify(allFinal: Bool) throws -> (end: ProcessEnd, said: String) {
-        let log = directory + "/verify.log"
-        var command = Command(
-            Self.program, ["verify", "--database", database] + (allFinal ? ["--all-final"] : []),
-            environment: ["PATH": "/usr/bin:/bin"])
+        try run(["verify", "--database", database] + (allFinal ? ["--all-final"] : []))
+    }
+
+    /// Runs a command of `statex` to its end.
+    func run(_ arguments: [String]) throws -> (end: ProcessEnd, said: String) {
+        let log = "\(directory)/\(arguments[0]).log"
+        // Each has its own words only.
+        unlink(log)
+        var command = Command(Self.program, arguments, environment: ["PATH": "/usr/bin:/bin"])
         command.log = log
         return (try ChildProcess.run(command, limit: .seconds(120)), ProcessTable.text(log))
     }

@@ -60,6 +60,10 @@ package struct JobRecord: Sendable {
         package static let hasCheckpoint = Flags(rawValue: 8_192)
         /// A checkpoint of it is on its way to the journal.
         package static let checkpointing = Flags(rawValue: 16_384)
+        /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
+        package static let inGraph = Flags(rawValue: 256)
+        /// It is delayed past its time: its kind's retry budget is used up.
+        package static let heldRetry = Flags(rawValue: 64)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }
