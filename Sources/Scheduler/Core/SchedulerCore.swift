@@ -53,6 +53,8 @@ package struct SchedulerCore: ~Copyable {
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
+    /// Clients that want to hear how far a job is, and wait for it too.
+    var followers = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
     /// By the request's id, for the few that have dependencies.
@@ -249,6 +251,7 @@ package struct CoreCounts: Sendable {
     package var stealsAsked: UInt64 = 0
     package var stolen: UInt64 = 0
     package var stale: UInt64 = 0
+    package var staleReports: UInt64 = 0
     package var putOff: UInt64 = 0
     package init() {}
 }

@@ -152,6 +152,12 @@ package struct Recovery: ~Copyable {
                 ends: outcomes.integer(row, 2),
                 retryAt: outcomes.integer(row, 3))
         }
+        let checkpoints = try connection.query(
+            """
+            SELECT DISTINCT job FROM statex.checkpoints
+            WHERE job >= \(page)::bigint << 12 AND job < (\(page)::bigint + 1) << 12
+            """, doing: "checkpoints of a page")
+        let checkpointed = Set((0..<checkpoints.rows).map { checkpoints.integer($0, 0) })
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
@@ -176,6 +182,7 @@ package struct Recovery: ~Copyable {
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
+            job.hasCheckpoint = checkpointed.contains(id)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }
