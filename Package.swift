@@ -95,7 +95,7 @@ let package = Package(
         // The real cores in a simulated world.
         library(
             "StatexSimulation", "Sources/Simulation",
-            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
@@ -107,7 +107,7 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
             ],
             path: "Sources/statex"
         ),

@@ -10,6 +10,7 @@ final class World {
     private static let drainNanoseconds: Int64 = 300_000_000_000
     private static let lookNanoseconds: Int64 = 500_000_000
 
+    let order: SimulationRun
     let options: SimulationOptions
     var random: SeededGenerator
     private(set) var now: Int64 = 0
@@ -39,15 +40,17 @@ final class World {
     private(set) var isDrained = false
     private(set) var violations: [String] = []
     private(set) var marks: [String: Int] = [:]
+    private(set) var faultCounts = [FaultCount](repeating: FaultCount(), count: Faults.all.count)
     private(set) var digest = Digest()
     private(set) var eventCount = 0
 
     /// Is told what happens, line by line.
     private let trace: ((String) -> Void)?
 
-    init(seed: UInt64, trace: ((String) -> Void)? = nil) {
+    init(_ run: SimulationRun, trace: ((String) -> Void)? = nil) {
+        order = run
         self.trace = trace
-        random = SeededGenerator(seed: seed)
+        random = SeededGenerator(seed: run.seed)
         options = SimulationOptions(drawnFrom: &random)
         let hour: UInt64 = 480_000
         wallAtStart = Int64(hour + 1) * 3_600_000_000 - options.untilHour
@@ -142,8 +145,8 @@ final class World {
         guard faultsAreOn else { return }
         let chosen = Faults.all.indices.filter { options.faults >> UInt64($0) & 1 == 1 }
         if !chosen.isEmpty {
-            let fault = Faults.all[chosen[random.below(chosen.count)]]
-            mark(fault.strike(self) ? "fault: \(fault.name)" : "missed: \(fault.name)")
+            let kind = chosen[random.below(chosen.count)]
+            if Faults.all[kind].strike(self) { faultCounts[kind].injected += 1 }
         }
         planStrike()
     }

@@ -11,6 +11,6 @@ struct Statex: AsyncParsableCommand {
             CommandGroup(
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
-            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
+            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 }
