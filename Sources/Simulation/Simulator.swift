@@ -18,6 +18,7 @@ package struct SimulationRun: Sendable {
     package var seed: UInt64
     /// The scheduler's shell has a bug that every set of runs must find: it proves that the alarm works.
     package var hasCanary = false
+    package var leftOut = LeftOut()
 
     package init(seed: UInt64, hasCanary: Bool = false) {
         self.seed = seed

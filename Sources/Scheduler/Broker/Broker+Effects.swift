@@ -53,9 +53,21 @@ extension Broker {
 
     private mutating func write(_ effect: Outbox.Token, _ type: MessageType) {
         guard let peer = sessions[effect.session] else { return }
+        guard effect.incarnation == core.incarnation else { return sendAlone(effect, type, to: peer) }
         append(type, recordLength: TokenRecord.size, to: peer)
         effect.record.write(to: &peer.buffer)
         peer.added()
+    }
+
+    /// A lease of before a restore: the header says which journal its token is of.
+    private mutating func sendAlone(_ effect: Outbox.Token, _ type: MessageType, to peer: Peer) {
+        flush(peer)
+        var stamp = stamp(for: peer)
+        stamp.incarnation = effect.incarnation
+        scratch.removeAll()
+        Header(type, recordLength: TokenRecord.size, stamp: stamp, count: 1).write(to: &scratch)
+        effect.record.write(to: &scratch)
+        sendScratch(to: peer)
     }
 
     private mutating func write(_ effect: Outbox.Final, _ results: CommitBatch?) {

@@ -18,6 +18,8 @@ package struct Outbox: Sendable {
         package var worker: Int32
         package var session: UInt32
         package var record: TokenRecord
+        /// The journal incarnation that the token is of: the header names it.
+        package var incarnation: UInt64
     }
     package struct Refused: Sendable {
         package var client: UInt32

@@ -118,6 +118,8 @@ extension SchedulerCore {
     func revoke(_ slot: Int32, into out: inout Outbox) {
         let worker = jobs[slot].worker
         let record = TokenRecord(JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .cancelled)
-        out.revoked.append(Outbox.Token(worker: worker, session: workers[worker].session, record: record))
+        out.revoked.append(
+            Outbox.Token(
+                worker: worker, session: workers[worker].session, record: record, incarnation: incarnation))
     }
 }

@@ -52,7 +52,7 @@ extension SchedulerCore {
             out.stale.append(
                 Outbox.Token(
                     worker: worker, session: session,
-                    record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
+                    record: TokenRecord(record.id, token: record.token, reason: .notHeld), incarnation: tokensOf))
             return
         }
         let lookup = Outbox.OutcomeLookup(
@@ -73,7 +73,9 @@ extension SchedulerCore {
         } else {
             counts.stale += 1
             let record = TokenRecord(JobID(rawValue: lookup.id), token: lookup.token, reason: .notHeld)
-            out.stale.append(Outbox.Token(worker: lookup.worker, session: lookup.session, record: record))
+            out.stale.append(
+                Outbox.Token(
+                    worker: lookup.worker, session: lookup.session, record: record, incarnation: incarnation))
         }
     }
 

@@ -80,7 +80,8 @@ extension SchedulerCore {
             else {
                 counts.stale += 1
                 let record = TokenRecord(claim.id, token: claim.token, reason: .notHeld)
-                out.revoked.append(Outbox.Token(worker: index, session: session, record: record))
+                out.revoked.append(
+                    Outbox.Token(worker: index, session: session, record: record, incarnation: tokensOf))
                 continue
             }
             jobs[slot].flags.remove(.unclaimed)

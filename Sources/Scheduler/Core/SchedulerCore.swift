@@ -181,6 +181,24 @@ package struct ChainHead: Sendable, Equatable {
         self.nextToken = nextToken
         self.nextName = nextName
     }
+
+    /// What a new owner appends behind this end: the first row of its epoch.
+    ///
+    /// - Parameter incarnation: the journal's own. Another one than the chain's means that it was restored.
+    package func successor(incarnation: UInt64, at wall: Int64) -> ChainHead {
+        var head = self
+        head.batch += 1
+        head.epoch += 1
+        guard head.incarnation != incarnation else { return head }
+        // Commits may be lost whose jobs somebody still asks for: their ids are not given again. A day lies
+        // past what they had, even if a clock was wrong.
+        let known = JobID(rawValue: nextID)
+        let hour = max(known.hour, UInt64(max(wall, 0)) / 3_600_000_000) + 24
+        let shard = known.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
+        head.nextID = JobID(hour: hour, shard: shard, counter: 0)?.rawValue ?? nextID
+        head.incarnation = incarnation
+        return head
+    }
 }
 
 /// What happened since the start, for status.

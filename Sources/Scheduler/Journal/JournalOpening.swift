@@ -104,12 +104,10 @@ extension JournalSettings {
             let end = try Chain.end(connection, shard: shard)
             let hour = UInt64(max(now, 0)) / 3_600_000_000
             let firstID = hour << 43 | UInt64(shard) << 35
-            var head =
+            let last =
                 end?.head
                 ?? ChainHead(batch: 0, incarnation: incarnation, epoch: 0, nextID: firstID, nextToken: 1, nextName: 1)
-            head.batch += 1
-            head.epoch += 1
-            head.incarnation = incarnation
+            let head = last.successor(incarnation: incarnation, at: now)
             try Partitions.prepare(on: connection, at: now, hour: head.nextID >> 43, batch: head.batch)
             let batch = CommitBatch()
             batch.head = CommitBatch.Head(head, shard: shard, at: now)
