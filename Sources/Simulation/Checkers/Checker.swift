@@ -16,6 +16,8 @@ enum Contact {
 /// Judges a run by what can be seen from outside the cores: rows that were committed, messages that left,
 /// what clients were told. None of them looks into a core, and none shares code with it.
 protocol Checker: AnyObject {
+    /// An owner decided what its next commit holds.
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess)
     /// A commit is durable.
     func committed(_ commit: SimulatedJournal.Commit)
     /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
@@ -50,6 +52,7 @@ protocol Checker: AnyObject {
 }
 
 extension Checker {
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
     func journalRestored() {}
     func serves(_ scheduler: SchedulerProcess) {}

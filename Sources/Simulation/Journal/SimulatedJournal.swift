@@ -8,8 +8,10 @@ final class SimulatedJournal {
         var head: CommitBatch.Head
         /// The process that wrote it.
         var owner: Int
-        /// When its owner took it, by the owner's clock for durations.
-        var decidedAt: Int64 = 0
+        /// When its owner decided what stands in it, by the owner's clock for durations.
+        var decided: ClosedRange<Int64> = 0...0
+        /// The clock on the wall went another way meanwhile: what is due by it cannot be told.
+        var isWallUnsure = false
         var jobs: [CommitBatch.JobRow] = []
         var payloads: [[UInt8]] = []
         var options: [CommitBatch.OptionsRow] = []
@@ -30,10 +32,10 @@ final class SimulatedJournal {
         }
 
         /// Copies everything: the batch goes back to the core.
-        init(_ batch: CommitBatch, owner: Int, decidedAt: Int64) {
+        init(_ batch: CommitBatch, owner: Int, decided: ClosedRange<Int64>) {
             head = batch.head
             self.owner = owner
-            self.decidedAt = decidedAt
+            self.decided = decided
             jobs = batch.jobs
             let slab = batch.payloads.buffer.array()
             payloads = batch.jobs.map { Array(slab[$0.payloadStart..<$0.payloadStart + $0.payloadLength]) }

@@ -38,7 +38,8 @@ final class SchedulerProcess {
     var nextTag = 1
     var nextHeartbeat: Int64
     private var nextWatch: Int64
-    private var commitStarted: Int64 = 0
+    private var commitStarted = Now(monotonic: 0, wall: 0)
+    private var lastAnswered: Int64 = -1
     /// How often an owner with nothing to commit looks at the chain.
     private var watchNanoseconds: Int64 { core.settings.heartbeatNanoseconds }
     /// A commit that hangs so long counts as a journal that is away.
@@ -145,9 +146,14 @@ final class SchedulerProcess {
     private func commit(at now: Now) {
         guard let batch = core.takeBatch(at: now) else { return }
         world.database.takeOutPoison(from: batch)
-        let commit = SimulatedJournal.Commit(batch, owner: number, decidedAt: now.monotonic)
+        // What was decided while no commit was under way was taken at once.
+        let since = lastAnswered == now.monotonic ? commitStarted : now
+        var commit = SimulatedJournal.Commit(batch, owner: number, decided: since.monotonic...now.monotonic)
+        let apart = (now.wall - since.wall) * 1_000 - (now.monotonic - since.monotonic)
+        commit.isWallUnsure = abs(apart) > 1_000_000
         underway = commit
-        commitStarted = now.monotonic
+        commitStarted = now
+        world.decided(commit, by: self)
         if effect() { world.database.send(commit) }
     }
 
@@ -161,7 +167,7 @@ final class SchedulerProcess {
     /// Why nothing can be made durable now, or nil.
     var busyReason: String? {
         if journalIsDown { return "the journal is down" }
-        guard core.isCommitUnderway, clock.monotonic - commitStarted > Self.longCommit else { return nil }
+        guard core.isCommitUnderway, clock.monotonic - commitStarted.monotonic > Self.longCommit else { return nil }
         return "the journal has not answered for 2 s"
     }
 
@@ -214,6 +220,7 @@ final class SchedulerProcess {
     func journalSaid(_ verdict: SimulatedJournal.Verdict) -> Bool {
         guard case .durable = verdict else { return false }
         journalIsDown = false
+        lastAnswered = clock.monotonic
         if let underway { last.batch = underway.head.batch }
         underway = nil
         guard let batch = core.journalCommitted(into: &out) else { return true }

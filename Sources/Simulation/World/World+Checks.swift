@@ -9,6 +9,10 @@ extension World {
         scheduler.core.incarnation == journal.incarnation
     }
 
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {
+        for checker in checkers { checker.decided(commit, by: scheduler) }
+    }
+
     func committed(_ commit: SimulatedJournal.Commit) {
         note(commit.description)
         for checker in checkers { checker.committed(commit) }

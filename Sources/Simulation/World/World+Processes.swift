@@ -64,7 +64,7 @@ extension World {
                 let place = starts.remove(at: index).place
                 return orderStart(place, after: random.within(1_000_000_000...10_000_000_000))
             }
-            return plan(.startScheduler(start: number), at: now + 200_000_000)
+            return plan(.startScheduler(start: number), at: now + 1_000_000_000)
         }
         let former = schedulers.last
         let underway = former.map { database.hasTry(of: $0.number) } ?? false
