@@ -190,12 +190,13 @@ package struct ChainHead: Sendable, Equatable {
         head.batch += 1
         head.epoch += 1
         guard head.incarnation != incarnation else { return head }
-        // Commits may be lost whose jobs somebody still asks for: their ids are not given again. A day lies
-        // past what they had, even if a clock was wrong.
+        // Commits are lost whose jobs somebody still asks for: their ids are not given again. A day ahead is past
+        // what they had, even if a clock was wrong; and a page by chance, because one backup may be restored twice.
         let known = JobID(rawValue: nextID)
         let hour = max(known.hour, UInt64(max(wall, 0)) / 3_600_000_000) + 24
         let shard = known.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
-        head.nextID = JobID(hour: hour, shard: shard, counter: 0)?.rawValue ?? nextID
+        let page = incarnation % (1 << (JobID.counterBits - JobID.pageBits - 1))
+        head.nextID = JobID(hour: hour, shard: shard, counter: page << JobID.pageBits)?.rawValue ?? nextID
         head.incarnation = incarnation
         return head
     }

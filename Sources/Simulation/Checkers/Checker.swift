@@ -7,6 +7,8 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
+    /// It claims these leases, or reports how they ended: tokens of this journal.
+    case holds([UInt64])
     /// Its connection is closed.
     case disconnected
     /// It said goodbye.
@@ -22,6 +24,8 @@ protocol Checker: AnyObject {
     func committed(_ commit: SimulatedJournal.Commit)
     /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
     func journalRestored()
+    /// The faults are over for some time, and something is still open.
+    func looked()
     /// A new owner begins to serve.
     func serves(_ scheduler: SchedulerProcess)
     /// A scheduler's loop turned once.
@@ -55,6 +59,7 @@ extension Checker {
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
     func journalRestored() {}
+    func looked() {}
     func serves(_ scheduler: SchedulerProcess) {}
     func turned(_ scheduler: SchedulerProcess) {}
     func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess) {}

@@ -231,7 +231,7 @@ final class SimulatedJournal {
                 }
             }
             let retryAt = history.outcomes.last { $0.ending == .failed }?.retryAt ?? 0
-            job.notBefore = max(retryAt, history.options?.runAt ?? 0)
+            job.notBefore = history.leases.isEmpty ? history.options?.runAt ?? 0 : retryAt
             job.deadline = history.options?.deadline
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)

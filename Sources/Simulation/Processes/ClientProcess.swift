@@ -72,6 +72,14 @@ final class ClientProcess {
     /// Everything that was planned has its answer and every job its end.
     var isDone: Bool { plans.isEmpty && !requests.contains { $0.isOpen } }
 
+    /// By sequence, with the ids of their jobs.
+    var openRequests: [String] {
+        requests.filter(\.isOpen).map { request in
+            guard case .accepted(let first) = request.answer else { return "\(request.sequence): no answer" }
+            return "\(request.sequence): \(request.finals.indices.filter { request.finals[$0] == nil }.map { first + UInt64($0) })"
+        }
+    }
+
     // MARK: The loop
 
     func arrived(_ bytes: [UInt8], over connection: Int) {

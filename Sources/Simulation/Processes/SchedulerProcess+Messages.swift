@@ -20,6 +20,7 @@ extension SchedulerProcess {
             for _ in 0..<header.count {
                 records.append(try OutcomeRecord(reading: &cursor, header: header, in: bytes))
             }
+            noteHeld(records.map(\.token), header, peer)
             core.creditUpdated(credit, worker: peer.worker, session: peer.session)
             core.outcomesReported(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
@@ -33,6 +34,7 @@ extension SchedulerProcess {
             for _ in 0..<header.count {
                 claims.append(try TokenRecord(reading: &cursor, header: header, in: bytes))
             }
+            noteHeld(claims.map(\.token), header, peer)
             core.leasesClaimed(
                 claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
         case .goodbye:
@@ -40,6 +42,10 @@ extension SchedulerProcess {
             drop(peer)
         default: throw WireError(.type, "a worker does not send \(header.type)")
         }
+    }
+
+    private func noteHeld(_ tokens: [UInt64], _ header: Header, _ peer: SchedulerPeer) {
+        if header.incarnation == core.incarnation { world.heard(peer.incarnation, .holds(tokens), by: self) }
     }
 
     func clientSaid(_ peer: SchedulerPeer, _ header: Header, _ bytes: borrowing RawSpan) throws(WireError) {

@@ -8,6 +8,8 @@ final class ReferenceChecker: Checker {
     private var owner = 0
     /// What the owner decided, until it is durable or the owner is replaced.
     private var decided: (batch: UInt64, reference: ReferenceScheduler, complaints: [String])?
+    /// Jobs that could have run at the last look.
+    private var couldRun: Set<UInt64> = []
 
     init(_ world: World) {
         self.world = world
@@ -36,6 +38,23 @@ final class ReferenceChecker: Checker {
             reference.reported(record.token, record.ending)
         }
     }
+
+    /// No job waits while a slot is free, for longer than it takes to give it one.
+    func looked() {
+        guard let scheduler = world.schedulers.first(where: { $0.number == owner }),
+            world.workers.contains(where: { $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused })
+        else {
+            couldRun = []
+            return
+        }
+        let ready = Set(reference.ready(before: scheduler.clock.monotonic - Self.roundTrip))
+        if let job = ready.intersection(couldRun).min() {
+            world.violation("job \(job) is ready and waits while a worker is idle")
+        }
+        couldRun = ready
+    }
+
+    private static let roundTrip: Int64 = 200_000_000
 
     func journalRestored() {
         reference = ReferenceScheduler(world.options.coreSettings)

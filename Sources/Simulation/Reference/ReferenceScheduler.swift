@@ -18,6 +18,8 @@ struct ReferenceScheduler {
         /// It may start then; on the wall for who takes over, and by the clock of who decided it.
         var readyAtWall: Int64 = 0
         var readyAt: Int64 = 0
+        /// It may be due later than that.
+        var isDueUnsure = false
         var deadlineAtWall: Int64?
         var deadlineAt: Int64?
     }
@@ -36,6 +38,8 @@ struct ReferenceScheduler {
         var leftAt: Int64?
         /// Its last HELLO: what it does not claim after that may be given back.
         var joinedAt: Int64
+        /// What it said since that it holds.
+        var held: Set<UInt64> = []
         /// It had been silent so long before that it may have been given up.
         var wasGivenUp = false
     }
@@ -77,6 +81,7 @@ struct ReferenceScheduler {
             var job = job
             job.lease?.since = .min
             job.readyAt = now.monotonic + (job.readyAtWall - now.wall) * 1_000
+            job.isDueUnsure = false
             job.deadlineAt = job.deadlineAtWall.map { now.monotonic + ($0 - now.wall) * 1_000 }
             return job
         }
@@ -88,6 +93,7 @@ struct ReferenceScheduler {
             let wasGivenUp = notLost(worker, from: time, to: time) == nil
             workers[worker] = Worker(lastHeard: time, joinedAt: time, wasGivenUp: wasGivenUp)
         case .spoke: workers[worker]?.lastHeard = time
+        case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
         case .left: workers[worker]?.leftAt = time
         }
@@ -97,6 +103,13 @@ struct ReferenceScheduler {
 
     mutating func named(_ number: UInt32, _ worker: WorkerID) { workerOfNumber[number] = worker }
 
+    /// The jobs that wait for nothing but a slot, since then.
+    func ready(before time: Int64) -> [UInt64] {
+        jobs.filter { _, job in
+            !job.isFinal && job.lease == nil && !job.isCancelled && job.readyAt <= time && !job.isDueUnsure
+        }.map(\.key)
+    }
+
     // MARK: What was decided
 
     mutating func submitted(_ id: UInt64, attempts: Int, _ options: JobOptions?, at moment: Moment) {
@@ -105,6 +118,7 @@ struct ReferenceScheduler {
         if let runAt = options?.runAt {
             job.readyAtWall = runAt
             job.readyAt = moment.isWallUnsure ? 0 : due(runAt)
+            job.isDueUnsure = moment.isWallUnsure
         }
         if let deadline = options?.deadline {
             job.deadlineAtWall = deadline
@@ -136,6 +150,7 @@ struct ReferenceScheduler {
         jobs[row.id]?.lease = Lease(token: row.token, worker: worker, since: moment.decided.lowerBound)
         // It was due; whatever the clock on the wall says later.
         jobs[row.id]?.readyAt = 0
+        jobs[row.id]?.isDueUnsure = false
         jobs[row.id]?.readyAtWall = 0
         return nil
     }
@@ -234,7 +249,9 @@ struct ReferenceScheduler {
 
     /// A lease that did not reach its worker, or ended before it left.
     private func mayBeReclaimed(_ lease: Lease, _ row: CommitBatch.OutcomeRow, _ moment: Moment) -> Bool {
-        if let worker = workers[lease.worker], worker.joinedAt >= lease.since { return true }
+        if let worker = workers[lease.worker], worker.joinedAt >= lease.since, !worker.held.contains(lease.token) {
+            return true
+        }
         if row.final == .cancelled || row.final == .expired { return true }
         return notLost(lease.worker, from: moment.decided.lowerBound, to: moment.decided.upperBound) == nil
     }

@@ -40,6 +40,8 @@ struct SimulationOptions {
     /// take three workers with them one after another, and whatever work there is.
     private(set) var drainNanoseconds: Int64
     var lookNanoseconds: Int64
+    /// So long after the faults everything must be as if there had been none: everybody has a session again.
+    var calmNanoseconds: Int64 { 2 * coreSettings.leaseNanoseconds + 30_000_000_000 }
 
     init(seed: UInt64) {
         var random = SeededGenerator(seed: seed, part: 1)

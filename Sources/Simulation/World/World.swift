@@ -212,9 +212,10 @@ final class World {
 
     private func look() {
         isDrained =
-            clients.allSatisfy(\.isDone) && journal.isFinal && workers.allSatisfy(\.isIdle)
+            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && journal.isFinal && workers.allSatisfy(\.isIdle)
             && schedulers.contains { $0.number == journal.owner && $0.core.openJobs == 0 && $0.underway == nil }
         guard !isDrained else { return }
+        if now >= options.faultsUntil + options.calmNanoseconds { for checker in checkers { checker.looked() } }
         guard now < drainsUntil else { return violation(whatIsLeft) }
         plan(.look, at: now + options.lookNanoseconds)
     }
@@ -226,7 +227,7 @@ final class World {
 
     private var whatIsLeft: String {
         let open = journal.ids.filter { journal.histories[$0]?.final == nil }
-        let waiting = clients.filter { !$0.isDone }.map(\.place)
+        let waiting = clients.filter { !$0.isDone }.map { "\($0.place) for \($0.openRequests)" }
         let held = workers.map { "\($0.heldLeases)+\($0.keptOutcomes)" }
         return
             "not drained: open jobs \(open.prefix(5)) of \(open.count), clients \(waiting) wait, workers hold \(held)"
