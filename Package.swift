@@ -95,7 +95,7 @@ let package = Package(
         // The real cores in a simulated world.
         library(
             "StatexSimulation", "Sources/Simulation",
-            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads"]),
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams"]),

@@ -1,3 +1,4 @@
+import CLinux
 import StatexThreads
 import Synchronization
 
@@ -19,7 +20,10 @@ package struct Campaign: Sendable {
         let threads = (0..<max(threads, 1)).map { number in
             NamedThread("simulate \(number)", stackBytes: 8 << 20) {
                 while let offset = shared.state.withLock({ $0.take(of: self) }) {
-                    let report = Simulator.run(seed: firstSeed &+ UInt64(offset))
+                    let seed = firstSeed &+ UInt64(offset)
+                    // If a core traps, the backtrace names the thread.
+                    clinux_name_thread("seed \(seed)")
+                    let report = Simulator.run(seed: seed)
                     progress(shared.state.withLock { $0.put(report, at: offset) })
                 }
             }

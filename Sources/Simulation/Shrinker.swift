@@ -9,8 +9,16 @@ package struct Shrinker {
 
     package init() {}
 
+    /// What is left of a run: how many faults and requests, and its report.
+    package struct Short: Sendable {
+        package let run: SimulationRun
+        package let faults: Int
+        package let requests: Int
+        package let report: SimulationReport
+    }
+
     /// - Returns: the shortest failing run that was found; nil if the run does not fail.
-    package mutating func shrink(_ run: SimulationRun) -> SimulationRun? {
+    package mutating func shrink(_ run: SimulationRun) -> Short? {
         guard let made = strikesUntilFailure(of: run) else { return nil }
         var strikes = made > 0 ? Array(1...made) : []
         var shortest = run
@@ -19,7 +27,10 @@ package struct Shrinker {
         leaveOut(&requests, of: &shortest) { $0.leftOut.requests.insert($1) }
         leaveOut(&strikes, of: &shortest) { $0.leftOut.strikes.insert($1) }
         leaveOut(&requests, of: &shortest) { $0.leftOut.requests.insert($1) }
-        return shortest
+        let report = Simulator.run(shortest)
+        return Short(
+            run: shortest, faults: report.faults.reduce(0) { $0 + $1.injected }, requests: requests.count,
+            report: report)
     }
 
     /// Leaves out as many of `parts` as it can: halves first, then smaller pieces.

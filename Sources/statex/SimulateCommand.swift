@@ -1,9 +1,7 @@
 import ArgumentParser
-import CLinux
 import Glibc
 import StatexProtocol
 import StatexSimulation
-import Synchronization
 
 struct SimulateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,6 +16,7 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Go on past --seeds until so many hours were simulated.") var hours = 0.0
     @Option(help: "Threads; 0: as many as there are cores.") var threads = 0
     @Flag(help: "Print every event of one seed.") var trace = false
+    @Flag(help: "Print every event of the shortest run that fails as one seed does.") var shrink = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func validate() throws {
@@ -30,11 +29,14 @@ struct SimulateCommand: ParsableCommand {
         guard threads >= 0, threads <= 1_024 else {
             throw ValidationError("--threads is \(threads), it must be 0 to 1024")
         }
-        guard !trace || seeds == 1 else { throw ValidationError("--trace shows one seed: give --seeds 1") }
+        guard !(trace || shrink) || seeds == 1 else {
+            throw ValidationError("--trace and --shrink show one seed: give --seeds 1")
+        }
     }
 
     func run() throws {
-        if trace { return try showTrace() }
+        if trace { return try show(SimulationRun(seed: seed)) }
+        if shrink { return try showShortest() }
         var campaign = Campaign()
         campaign.firstSeed = seed
         campaign.seeds = seeds
@@ -57,10 +59,18 @@ struct SimulateCommand: ParsableCommand {
         line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
     }
 
-    private func showTrace() throws {
-        let report = Simulator.run(SimulationRun(seed: seed)) { print($0) }
+    private func show(_ run: SimulationRun) throws {
+        let report = Simulator.run(run) { print($0) }
         for violation in report.violations { print("violation \(violation)") }
         if !report.violations.isEmpty { throw ExitCode(1) }
+    }
+
+    private func showShortest() throws {
+        var shrinker = Shrinker()
+        guard let shortest = shrinker.shrink(SimulationRun(seed: seed)) else {
+            return print("seed \(seed) finds nothing")
+        }
+        try show(shortest.run)
     }
 
     private func printText(_ report: CampaignReport) {
@@ -76,7 +86,16 @@ struct SimulateCommand: ParsableCommand {
             print("  seed \(violation.seed): \(violation.text)")
             print("    replay: statex simulate --seeds 1 --seed \(violation.seed) --trace")
         }
+        if let first = report.violations.first { describeShortest(first.seed) }
         for complaint in report.missing(isLong: seeds >= CampaignReport.longRun) { print("missing: \(complaint)") }
+    }
+
+    private func describeShortest(_ seed: UInt64) {
+        var shrinker = Shrinker()
+        guard let shortest = shrinker.shrink(SimulationRun(seed: seed)) else { return }
+        print("  seed \(seed) still fails with \(shortest.faults) faults and \(shortest.requests) requests:")
+        for violation in shortest.report.violations.prefix(1) { print("    \(violation)") }
+        print("    replay: statex simulate --seeds 1 --seed \(seed) --shrink")
     }
 
     private func printJSON(_ report: CampaignReport) {

@@ -19,7 +19,7 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library(
             "StatexSimulation", "Sources/Simulation",
-            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads"]),
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
         .executableTarget(name: "hunt", dependencies: ["StatexSimulation"], path: "Hunt", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -76,7 +76,8 @@ final class ClientProcess {
     var openRequests: [String] {
         requests.filter(\.isOpen).map { request in
             guard case .accepted(let first) = request.answer else { return "\(request.sequence): no answer" }
-            return "\(request.sequence): \(request.finals.indices.filter { request.finals[$0] == nil }.map { first + UInt64($0) })"
+            return
+                "\(request.sequence): \(request.finals.indices.filter { request.finals[$0] == nil }.map { first + UInt64($0) })"
         }
     }
 

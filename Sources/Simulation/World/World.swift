@@ -212,7 +212,8 @@ final class World {
 
     private func look() {
         isDrained =
-            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && journal.isFinal && workers.allSatisfy(\.isIdle)
+            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && journal.isFinal
+            && workers.allSatisfy(\.isIdle)
             && schedulers.contains { $0.number == journal.owner && $0.core.openJobs == 0 && $0.underway == nil }
         guard !isDrained else { return }
         if now >= options.faultsUntil + options.calmNanoseconds { for checker in checkers { checker.looked() } }
