@@ -57,7 +57,9 @@ let package = Package(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
-            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
+            resources: [
+                .embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql"), .embedInCode("0003_retention.sql"),
+            ]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
@@ -75,8 +77,11 @@ let package = Package(
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
-        library("StatexProcesses", "Sources/Worker/Processes", ["StatexHandlerAPI", "StatexThreads", "CLinux"]),
-        library("StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexThreads", "CTLS"]),
+        library(
+            "StatexProcesses", "Sources/Worker/Processes",
+            ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CLinux"]),
+        library(
+            "StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CTLS"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
@@ -90,7 +95,7 @@ let package = Package(
             "StatexTesting", "Sources/Testing",
             [
                 "StatexClient", "StatexProtocol", "StatexSchedulerCore", "StatexWorkerCore", "StatexHandlerAPI",
-                "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
+                "StatexWorkerRuntime", "StatexObjects", "StatexThreads", "StatexZeroMQ", "CLinux",
             ]),
         // The real cores in a simulated world.
         library(
@@ -98,7 +103,7 @@ let package = Package(
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
@@ -127,6 +132,7 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
+        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
@@ -154,7 +160,7 @@ let package = Package(
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
-        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI"]),
+        test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI", "StatexProtocol"]),
         test(
             "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
             exclude: ["tls_server.py"]),
@@ -169,7 +175,8 @@ let package = Package(
         test(
             "EndToEndTests",
             [
-                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
+                "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
             ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),

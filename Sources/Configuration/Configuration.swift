@@ -7,9 +7,6 @@ import Glibc
 
 /// All settings of one process.
 package struct Configuration: Sendable, Equatable {
-    /// The most bytes of a payload, result or error that travel inline. Part of the protocol, so fixed.
-    package static let maximumPayload = 64 << 10
-
     package var dataDirectory: String
     package var submitEndpoint: String
     package var workerEndpoint: String
@@ -23,6 +20,8 @@ package struct Configuration: Sendable, Equatable {
 
     package var workers: Int
     package var slots: Int
+    /// What this machine's workers have; jobs may require some of them.
+    package var labels: [String]
     package var drainTime: Duration
 
     package var leaseTime: Duration
@@ -33,17 +32,27 @@ package struct Configuration: Sendable, Equatable {
     /// The bound of the payload cache.
     package var maximumOpenBytes: Int
     package var idempotencyDays: Int
+    /// Whether idle workers get jobs that wait unstarted in others.
+    package var stealing: Bool
+    /// How long the history of a job stays after its end.
+    package var retentionDays: Int
 
+    /// Of the jobs of `statex submit`.
     package var attempts: Int
     package var retryBackoff: Duration
     package var retryBackoffMaximum: Duration
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
-    package var modelsDirectory: String
-    package var python: String
+    /// The largest object that `statex submit` stores or reads.
+    package var maximumObjectBytes: Int
+    /// nil: those of the checkout.
+    package var modelsDirectory: String?
+    package var python: String?
     /// The least isolation that process handlers accept.
     package var isolation: Isolation
+    /// Whether workers serve the handlers that fail, hang and kill their worker when asked.
+    package var faultHandlers: Bool
     package var handlers: [HandlerConfiguration]
 
     init(from values: inout ValueReader, environment: [String: String]) {
@@ -58,6 +67,7 @@ package struct Configuration: Sendable, Equatable {
 
         workers = values.take("workers", default: 1, .integer(0...1024))
         slots = values.take("slots", default: 2, .integer(1...1024))
+        labels = values.take("labels", default: [], .list(of: .text, count: 0...64))
         drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
@@ -69,15 +79,20 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+        retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
+
+        stealing = values.take("stealing", default: true, .yesOrNo)
 
         attempts = values.take("attempts", default: 3, .integer(1...100))
         retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
         retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
-        modelsDirectory = values.take("models", default: "\(dataDirectory)/models", .path)
-        python = values.take("python", default: "python3", .program)
+        maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
+        modelsDirectory = values.take("models", .path)
+        python = values.take("python", .program)
         isolation = values.take("isolation", default: .basic, .choice())
+        faultHandlers = values.take("fault_handlers", default: false, .yesOrNo)
         handlers = values.takeHandlers()
         checkPairs(&values)
     }
@@ -98,6 +113,12 @@ package struct Configuration: Sendable, Equatable {
         if retryBackoff > retryBackoffMaximum {
             values.refuse(
                 "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
+        }
+        if retentionDays < idempotencyDays {
+            values.refuse(
+                "retention_days",
+                "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
+            )
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

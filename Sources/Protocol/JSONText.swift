@@ -1,4 +1,4 @@
-/// Writes JSON text. (Foundation's encoder is not for a thread that dispatches.)
+/// Writes JSON text; `JSONObject` reads it. (Foundation's encoder is not for a thread that dispatches.)
 package struct JSONText: Sendable {
     package private(set) var bytes: [UInt8] = []
     private var needsComma = false
@@ -75,17 +75,23 @@ package struct JSONText: Sendable {
         needsComma = true
     }
 
-    private mutating func quote(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(contentsOf: [UInt8(ascii: "\\"), byte])
-            case 0..<32:
-                let digits = Array("0123456789abcdef".utf8)
-                bytes.append(contentsOf: Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
-            default: bytes.append(byte)
+    private mutating func quote(_ text: String) { bytes.append(contentsOf: Self.quoted(text).utf8) }
+
+    /// `text` as a JSON string, with its quotes. Nothing in it moves a terminal's cursor.
+    package static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\t": result += "\\t"
+            case "\u{0}"..<"\u{20}", "\u{7F}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
+        return result + "\""
     }
 }

@@ -1,6 +1,8 @@
+import StatexWorkerCore
+
 /// What the twin's thread is told from elsewhere.
 enum Letter: Sendable {
-    case ended(slot: Int, AttemptEnd)
+    case ended(slot: Int, EndedAttempt)
     /// Nanoseconds. Answered with false if the twin was stopped.
     case advance(by: Int64, waitsForHandlers: Bool, CheckedContinuation<Bool, Never>)
     /// Nothing runs or moves any more.

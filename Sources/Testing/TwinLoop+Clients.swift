@@ -67,9 +67,15 @@ extension TwinLoop {
         case .status:
             let status = statusText
             link.append { StatusReply.write(status.span.bytes, stamp: link.stamp, to: &$0) }
+        case .explain:
+            for id in try Explain.read(bytes, header: header) {
+                let explanation = scheduler.explain(id, journalDown: nil, at: now)
+                link.append(.explanations, recordLength: Explanation.size) { explanation.write(to: &$0) }
+            }
         case .goodbye: left(link)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
-            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain:
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -80,30 +86,13 @@ extension TwinLoop {
         for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             // Options that cannot be read are the core's to refuse.
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let text = options?.userKey else { continue }
             let key = UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: text)
-            let content = content(of: index..<index + Int(job.count), bytes)
+            // The broker compares digests; here the content stands for itself.
+            let content = submit.content(of: index..<index + Int(job.count), in: bytes).array()
             keyed.append(KeyedRequest(job: index, digest: content, known: journal.use(of: key)))
         }
         return keyed
-    }
-
-    /// What makes two requests of one key the same. The broker compares its digest; here it stands for itself.
-    private func content(of jobs: Range<Int>, _ bytes: borrowing RawSpan) -> [UInt8] {
-        var content = ByteBuffer()
-        for job in submit.jobs[jobs] {
-            let kind = submit.names[Int(job.kind)]
-            content.append(UInt8(kind.utf8.count))
-            content.append(kind)
-            content.append([job.priority, job.attempts, job.encoding])
-            for (start, length) in [
-                (job.optionsStart, UInt32(job.optionsLength)), (job.payloadStart, job.payloadLength),
-            ] {
-                content.append(length)
-                content.append(bytes.extracting(Int(start)..<Int(start) + Int(length)))
-            }
-        }
-        return content.array()
     }
 }

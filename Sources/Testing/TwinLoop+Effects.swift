@@ -19,14 +19,15 @@ extension TwinLoop {
         for effect in outbox.durable {
             worker.becameDurable(TokenRecord(JobID(rawValue: effect.id), token: effect.token), at: now.monotonic)
         }
-        for effect in outbox.stale { worker.becameStale(effect.record) }
+        for effect in outbox.stale { worker.becameStale(effect.record, tokensOf: effect.tokensOf) }
         // Leases before revocations: a revocation may concern one that leaves now.
         for effect in outbox.leases {
             guard let content = scheduler.leaseContent(effect) else { continue }
-            let payload = journal.payload(of: content.record.id.rawValue)
-            worker.leased(content.record, payload: payload, at: now.monotonic)
+            let id = content.record.id.rawValue
+            worker.leased(
+                content.record, payload: journal.payload(of: id), inputs: journal.inputs(of: id), at: now.monotonic)
         }
-        for effect in outbox.revoked { worker.revoked(effect.record) }
+        for effect in outbox.revoked { worker.revoked(effect.record, tokensOf: effect.tokensOf) }
         for effect in outbox.finals {
             var body: [UInt8] = []
             if effect.result >= 0, let results {

@@ -70,7 +70,7 @@ struct TwinLoop: ~Copyable {
     private mutating func takeLetters() {
         for letter in letters.takeAll() {
             switch letter {
-            case .ended(let slot, let end): worker.ended(slot: slot, end, at: clock.now.monotonic)
+            case .ended(let slot, let attempt): worker.ended(slot: slot, attempt, at: clock.now.monotonic)
             case .advance(let nanoseconds, let waitsForHandlers, let done):
                 let target = clock.time(after: nanoseconds, from: advances.last?.target ?? clock.now.monotonic)
                 advances.append(Advance(target: target, waitsForHandlers: waitsForHandlers, done: done))
@@ -94,7 +94,7 @@ struct TwinLoop: ~Copyable {
             perform(results: nil, at: now)
             worker.tick(at: now.monotonic)
             let wasTold = listenToWorker(at: now)
-            scheduler.dispatch(at: now)
+            scheduler.dispatch(at: now, into: &outbox)
             goesOn = commit(at: now) || wasTold
         }
     }

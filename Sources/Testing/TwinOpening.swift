@@ -1,6 +1,7 @@
 import StatexClient
 import StatexObjects
 import StatexThreads
+import StatexWorkerRuntime
 import StatexZeroMQ
 import Synchronization
 
@@ -14,8 +15,6 @@ struct TwinOpening: Sendable {
     private let objects: ObjectFolder?
     private let objectFolder: String?
 
-    /// One for all twins of a process, for its life.
-    private static let sharedContext = Mutex<ZeroMQContext?>(nil)
     private static let lastNumber = Atomic<Int>(0)
 
     init(objectFolder: String?) throws(ClientError) {
@@ -24,18 +23,12 @@ struct TwinOpening: Sendable {
             objects = try objectFolder.map { root throws(ObjectError) in try ObjectFolder(root: root) }
         } catch { throw .object(error.description) }
         endpoint = "inproc://statex-twin-\(Self.lastNumber.add(1, ordering: .relaxed).newValue)"
+        context = try ProcessContext.shared()
         do {
-            let context = try Self.sharedContext.withLock { shared throws(ZeroMQError) in
-                if let shared { return shared }
-                let new = try ZeroMQContext()
-                shared = new
-                return new
-            }
             let socket = try Socket(.router, in: context)
             try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
             try socket.setMandatory()
             try socket.bind(endpoint)
-            self.context = context
             self.socket = Moved(socket)
             wakeup = try Wakeup()
         } catch { throw .unreachable("the twin could not be started: \(error)") }
@@ -47,7 +40,7 @@ struct TwinOpening: Sendable {
         let hello = await TwinWorker.hello(handlers, slots: slots)
         NamedThread("statex-twin") { [self] in
             guard let socket = socket.take() else { return }
-            let slots = (0..<slots).map { HandlerSlot($0, handlers, objects: objects, letters: letters) }
+            let slots = (0..<slots).map { HandlerSlot($0, handlers, results: results, letters: letters) }
             let worker = TwinWorker(hello, slots: slots)
             var loop = TwinLoop(socket, worker: worker, clock: clock, letters: letters, wakeup: wakeup)
             loop.run()
@@ -57,6 +50,20 @@ struct TwinOpening: Sendable {
             return .success(try await Client(endpoint, settings: settings, context: context))
         } catch {
             return .failure(error)
+        }
+    }
+
+    private var results: ResultRules {
+        ResultRules(objectSink: objects.map(Self.sink), largestResultBytes: WorkerOptions().largestResultBytes)
+    }
+
+    private static func sink(_ folder: ObjectFolder) -> ObjectSink {
+        { bytes throws(HandlerError) in
+            do throws(ObjectError) {
+                return try folder.put(bytes).text
+            } catch {
+                throw HandlerError("objects", "\(error)")
+            }
         }
     }
 

@@ -2,13 +2,13 @@ import Dispatch
 import StatexHandlerAPI
 import StatexProtocol
 import StatexWorkerCore
+import StatexWorkerRuntime
 
 /// The worker: the real core, and slots that run handlers. It speaks to the scheduler in a worker's messages,
 /// and is told by calls what a worker is told by messages.
 struct TwinWorker: ~Copyable {
     private struct Attempt {
         let handle: LeaseHandle
-        let startedAt: Int64
         let cancellation: Cancellation
     }
 
@@ -17,6 +17,7 @@ struct TwinWorker: ~Copyable {
         let handle: LeaseHandle
         let lease: LeaseRecord
         let payload: [UInt8]
+        let inputs: [LeaseInput]
     }
 
     let hello: Hello
@@ -32,7 +33,7 @@ struct TwinWorker: ~Copyable {
         hello.slots = UInt16(slots)
         for handler in handlers {
             let reason = await handler.unavailable()
-            let words = reason.map { $0.isEmpty ? "no reason was given" : AttemptEnd.text($0, limit: 1_024) }
+            let words = reason.map { $0.isEmpty ? "no reason was given" : ResultRules.text($0, 1_024) }
             hello.kinds.append(Hello.Kind(handler.kind, unavailable: words ?? ""))
         }
         return hello
@@ -62,15 +63,17 @@ struct TwinWorker: ~Copyable {
 
     private mutating func start(_ next: Waiting, in slot: HandlerSlot, _ index: Int, at now: Int64) {
         let (lease, kind) = (next.lease, Int(next.lease.kind))
-        let attempt = Attempt(handle: next.handle, startedAt: now, cancellation: Cancellation())
+        let attempt = Attempt(handle: next.handle, cancellation: Cancellation())
         core.started(next.handle, at: now)
         running[index] = attempt
         let isReference = lease.encoding == Encoding.object.rawValue
         let job = Job(
             id: lease.id, kind: hello.kinds[kind].name, attempt: Int(lease.attempt),
             payload: isReference ? .object(reference: next.payload) : .bytes(next.payload),
+            inputs: next.inputs.map(JobInput.init),
             runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: attempt.cancellation)
-        slot.run(job, kind: kind)
+        slot.run(
+            job, kind: kind, EndedAttempt(next.handle, startedAt: now, endedAt: now, ending: .succeeded))
     }
 
     private mutating func stopJobs(at now: Int64) {
@@ -84,7 +87,7 @@ struct TwinWorker: ~Copyable {
             guard let attempt = running.first(where: { $0?.handle == handle }) ?? nil else { continue }
             Self.cancel(attempt, reason == .cancelled ? .cancelled : reason == .timeout ? .timeout : .revoked)
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
     }
 
     /// Not on this thread: what a handler does when it is told to stop may block.
@@ -109,32 +112,29 @@ struct TwinWorker: ~Copyable {
 
     mutating func heard(_ header: Header, at now: Int64) { _ = core.accepts(header, at: now) }
 
-    mutating func leased(_ lease: LeaseRecord, payload: [UInt8], at now: Int64) {
+    mutating func leased(_ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], at now: Int64) {
         guard let handle = core.leased(lease, at: now, into: &out) else { return }
-        waiting.append(Waiting(handle: handle, lease: lease, payload: payload))
+        waiting.append(Waiting(handle: handle, lease: lease, payload: payload, inputs: inputs))
     }
 
-    mutating func ended(slot: Int, _ end: AttemptEnd, at now: Int64) {
-        guard let attempt = running[slot] else { return }
+    mutating func ended(slot: Int, _ attempt: EndedAttempt, at now: Int64) {
+        guard running[slot] != nil else { return }
         running[slot] = nil
-        core.ended(
-            EndedAttempt(
-                attempt.handle, startedAt: attempt.startedAt, endedAt: now, ending: end.ending,
-                retryable: end.retryable, encoding: end.encoding, retryAfterMilliseconds: end.retryAfterMilliseconds,
-                body: end.body),
-            at: now, into: &out)
+        var attempt = attempt
+        attempt.endedAt = now
+        core.ended(attempt, at: now, into: &out)
     }
 
     mutating func becameDurable(_ record: TokenRecord, at now: Int64) {
         core.becameDurable(record, incarnation: core.stamp.incarnation, at: now)
     }
 
-    mutating func becameStale(_ record: TokenRecord) {
-        core.becameStale(record, incarnation: core.stamp.incarnation)
+    mutating func becameStale(_ record: TokenRecord, tokensOf: UInt64) {
+        core.becameStale(record, incarnation: tokensOf)
     }
 
-    mutating func revoked(_ record: TokenRecord) {
-        core.revoked(record, incarnation: core.stamp.incarnation, into: &out)
+    mutating func revoked(_ record: TokenRecord, tokensOf: UInt64) {
+        core.revoked(record, incarnation: tokensOf, into: &out)
     }
 
     mutating func offersWanted() { core.offersWanted(into: &out) }

@@ -16,8 +16,8 @@ struct SchedulerCommand: ParsableCommand {
         commandName: "scheduler",
         abstract: "Run the scheduler alone: it owns the journal and serves clients and workers.",
         discussion: """
-            Exit codes: 0 stopped in order; 75 another scheduler took over; 76 another scheduler owns the journal;
-            1 anything else. A supervisor starts it again after 1, not after 75 or 76.
+            SIGTERM stops it in order. It ends with 75 when another scheduler took over, with 76 when another one \
+            owns the journal: a supervisor starts it again after 1, not after these.
             """)
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
@@ -28,22 +28,19 @@ struct SchedulerCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let configuration: Configuration
-        do {
-            configuration = try options.load([
-                "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
-                "lease_seconds": leaseSeconds,
-            ]).configuration
-        } catch let error as ConfigurationError {
-            throw failure(2, error.description)
-        }
+        let configuration = try options.load([
+            "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
+            "lease_seconds": leaseSeconds,
+        ]).configuration
         guard let url = configuration.database else {
-            throw failure(2, "database: a scheduler needs one; give --database or STATEX_DATABASE")
+            throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw failure(2, "\(key): \(error)") }
+            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+                throw ending(.usage, "\(key): \(error)")
+            }
         }
         let stop = try Wakeup()
         Signals.onStop { stop.signal() }
@@ -52,8 +49,8 @@ struct SchedulerCommand: ParsableCommand {
         do {
             try serve(journal, configuration, stop: stop)
         } catch let error as JournalOpenError {
-            if case .held = error { throw failure(SchedulerExit.owned, error.description) }
-            throw failure(1, error.description)
+            if case .held = error { throw ending(.owned, error.description) }
+            throw ending(.failed, error.description)
         }
     }
 
@@ -72,6 +69,10 @@ struct SchedulerCommand: ParsableCommand {
         NamedThread("reader") {
             var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
             reader.run()
+        }.detach()
+        let retentionDays = configuration.retentionDays
+        NamedThread("retention") {
+            Retention.keepUp(url: url, days: retentionDays) { complain("retention: \($0)") }
         }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
@@ -94,6 +95,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
         settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
         settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.stealing = configuration.stealing
         settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
         settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
         return settings
@@ -119,8 +121,9 @@ struct SchedulerCommand: ParsableCommand {
         let started = clinux_monotonic_nanoseconds()
         let state = try Recovery(url: url).run()
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
-        for name in state.names { core.recoveredName(name.family, name.name, number: name.number) }
+        for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
+        core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
         complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
@@ -128,13 +131,12 @@ struct SchedulerCommand: ParsableCommand {
 
     private func leave(_ reason: StepDown) -> ExitCode {
         switch reason {
-        case .fenced(let by): failure(SchedulerExit.fenced, "another scheduler took over (\(by)); this one stops")
-        case .wentBackwards(let from, let to):
-            failure(
-                SchedulerExit.fenced,
-                "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
-                    + "jobs that were acknowledged since are missing")
-        case .broken(let why): failure(1, "the journal cannot go on: \(why)")
+        case .fenced(let by): ending(.fenced, "another scheduler took over (\(by)); this one stops")
+        case .wentBackwards(let lost):
+            ending(
+                .fenced,
+                "the journal went backwards: \(lost); run `statex journal adopt` before a scheduler starts again")
+        case .broken(let why): ending(.failed, "the journal cannot go on: \(why)")
         }
     }
 

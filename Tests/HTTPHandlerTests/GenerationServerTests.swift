@@ -1,5 +1,6 @@
 import Foundation
 import StatexHandlerAPI
+import StatexProtocol
 import Testing
 
 @testable import StatexHTTPHandler

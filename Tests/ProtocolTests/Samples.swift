@@ -37,6 +37,7 @@ struct Sample {
             var hello = Hello(role: .worker, incarnation: 9, name: "wörker-1")
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
+            hello.labels = ["gpu", "eu-west"]
             hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
             hello.write(to: &$0)
         },
@@ -69,6 +70,7 @@ struct Sample {
                 options.runLimitMilliseconds = 30_000
                 options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                 options.tags = ["nightly", "eu"]
+                options.labels = ["gpu"]
                 var buffer = ByteBuffer()
                 options.write(to: &buffer)
                 writer.append(
@@ -148,6 +150,19 @@ struct Sample {
             CancelRecord(after(3), isRequest: false, jobs: 0).write(to: &$0)
         },
         Sample("status") { Bare.write(.status, stamp: stamp, to: &$0) },
+        Sample("explain") {
+            Header(.explain, recordLength: Explain.recordSize, stamp: stamp, count: 2).write(to: &$0)
+            Explain.write(id, to: &$0)
+            Explain.write(after(1), to: &$0)
+        },
+        Sample("explanations") {
+            Header(.explanations, recordLength: Explanation.size, stamp: stamp, count: 2).write(to: &$0)
+            Explanation(
+                id, state: .queued, reason: .kindRate, until: 1_764_000_000_500_000,
+                detail: "kind text starts at its rate"
+            ).write(to: &$0)
+            Explanation(after(1), state: nil, reason: .none).write(to: &$0)
+        },
         Sample("status reply") {
             StatusReply.write(Array(#"{"queued":3}"#.utf8).span.bytes, stamp: stamp, to: &$0)
         },
@@ -188,12 +203,18 @@ struct Sample {
         },
         Sample("durable") { writeTokens(.durable, [TokenRecord(id, token: 1_001)], to: &$0) },
         Sample("stale") { writeTokens(.stale, [TokenRecord(id, token: 1_001, reason: .notHeld)], to: &$0) },
+        Sample("stale of a journal incarnation that was left") {
+            var former = stamp
+            former.incarnation -= 1
+            writeTokens(.stale, [TokenRecord(id, token: 1_001, reason: .notHeld)], stamp: former, to: &$0)
+        },
         Sample("claim") {
             writeTokens(
                 .claim, [TokenRecord(id, token: 1_001, running: true), TokenRecord(after(1), token: 1_002)], to: &$0)
         },
         Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
         Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+        Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
 
     private static func writeResult(_ record: ResultRecord, kind: String, body: [UInt8], to buffer: inout ByteBuffer) {
@@ -211,7 +232,9 @@ struct Sample {
         return buffer.array()
     }
 
-    private static func writeTokens(_ type: MessageType, _ records: [TokenRecord], to buffer: inout ByteBuffer) {
+    private static func writeTokens(
+        _ type: MessageType, _ records: [TokenRecord], stamp: SessionStamp = stamp, to buffer: inout ByteBuffer
+    ) {
         Header(type, recordLength: TokenRecord.size, stamp: stamp, count: records.count).write(to: &buffer)
         for record in records { record.write(to: &buffer) }
     }

@@ -43,7 +43,7 @@ struct CancelTests {
         let client = scheduler.client()
         _ = scheduler.worker(1)
         try scheduler.submit(sequence: 1, client: client)
-        if isUnderway { scheduler.take() } else { scheduler.core.dispatch(at: scheduler.now) }
+        if isUnderway { scheduler.take() } else { scheduler.core.dispatch(at: scheduler.now, into: &scheduler.out) }
         scheduler.cancel(TestScheduler.firstID, client: client)
         scheduler.committed()
         scheduler.settle()

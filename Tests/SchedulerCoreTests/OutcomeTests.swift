@@ -169,7 +169,8 @@ struct OutcomeTests {
     func otherJournal() throws {
         let (scheduler, _, worker, lease) = try leased()
         scheduler.report(lease, tokensOf: 78, by: worker)
-        #expect(scheduler.out.stale.count == 1)
+        #expect(scheduler.out.stale.map(\.record.token) == [lease.token])
+        #expect(scheduler.out.stale.map(\.tokensOf) == [78])
         #expect(scheduler.take() == nil)
     }
 

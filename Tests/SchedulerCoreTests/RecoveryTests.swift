@@ -87,34 +87,32 @@ struct RecoveryTests {
         #expect(scheduler.core.counts.stale == 1)
     }
 
-    @Test("What a worker holds of a journal that was restored since is refused by that journal's name")
-    func refusedByName() throws {
+    @Test("A claim of before a restore is revoked under the journal incarnation that the worker knows it by")
+    func claimOfAFormerJournal() throws {
         let scheduler = TestScheduler()
-        let former: UInt64 = 66
         let worker = scheduler.worker(1)
         try scheduler.submit(sequence: 1, client: scheduler.client())
         scheduler.settle()
         let lease = try #require(scheduler.leases.first)
-        scheduler.claim([lease], tokensOf: former, by: worker)
-        #expect(scheduler.out.revoked.map(\.incarnation) == [former])
-        scheduler.report(lease, tokensOf: former, by: worker)
-        #expect(scheduler.out.stale.map(\.incarnation) == [former])
+        scheduler.claim([lease], tokensOf: 78, by: worker)
+        #expect(
+            scheduler.out.revoked.map(\.record) == [
+                TokenRecord(JobID(rawValue: lease.id), token: lease.token, reason: .notHeld)
+            ])
+        #expect(scheduler.out.revoked.map(\.tokensOf) == [78])
     }
 
-    @Test("After a restore no id is given again that lost jobs may have had, not even after a second restore")
+    @Test("A restored journal gives no id again that lost jobs may have had, not even when it is restored twice")
     func idsAfterRestore() {
-        let wall = Int64(TestScheduler.hour) * 3_600_000_000
         let end = TestScheduler.emptyJournal
-        let same = end.successor(incarnation: end.incarnation, at: wall)
-        #expect(same.nextID == end.nextID && same.epoch == 2 && same.batch == 2)
-        let restored = [78, 79].map { end.successor(incarnation: $0, at: wall) }
-        #expect(restored.map(\.incarnation) == [78, 79])
-        for head in restored {
+        let adopted = [78, 79].map { end.adopted(as: $0, at: Int64(TestScheduler.hour) * 3_600_000_000) }
+        for (head, incarnation) in zip(adopted, [78, 79] as [UInt64]) {
             let first = JobID(rawValue: head.nextID)
-            #expect(first.hour == TestScheduler.hour + 24 && first.offsetInPage == 0)
+            #expect(first.hour == TestScheduler.hour + 1 && first.offsetInPage == 0)
+            #expect(head.incarnation == incarnation && head.epoch == 2 && head.batch == 2)
             #expect(head.nextToken == end.nextToken && head.nextName == end.nextName)
         }
-        #expect(restored[0].nextID != restored[1].nextID)
+        #expect(adopted[0].nextID != adopted[1].nextID)
     }
 
     @Test("Failures count across a restart")

@@ -98,7 +98,16 @@ struct TableTests {
     func readyQueue(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var table = JobTable()
-        var queue = ReadyQueue()
+        var queue = ReadyQueue(kind: 0)
+        var tenants = Tenants()
+        _ = tenants.add(TenantRecord(name: "acme", number: 1))
+        let now = Now(monotonic: 0, wall: 0)
+        func popFirst() -> Int32? {
+            let choice = queue.next(
+                room: .slot, ageing: Ageing(), at: now, queue: 0, tenants: &tenants, jobs: table)
+            if let choice { queue.take(choice, in: &table) }
+            return choice?.slot
+        }
         // Few old ones at a time, so that the bounded walk always finds the right place.
         var waiting: [Int32] = []
         var taken: [Int32] = []
@@ -114,11 +123,11 @@ struct TableTests {
                 record.priority = UInt8(random.next() % 3)
                 next += 1
                 let slot = table.insert(record)
-                queue.append(slot, in: &table)
+                queue.append(slot, isLimited: false, pass: 0, in: &table)
                 waiting.append(slot)
             case 2:
                 let best = waiting.min { isBefore($0, $1) }
-                #expect(queue.popFirst(in: &table) == best)
+                #expect(popFirst() == best)
                 if let best {
                     waiting.removeAll { $0 == best }
                     taken.append(best)
@@ -127,7 +136,7 @@ struct TableTests {
             case 3:
                 guard !taken.isEmpty else { continue }
                 let slot = taken.remove(at: Int(random.next() % UInt64(taken.count)))
-                queue.insertByAge(slot, in: &table)
+                queue.insertByAge(slot, isLimited: false, pass: 0, in: &table)
                 waiting.append(slot)
             default:
                 guard !waiting.isEmpty else { continue }

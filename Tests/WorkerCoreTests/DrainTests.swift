@@ -45,6 +45,29 @@ struct DrainTests {
         #expect(try worker.outcomes() == [.init(token: 1, ending: .succeeded)])
     }
 
+    @Test("What is left of a journal that was restored does not hold up the drain once it was refused")
+    func formerJournal() throws {
+        for token in 1...2 { worker.lease(UInt64(token)) }
+        worker.start(1)
+        worker.end(1)
+        worker.disconnect()
+        worker.connect(session: 2, incarnation: 78)
+        #expect(try worker.claims().map(\.incarnation) == [77])
+        #expect(try worker.outcomes() == [.init(token: 1, ending: .succeeded)])
+        #expect(worker.accepts(worker.header(.revoke, session: 2)))
+        worker.revoke(2, .notHeld)
+        worker.withdraw(2)
+        worker.drain()
+        #expect(!worker.out.goodbye)
+        // The same number in the journal of now is no answer.
+        worker.stale(1, incarnation: 78)
+        #expect(!worker.out.goodbye)
+        #expect(worker.accepts(worker.header(.stale, session: 2)))
+        worker.stale(1)
+        #expect(worker.out.goodbye)
+        #expect(worker.kept == 0)
+    }
+
     @Test("A lease that arrives while draining is handed back")
     func leaseMeanwhile() throws {
         worker.lease(1)

@@ -2,10 +2,10 @@ import StatexZeroMQ
 import Synchronization
 
 /// The ZeroMQ context that all clients of a process share, for the life of the process.
-enum ProcessContext {
+package enum ProcessContext {
     private static let context = Mutex<ZeroMQContext?>(nil)
 
-    static func shared() throws(ClientError) -> ZeroMQContext {
+    package static func shared() throws(ClientError) -> ZeroMQContext {
         do {
             return try context.withLock { context throws(ZeroMQError) in
                 if let context { return context }

@@ -35,6 +35,8 @@ public struct Hello: Sendable, Equatable {
     public var name: String
     /// For people: a JSON object with versions, isolation and the like, or empty.
     public var details: String = ""
+    /// What a worker has (a GPU, a region): a job may require some of them.
+    public var labels: [String] = []
     public var kinds: [Kind] = []
 
     public init(role: Role, incarnation: UInt64, name: String) {
@@ -57,7 +59,10 @@ public struct Hello: Sendable, Equatable {
                 .version,
                 "versions \(lowestVersion) to \(highestVersion) are not spoken here; spoken: \(Header.version)")
         }
-        _ = try cursor.read(UInt8.self, in: bytes, "reserved")
+        let labelCount = Int(try cursor.read(UInt8.self, in: bytes, "number of labels"))
+        guard labelCount <= Limits.labelsInWorker else {
+            throw WireError(.tooLarge, "\(labelCount) labels, the limit is \(Limits.labelsInWorker)")
+        }
         slots = try cursor.read(UInt16.self, in: bytes, "slots")
         guard Int(slots) <= Limits.slots, role == .client || slots > 0 else {
             throw WireError(.tooLarge, "slots is \(slots), a worker has 1 to \(Limits.slots)")
@@ -81,8 +86,19 @@ public struct Hello: Sendable, Equatable {
         cursor = try header.recordCursor(atLeast: Self.recordSize)
         name = try cursor.text(nameLength, in: bytes, "name")
         details = try cursor.text(detailsLength, in: bytes, "details")
-        guard details.isEmpty || JSONCheck.isObject(details) else {
-            throw WireError(.malformed, "details is not a JSON object of at most 16 levels")
+        if !details.isEmpty {
+            do throws(JSONFailure) {
+                _ = try JSONObject(Array(details.utf8))
+            } catch {
+                throw WireError(.malformed, "details is no JSON object as it should be: \(error)")
+            }
+        }
+        for _ in 0..<labelCount {
+            let length = Int(try cursor.read(UInt8.self, in: bytes, "label length"))
+            guard length >= 1, length <= Limits.labelBytes else {
+                throw WireError(.tooLarge, "a label has \(length) bytes, it takes 1 to \(Limits.labelBytes)")
+            }
+            labels.append(try cursor.text(length, in: bytes, "label"))
         }
         for _ in 0..<header.count {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")
@@ -101,7 +117,7 @@ public struct Hello: Sendable, Equatable {
         buffer.append(role.rawValue)
         buffer.append(lowestVersion)
         buffer.append(highestVersion)
-        buffer.append(UInt8(0))
+        buffer.append(UInt8(labels.count))
         buffer.append(slots)
         buffer.append(UInt16(name.utf8.count))
         buffer.append(UInt32(details.utf8.count))
@@ -111,6 +127,10 @@ public struct Hello: Sendable, Equatable {
         buffer.append(producer.low)
         buffer.append(name)
         buffer.append(details)
+        for label in labels {
+            buffer.append(UInt8(label.utf8.count))
+            buffer.append(label)
+        }
         for kind in kinds {
             buffer.append(UInt16(kind.name.utf8.count))
             buffer.append(UInt16(kind.unavailable.utf8.count))

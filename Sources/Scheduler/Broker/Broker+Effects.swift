@@ -53,21 +53,9 @@ extension Broker {
 
     private mutating func write(_ effect: Outbox.Token, _ type: MessageType) {
         guard let peer = sessions[effect.session] else { return }
-        guard effect.incarnation == core.incarnation else { return sendAlone(effect, type, to: peer) }
-        append(type, recordLength: TokenRecord.size, to: peer)
+        append(type, recordLength: TokenRecord.size, tokensOf: effect.tokensOf, to: peer)
         effect.record.write(to: &peer.buffer)
         peer.added()
-    }
-
-    /// A lease of before a restore: the header says which journal its token is of.
-    private mutating func sendAlone(_ effect: Outbox.Token, _ type: MessageType, to peer: Peer) {
-        flush(peer)
-        var stamp = stamp(for: peer)
-        stamp.incarnation = effect.incarnation
-        scratch.removeAll()
-        Header(type, recordLength: TokenRecord.size, stamp: stamp, count: 1).write(to: &scratch)
-        effect.record.write(to: &scratch)
-        sendScratch(to: peer)
     }
 
     private mutating func write(_ effect: Outbox.Final, _ results: CommitBatch?) {
@@ -106,22 +94,30 @@ extension Broker {
     }
 
     /// A payload was read back; the lease may be over meanwhile.
-    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8]) {
-        guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
-        content.record.payloadLength = UInt32(payload.count)
+    mutating func sendLease(_ found: FoundPayload) {
+        guard var content = core.leaseContent(found.wanted.lease), let peer = sessions[content.session] else { return }
+        content.record.payloadLength = UInt32(found.payload.count)
+        content.record.inputs = UInt8(found.inputs.count)
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
-        peer.buffer.append(payload)
+        peer.buffer.append(found.payload)
+        for input in found.inputs { input.write(to: &peer.buffer) }
         peer.added()
     }
 
     // MARK: Sending
 
     /// Makes room for a record of that type in the peer's message.
-    mutating func append(_ type: MessageType, recordLength: Int, to peer: Peer) {
-        guard peer.needsNew(type) else { return }
+    ///
+    /// - Parameter tokensOf: the journal incarnation that the header names, if not the present one: that of
+    ///   the record's token.
+    mutating func append(_ type: MessageType, recordLength: Int, tokensOf: UInt64? = nil, to peer: Peer) {
+        let incarnation = tokensOf ?? core.incarnation
+        guard peer.needsNew(type, incarnation: incarnation) else { return }
         if peer.type != nil { flush(peer) } else { dirty.append(peer) }
-        peer.begin(type, recordLength: recordLength, stamp: stamp(for: peer))
+        var stamp = stamp(for: peer)
+        stamp.incarnation = incarnation
+        peer.begin(type, recordLength: recordLength, stamp: stamp)
     }
 
     mutating func flushAll() {

@@ -35,21 +35,29 @@ extension Broker {
             let credit = try Credit.read(frame.bytes, header: header)
             core.creditOffered(credit, worker: peer.worker, session: peer.session, at: time)
         case .claim:
-            var claims: [TokenRecord] = []
-            var cursor = try header.recordCursor(atLeast: TokenRecord.size)
-            for _ in 0..<header.count {
-                claims.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
-            }
             core.leasesClaimed(
-                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: time,
-                into: &outbox)
+                try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .kept:
+            core.leasesKept(
+                try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .leases, .durable, .stale, .revoke, .offerAgain:
+            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
+    }
+
+    private func tokens(_ header: Header, _ frame: borrowing Frame) throws(WireError) -> [TokenRecord] {
+        var records: [TokenRecord] = []
+        var cursor = try header.recordCursor(atLeast: TokenRecord.size)
+        for _ in 0..<header.count {
+            records.append(try TokenRecord(reading: &cursor, header: header, in: frame.bytes))
+        }
+        return records
     }
 
     mutating func clientSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
@@ -75,10 +83,18 @@ extension Broker {
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
+        case .explain:
+            let down = busyReason
+            for id in try Explain.read(frame.bytes, header: header) {
+                append(.explanations, recordLength: Explanation.size, to: peer)
+                core.explain(id, journalDown: down, at: time).write(to: &peer.buffer)
+                peer.added()
+            }
         case .goodbye: forget(peer, at: time)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -110,7 +126,7 @@ extension Broker {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
         }
@@ -135,7 +151,7 @@ extension Broker {
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
-            for (wanted, payload) in found { sendLease(wanted.lease, payload: payload) }
+            for content in found { sendLease(content) }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)

@@ -107,7 +107,7 @@ package struct Broker: ~Copyable {
             if takesSubmits { try drain(worker: false, messages: 32, identity, frame) }
             let time = now
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
-            if !isStopping { core.dispatch(at: time) }
+            if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
             if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
             retryParked()

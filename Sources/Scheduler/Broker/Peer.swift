@@ -22,6 +22,7 @@ final class Peer {
     // The message under construction.
     var buffer = ByteBuffer(capacity: 4_096)
     private(set) var type: MessageType?
+    private var incarnation: UInt64 = 0
     private(set) var count = 0
     /// Whole messages that its full queue did not take, oldest first.
     var parked: [[UInt8]] = []
@@ -38,14 +39,16 @@ final class Peer {
     }
 
     /// Whether the next record must begin a new message.
-    func needsNew(_ type: MessageType) -> Bool {
-        self.type != type || count >= Self.recordsInMessage || buffer.count >= Self.bytesInMessage
+    func needsNew(_ type: MessageType, incarnation: UInt64) -> Bool {
+        self.type != type || self.incarnation != incarnation || count >= Self.recordsInMessage
+            || buffer.count >= Self.bytesInMessage
     }
 
     func begin(_ type: MessageType, recordLength: Int, stamp: SessionStamp) {
         buffer.removeAll()
         Header(type, recordLength: recordLength, stamp: stamp).write(to: &buffer)
         self.type = type
+        incarnation = stamp.incarnation
         count = 0
     }
 

@@ -53,6 +53,8 @@ package final class CommitBatch {
     package struct OptionsRow: Sendable {
         package var id: UInt64
         package var options: JobOptions
+        /// The numbers of the labels' names.
+        package var labels: [UInt32]
     }
 
     package struct LeaseRow: Sendable {
@@ -236,6 +238,7 @@ package enum NameFamily: UInt8, Sendable {
     case kind = 1
     case tenant = 2
     case worker = 3
+    case label = 4
 }
 
 /// The payloads of one commit, one after another. The journal writes them from here, and the broker

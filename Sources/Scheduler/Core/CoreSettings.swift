@@ -17,6 +17,10 @@ package struct CoreSettings: Sendable {
     /// Ids that one client may wait for.
     package var maxWaits = 100_000
     package var retry = RetryPolicy()
+    package var ageing = Ageing()
+    package var stealing = true
+    /// Jobs that wait for less than this are not worth moving: a steal takes two hops and a commit.
+    package var stealWorthNanoseconds: Int64 = 4_000_000
 
     package init() {}
 }

@@ -17,9 +17,9 @@ package struct Outbox: Sendable {
     package struct Token: Sendable {
         package var worker: Int32
         package var session: UInt32
+        /// The journal incarnation that the token belongs to: after a restore, not always the present one.
+        package var tokensOf: UInt64
         package var record: TokenRecord
-        /// The journal incarnation that the token is of: the header names it.
-        package var incarnation: UInt64
     }
     package struct Refused: Sendable {
         package var client: UInt32

@@ -1,69 +1,191 @@
 import StatexProtocol
 
 extension SchedulerCore {
-    /// Leases ready jobs to workers with free credit: first to free slots, then to prefetch.
+    /// Jobs of one queue in a row before another has a look in.
+    private static var turn: Int { 16 }
+
+    /// Leases ready jobs: first to free slots, then to prefetch; and what is ready nowhere is stolen for
+    /// slots that are still free.
     ///
     /// The leases leave when their commit is durable. Called once after each batch of events.
-    package mutating func dispatch(at now: Now) {
+    package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
-        for kind in kinds.indices where kinds[kind].ready.count > 0 {
-            // One at a time to free slots, so that few jobs spread over many workers …
-            while leaseRound(Int32(kind), limit: { $0.freeSlots > 0 ? 1 : 0 }) {}
-            // … and what is left in equal shares, so that the runs stay long.
-            guard kinds[kind].ready.count > 0 else { continue }
-            let takers = workers.indices.count {
-                workers[$0].freeCredit > 0 && workers[$0].ownIndex(of: Int32(kind)) != nil
-            }
-            guard takers > 0 else { continue }
-            let share = max(1, kinds[kind].ready.count / takers)
-            while leaseRound(Int32(kind), limit: { min($0.freeCredit, share) }) {}
-        }
+        lookAtWorkers(at: now)
+        deal(toFreeSlots: true, at: now)
+        deal(toFreeSlots: false, at: now)
+        listHeldBack()
+        waitForRates(at: now)
+        if settings.stealing { steal(at: now, into: &out) }
         dispatchStart = (dispatchStart + 1) % Int32(workers.indices.count)
     }
 
-    /// One round over the workers.
-    /// - Returns: whether another round may lease more.
-    private mutating func leaseRound(_ kind: Int32, limit: (borrowing WorkerRecord) -> Int) -> Bool {
-        var leasedAny = false
-        let count = Int32(workers.indices.count)
-        for step in 0..<count {
-            let index = (dispatchStart + step) % count
-            let room = limit(workers[index])
-            guard room > 0, workers[index].ownIndex(of: kind) != nil else { continue }
-            for _ in 0..<room {
-                guard let slot = kinds[Int(kind)].ready.popFirst(in: &jobs) else { return false }
-                lease(slot, to: index)
-                leasedAny = true
-            }
+    /// Deals jobs out, one to a worker in turn, until no queue and worker with room are left that fit.
+    private mutating func deal(toFreeSlots: Bool, at now: Now) {
+        dispatchRound += 1
+        while let (queue, first) = nextQueue(toFreeSlots, at: now) {
+            dealTurn(of: queue, first, toFreeSlots, at: now)
         }
-        return leasedAny
     }
 
-    private mutating func lease(_ slot: Int32, to worker: Int32) {
+    /// The queue whose next job goes first: by priority, then by its tenant's pass, then by age.
+    private mutating func nextQueue(_ toFreeSlots: Bool, at now: Now) -> (queue: Int32, ReadyQueue.Choice)? {
+        var best: (queue: Int32, choice: ReadyQueue.Choice)?
+        for queue in queues.indices where queues[queue].count > 0 && queues[queue].skippedInRound != dispatchRound {
+            guard mayStart(queues[queue].kind, toFreeSlots, at: now),
+                let choice = next(Int32(queue), toFreeSlots, at: now)
+            else { continue }
+            if let before = best,
+                (before.choice.level, before.choice.pass, jobs[before.choice.slot].id)
+                    <= (choice.level, choice.pass, jobs[choice.slot].id)
+            {
+                continue
+            }
+            best = (Int32(queue), choice)
+        }
+        return best
+    }
+
+    private mutating func next(_ queue: Int32, _ toFreeSlots: Bool, at now: Now) -> ReadyQueue.Choice? {
+        queues[Int(queue)].next(
+            room: toFreeSlots ? .slot : .prefetch(fleetSlots: fleetSlots), ageing: settings.ageing, at: now,
+            queue: queue, tenants: &tenants, jobs: jobs)
+    }
+
+    /// Whether the kind's own limits let a job start, or wait in a worker.
+    private mutating func mayStart(_ kind: Int32, _ toFreeSlots: Bool, at now: Now) -> Bool {
+        guard kinds[Int(kind)].pausedBy == nil else { return false }
+        guard kinds[Int(kind)].limit.isSet else { return true }
+        guard toFreeSlots else {
+            return kinds[Int(kind)].limit.hasSlack(
+                running: kinds[Int(kind)].leased, slots: fleetSlots, at: now.monotonic)
+        }
+        switch kinds[Int(kind)].limit.verdict(running: kinds[Int(kind)].leased, at: now.monotonic) {
+        case .open: return true
+        case .full: return false
+        case .until(let time):
+            if kinds[Int(kind)].wakesAt != time {
+                kinds[Int(kind)].wakesAt = time
+                wake(Timers.Entry(due: time, id: UInt64(kind), slot: kind, purpose: .kindRate))
+            }
+            return false
+        }
+    }
+
+    /// The next worker in turn that has room for a job of this queue.
+    private mutating func nextTaker(_ queue: Int, _ toFreeSlots: Bool) -> Int32? {
+        if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots) }
+        while let worker = queues[queue].takers.next {
+            // In a round room only shrinks: who has none is out of it.
+            guard room(worker, toFreeSlots) > 0 else {
+                queues[queue].takers.drop()
+                continue
+            }
+            queues[queue].takers.advance()
+            return worker
+        }
+        return nil
+    }
+
+    private mutating func gatherTakers(_ queue: Int, _ toFreeSlots: Bool) {
+        queues[queue].takers.begin(round: dispatchRound)
+        let count = Int32(workers.indices.count)
+        for step in 0..<count {
+            let worker = (dispatchStart + step) % count
+            if room(worker, toFreeSlots) > 0, serves(worker, Int32(queue)) { queues[queue].takers.add(worker) }
+        }
+    }
+
+    private func room(_ worker: Int32, _ toFreeSlots: Bool) -> Int {
+        if toFreeSlots { return workers[worker].freeSlots }
+        return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
+    }
+
+    func serves(_ worker: Int32, _ queue: Int32) -> Bool {
+        guard workers[worker].ownIndex(of: queues[Int(queue)].kind) != nil else { return false }
+        let labels = queues[Int(queue)].labels
+        return labels == .none || workers[worker].has(labelSets[labels])
+    }
+
+    /// Deals jobs of one queue round the workers that have room. A turn is short when others wait too; alone,
+    /// the queue goes on until it or the room is used up.
+    private mutating func dealTurn(
+        of queue: Int32, _ first: ReadyQueue.Choice, _ toFreeSlots: Bool, at now: Now
+    ) {
+        let kind = queues[Int(queue)].kind
+        let isAlone = queues[Int(queue)].count == queued
+        var left = isAlone ? Int.max : toFreeSlots ? 1 : Self.turn
+        let isKindLimited = kinds[Int(kind)].limit.isSet
+        var choice = first
+        while left > 0 {
+            guard let worker = nextTaker(Int(queue), toFreeSlots) else {
+                queues[Int(queue)].skippedInRound = dispatchRound
+                return
+            }
+            queues[Int(queue)].take(choice, in: &jobs)
+            lease(choice.slot, to: worker, at: now)
+            left -= 1
+            guard !isKindLimited || mayStart(kind, toFreeSlots, at: now),
+                let following = next(queue, toFreeSlots, at: now)
+            else { return }
+            choice = following
+        }
+    }
+
+    private mutating func lease(_ slot: Int32, to worker: Int32, at now: Now) {
         let token = nextToken
         nextToken += 1
+        let kind = Int(jobs[slot].kind)
+        let expected = kinds[kind].run.expected
         jobs[slot].state = .leased
         jobs[slot].token = token
         jobs[slot].worker = worker
+        jobs[slot].leasedAt = Ticks(now.monotonic)
+        jobs[slot].expected = UInt32(clamping: expected / 1_000)
         workers[worker].leases.append(slot, in: &jobs)
-        kinds[Int(jobs[slot].kind)].leased += 1
+        workers[worker].expected += Int64(jobs[slot].expected)
+        queued -= 1
+        kinds[kind].queued -= 1
+        kinds[kind].leased += 1
+        kinds[kind].limit.started(at: now.monotonic)
+        tenants.leased(jobs[slot].tenant, expected: expected, at: now)
         counts.leased += 1
         gathering.leases.append(
             CommitBatch.LeaseRow(
                 id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt,
-                slot: slot,
-                workerIndex: worker))
+                slot: slot, workerIndex: worker))
     }
 
     /// Takes a job from its worker: the lease is over.
     mutating func endLease(_ slot: Int32) {
         let worker = jobs[slot].worker
         precondition(worker >= 0 && jobs[slot].token != 0, "a lease ends that is none")
+        if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
+        workers[worker].expected -= Int64(jobs[slot].expected)
         kinds[Int(jobs[slot].kind)].leased -= 1
+        let tenant = jobs[slot].tenant
+        tenants[tenant].leased -= 1
+        if tenants[tenant].pausedBy == nil { unpark(tenant) }
         jobs[slot].worker = -1
         jobs[slot].token = 0
         jobs[slot].flags.remove(.unclaimed)
+    }
+
+    /// Learns from how long an attempt ran, and settles what its tenant was charged for it.
+    mutating func account(_ slot: Int32, _ record: OutcomeRecord) {
+        let ran = Int64(record.ranMicroseconds) * 1_000
+        switch record.ending {
+        case .succeeded, .failed: kinds[Int(jobs[slot].kind)].run.ran(nanoseconds: ran)
+        case .returned, .cancelled, .expired, .lost: if ran == 0 { return startUndone(slot) }
+        }
+        tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000 - ran)
+    }
+
+    /// A lease ended before its job started: neither its run time nor its start was used.
+    mutating func startUndone(_ slot: Int32) {
+        kinds[Int(jobs[slot].kind)].limit.undone()
+        tenants[jobs[slot].tenant].limit.undone()
+        tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000)
     }
 
     /// Whether the lease's commit is durable, so that its worker may have it.

@@ -60,7 +60,8 @@ extension SchedulerCore {
         for record in records {
             var ids: [UInt64] = []
             let count = record.isRequest ? UInt64(requestSize(record.id.rawValue)) : 1
-            for offset in 0..<count {
+            // From the end: who waits for others ends as cancelled before they do, not because of them.
+            for offset in (0..<count).reversed() {
                 let id = record.id.rawValue + offset
                 guard let slot = jobs.slot(of: id), !jobs[slot].state.isFinal else { continue }
                 ids.append(id)
@@ -95,7 +96,7 @@ extension SchedulerCore {
         let ending: Ending = why == .cancelling ? .cancelled : .expired
         switch jobs[slot].state {
         case .queued:
-            kinds[Int(jobs[slot].kind)].ready.remove(slot, in: &jobs)
+            unqueue(slot)
             endUnleased(slot, ending: ending, final: final)
         case .delayed, .blocked:
             endUnleased(slot, ending: ending, final: final)
@@ -107,6 +108,7 @@ extension SchedulerCore {
                 revoke(slot, into: &out)
             } else {
                 // Its lease is not durable yet and so has not left: it never will.
+                startUndone(slot)
                 endLease(slot)
                 endUnleased(slot, ending: ending, final: final, token: token)
             }
@@ -120,6 +122,6 @@ extension SchedulerCore {
         let record = TokenRecord(JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .cancelled)
         out.revoked.append(
             Outbox.Token(
-                worker: worker, session: workers[worker].session, record: record, incarnation: incarnation))
+                worker: worker, session: workers[worker].session, tokensOf: incarnation, record: record))
     }
 }

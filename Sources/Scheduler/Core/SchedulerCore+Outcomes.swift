@@ -51,8 +51,8 @@ extension SchedulerCore {
             counts.stale += 1
             out.stale.append(
                 Outbox.Token(
-                    worker: worker, session: session,
-                    record: TokenRecord(record.id, token: record.token, reason: .notHeld), incarnation: tokensOf))
+                    worker: worker, session: session, tokensOf: tokensOf,
+                    record: TokenRecord(record.id, token: record.token, reason: .notHeld)))
             return
         }
         let lookup = Outbox.OutcomeLookup(
@@ -75,7 +75,7 @@ extension SchedulerCore {
             let record = TokenRecord(JobID(rawValue: lookup.id), token: lookup.token, reason: .notHeld)
             out.stale.append(
                 Outbox.Token(
-                    worker: lookup.worker, session: lookup.session, record: record, incarnation: incarnation))
+                    worker: lookup.worker, session: lookup.session, tokensOf: incarnation, record: record))
         }
     }
 
@@ -90,6 +90,8 @@ extension SchedulerCore {
             started: Float(UInt64(record.agoMicroseconds) + record.ranMicroseconds) / 1_000_000,
             ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
             slot: slot)
+        account(slot, record)
+        let wasStealing = jobs[slot].flags.contains(.stealing)
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
@@ -106,6 +108,10 @@ extension SchedulerCore {
             if row.final == nil {
                 row.ending = .returned
                 counts.returned += 1
+                if wasStealing {
+                    jobs[slot].steals += 1
+                    counts.stolen += 1
+                }
             }
         }
         if record.bodyLength > 0, row.ending == .succeeded || row.ending == .failed {
@@ -113,6 +119,7 @@ extension SchedulerCore {
         }
         if row.final == nil { tryAgain(slot, &row, asked: record.retryAfterMilliseconds, at: now) }
         write(row)
+        if row.final == .succeeded, wanted.contains(.inGraph) { releaseDependants(of: slot, at: now) }
     }
 
     private func finalAfterFailure(_ slot: Int32, retryable: Bool) -> JobState? {
@@ -122,7 +129,7 @@ extension SchedulerCore {
 
     /// Delays a failed job, queues a returned one.
     private mutating func tryAgain(_ slot: Int32, _ row: inout CommitBatch.OutcomeRow, asked: UInt32, at now: Now) {
-        guard row.ending == .failed else { return makeReady(slot) }
+        guard row.ending == .failed else { return makeReady(slot, at: now) }
         let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
@@ -141,9 +148,17 @@ extension SchedulerCore {
         return Int32(gathering.results.count - 1)
     }
 
-    /// Writes an outcome row; a final one ends the job once it is durable.
+    /// Writes an outcome row; a final one ends the job once it is durable, and those that wait for it.
     mutating func write(_ row: CommitBatch.OutcomeRow) {
+        record(row)
+        if let final = row.final, final != .succeeded, jobs[row.slot].flags.contains(.inGraph) {
+            endDependants(of: row.slot)
+        }
+    }
+
+    mutating func record(_ row: CommitBatch.OutcomeRow) {
         if let final = row.final {
+            if jobs[row.slot].state == .blocked { blocked -= 1 }
             jobs[row.slot].state = final
             switch final {
             case .succeeded: counts.succeeded += 1
@@ -170,16 +185,17 @@ extension SchedulerCore {
     mutating func workerLost(_ index: Int32, at now: Now, into out: inout Outbox) {
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
-            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned)
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned, at: now)
         }
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)
     }
 
     /// Ends a lease that its worker will not report.
-    mutating func loseLease(_ slot: Int32, ending: Ending) {
+    mutating func loseLease(_ slot: Int32, ending: Ending, at now: Now) {
         let token = jobs[slot].token
         let incarnation = workers[jobs[slot].worker].incarnation
+        if ending == .returned { startUndone(slot) }
         endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
@@ -199,7 +215,7 @@ extension SchedulerCore {
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
                 slot: slot))
-        if final == nil { makeReady(slot) }
+        if final == nil { makeReady(slot, at: now) }
     }
 }
 

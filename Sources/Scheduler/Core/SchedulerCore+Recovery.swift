@@ -16,7 +16,10 @@ package struct RecoveredJob: Sendable {
     package var notBefore: Int64 = 0
     package var deadline: Int64?
     package var runLimit: UInt32 = 0
+    package var labels: [String] = []
     package var isCancelled = false
+    /// The jobs of its request that it waits for and that did not succeed yet, or will not.
+    package var waitsFor: [JobDependency] = []
 
     package init(id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32) {
         self.id = id
@@ -28,16 +31,14 @@ package struct RecoveredJob: Sendable {
 
 extension SchedulerCore {
     /// Takes names over, before jobs.
-    package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32) {
+    package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32, at now: Now) {
         names.restore(family, name, number: number)
         switch family {
         case .kind:
-            kindIndices[name] = Int32(kinds.count)
-            kinds.append(KindRecord(name: name, number: number))
+            _ = addKind(KindRecord(name: name, number: number), at: now)
         case .tenant:
-            tenantIndices[name] = Int32(tenants.count)
-            tenants.append(TenantRecord(name: name, number: number))
-        case .worker: break
+            _ = addTenant(TenantRecord(name: name, number: number), at: now)
+        case .worker, .label: break
         }
     }
 
@@ -49,11 +50,18 @@ extension SchedulerCore {
         var kindByNumber: [UInt32: Int32] = [:]
         for (index, kind) in kinds.enumerated() { kindByNumber[kind.number] = Int32(index) }
         var tenantByNumber: [UInt32: Int32] = [:]
-        for (index, tenant) in tenants.enumerated() { tenantByNumber[tenant.number] = Int32(index) }
+        for index in 0..<Int32(tenants.count) { tenantByNumber[tenants[index].number] = index }
         for job in open {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
+        recoverDependencies(open, at: now)
+    }
+
+    /// Pages without an open job, whose closing an earlier owner did not live to record: so that they are
+    /// not read again at each recovery.
+    package mutating func recoveredFinishedPages(_ pages: [UInt64]) {
+        for page in pages { closeIfEmpty(page: page) }
     }
 
     private mutating func recover(
@@ -72,25 +80,28 @@ extension SchedulerCore {
         let lost = Set(job.lostWith.compactMap { workerNames[$0].flatMap(Self.incarnation(inName:)) })
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
+        record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
         let slot = jobs.insert(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)
         {
-            if let deadline = job.deadline {
-                let due = now.monotonic + (deadline - now.wall) * 1_000
-                wake(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
-            }
+            watch(job.deadline, of: slot, at: now)
             jobs[slot].state = .leased
             jobs[slot].token = job.token
             jobs[slot].worker = holder
             workers[holder].leases.append(slot, in: &jobs)
             kinds[Int(kind)].leased += 1
+            tenants[tenant].leased += 1
+            jobs[slot].leasedAt = Ticks(now.monotonic)
         } else if job.isCancelled {
             endUnleased(slot, ending: .cancelled, final: .cancelled)
+        } else if !job.waitsFor.isEmpty {
+            block(slot, runAt: nil, deadline: job.deadline, at: now)
         } else {
-            schedule(slot, runAt: job.notBefore, deadline: job.deadline, at: now)
+            watch(job.deadline, of: slot, at: now)
+            schedule(slot, runAt: job.notBefore, at: now)
         }
     }
 

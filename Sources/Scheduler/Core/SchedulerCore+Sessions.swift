@@ -36,7 +36,7 @@ extension SchedulerCore {
     ) {
         var served: [(kind: Int32, own: UInt16)] = []
         for (own, kind) in hello.kinds.enumerated() where kind.unavailable.isEmpty {
-            served.append((kindIndex(kind.name), UInt16(own)))
+            served.append((kindIndex(kind.name, at: now), UInt16(own)))
         }
         var superseded: UInt32 = 0
         let index: Int32
@@ -47,6 +47,8 @@ extension SchedulerCore {
             var slot = workers[index].leases.head
             while slot >= 0 {
                 jobs[slot].flags.insert(.unclaimed)
+                // What was asked of the session before may never have arrived.
+                if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
                 slot = jobs[slot].next
             }
         } else {
@@ -62,6 +64,7 @@ extension SchedulerCore {
         workers[index].kinds = served
         workers[index].isResuming = true
         workers[index].details = hello.details
+        workers[index].labels = hello.labels
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }
         workers[index].joined = now.wall
         heard(index, at: now)
@@ -81,7 +84,7 @@ extension SchedulerCore {
                 counts.stale += 1
                 let record = TokenRecord(claim.id, token: claim.token, reason: .notHeld)
                 out.revoked.append(
-                    Outbox.Token(worker: index, session: session, record: record, incarnation: tokensOf))
+                    Outbox.Token(worker: index, session: session, tokensOf: tokensOf, record: record))
                 continue
             }
             jobs[slot].flags.remove(.unclaimed)
@@ -100,7 +103,7 @@ extension SchedulerCore {
         var slot = workers[index].leases.head
         while slot >= 0 {
             let next = jobs[slot].next
-            if jobs[slot].flags.contains(.unclaimed) { loseLease(slot, ending: .returned) }
+            if jobs[slot].flags.contains(.unclaimed) { loseLease(slot, ending: .returned, at: now) }
             slot = next
         }
     }

@@ -42,7 +42,7 @@ extension SchedulerCore {
     }
 
     package var queueStatus: [QueueStatus] {
-        kinds.map { QueueStatus(kind: $0.name, queued: $0.ready.count, leased: $0.leased) }
+        kinds.map { QueueStatus(kind: $0.name, queued: $0.queued, leased: $0.leased) }
     }
 
     package var workerStatus: [WorkerRecord] {
@@ -51,11 +51,13 @@ extension SchedulerCore {
 
     package var clientCount: Int { clients.count }
     package var delayedJobs: Int { timers.count }
+    package var blockedJobs: Int { blocked }
 
     /// Holds what must be true between events; the simulator calls it after each. It looks at every job.
     package borrowing func validate() {
         var leased = 0
         var queued = 0
+        var blocked = 0
         jobs.visit { slot, job in
             switch job.state {
             case .leased, .running:
@@ -65,7 +67,12 @@ extension SchedulerCore {
             case .queued:
                 queued += 1
                 precondition(job.token == 0 && job.worker < 0, "a queued job with a lease")
-            case .blocked, .delayed:
+            case .blocked:
+                blocked += 1
+                precondition(job.token == 0 && job.worker < 0, "a blocked job with a lease")
+                precondition(
+                    graphs[job.id - UInt64(job.index)]?.isBlocked(job.index) == true, "a job is blocked by nothing")
+            case .delayed:
                 precondition(job.token == 0 && job.worker < 0, "a delayed job with a lease")
             case .succeeded, .failed, .dead, .cancelled, .expired:
                 precondition(job.token == 0, "a final job with a lease")
@@ -74,7 +81,17 @@ extension SchedulerCore {
         precondition(
             leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
-        precondition(queued == kinds.reduce(0) { $0 + $1.ready.count }, "ready queues and jobs disagree")
+        precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
+        precondition(queued == self.queued, "the count of queued jobs is wrong")
+        precondition(blocked == self.blocked, "the count of blocked jobs is wrong")
+        precondition(queued == kinds.reduce(0) { $0 + $1.queued }, "kinds and jobs disagree")
+        let held = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
+            $0.queued += tenants[$1].queued
+            $0.leased += tenants[$1].leased
+        }
+        precondition(queued == held.queued && leased == held.leased, "tenants and jobs disagree")
+        precondition(
+            stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)
     }
 }

@@ -7,16 +7,24 @@ import StatexProtocol
 /// iterates no dictionary or set. What may be said only after a commit stands in that commit's
 /// `CommitBatch` until `journalCommitted`; everything else leaves through the `Outbox` at once.
 package struct SchedulerCore: ~Copyable {
-    /// One kind of jobs: its name's number, and its jobs that wait for a slot.
+    /// One kind of jobs: its name's number, its ready queues (one for each set of labels that its jobs
+    /// require), its limits, and what is known of its run times.
     struct KindRecord: Sendable {
         var name: String
         var number: UInt32
-        var ready = ReadyQueue()
+        var queues: [Int32] = []
+        var queued = 0
         var leased = 0
-    }
-    struct TenantRecord: Sendable {
-        var name: String
-        var number: UInt32
+        var run = RunTime()
+        var limit = StartLimit()
+        var pausedBy: String?
+        /// The time of its last timer, so that one wait for the rate sets one.
+        var wakesAt: Int64 = 0
+
+        init(name: String, number: UInt32) {
+            self.name = name
+            self.number = number
+        }
     }
     struct ClientRecord: Sendable {
         var producer: Producer
@@ -30,16 +38,21 @@ package struct SchedulerCore: ~Copyable {
     var generator: SeededGenerator
     var jobs = JobTable()
     var kinds: [KindRecord] = []
-    var tenants: [TenantRecord] = []
     var kindIndices: [String: Int32] = [:]
-    var tenantIndices: [String: Int32] = [:]
+    var tenants = Tenants()
+    var queues: [ReadyQueue] = []
+    var labelSets = LabelSets()
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
+    /// By the request's id, for the few that have dependencies.
+    var graphs: [UInt64: RequestGraph] = [:]
     var names = Names()
     var timers = Timers()
+    /// The worker incarnations that jobs were asked back for.
+    var stolenFor: [UInt64: UInt64] = [:]
     /// Worker incarnations that a job was lost with, for the few jobs that were.
     var lostWith: [UInt64: [UInt64]] = [:]
 
@@ -55,8 +68,16 @@ package struct SchedulerCore: ~Copyable {
     var underway: CommitBatch?
     var spare: CommitBatch?
     package var committedBatch: UInt64
+    var policies = Policies()
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
+    var dispatchRound: UInt64 = 0
+    /// Slots of all connected workers.
+    var fleetSlots = 0
+    /// Jobs in all ready queues.
+    var queued = 0
+    /// Jobs that wait for others.
+    var blocked = 0
     package var counts = CoreCounts()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
@@ -104,19 +125,26 @@ package struct SchedulerCore: ~Copyable {
         gathering.pagesClosed.append(page)
     }
 
-    mutating func kindIndex(_ name: String) -> Int32 {
+    mutating func kindIndex(_ name: String, at now: Now) -> Int32 {
         if let index = kindIndices[name] { return index }
+        return addKind(KindRecord(name: name, number: number(.kind, name)), at: now)
+    }
+
+    mutating func addKind(_ record: KindRecord, at now: Now) -> Int32 {
         let index = Int32(kinds.count)
-        kinds.append(KindRecord(name: name, number: number(.kind, name)))
-        kindIndices[name] = index
+        kinds.append(record)
+        if let policy = policies.kinds[record.name] { kinds[Int(index)].limit = StartLimit(policy.limit, at: now) }
+        kindIndices[record.name] = index
         return index
     }
 
-    mutating func tenantIndex(_ name: String) -> Int32 {
-        if let index = tenantIndices[name] { return index }
-        let index = Int32(tenants.count)
-        tenants.append(TenantRecord(name: name, number: number(.tenant, name)))
-        tenantIndices[name] = index
+    mutating func tenantIndex(_ name: String, at now: Now) -> Int32 {
+        tenants.index(of: name) ?? addTenant(TenantRecord(name: name, number: number(.tenant, name)), at: now)
+    }
+
+    mutating func addTenant(_ record: TenantRecord, at now: Now) -> Int32 {
+        let index = tenants.add(record)
+        if let policy = policies.tenants[record.name] { tenants[index].follow(policy, at: now) }
         return index
     }
 
@@ -143,10 +171,14 @@ package struct SchedulerCore: ~Copyable {
             workerLost(index, at: now, into: &out)
         }
         while let entry = timers.popDue(at: now.monotonic) {
-            guard let slot = jobs.slot(of: entry.id), slot == entry.slot else { continue }
             switch entry.purpose {
-            case .ready: if jobs[slot].state == .delayed { makeReady(slot) }
-            case .deadline: deadlinePassed(slot, at: now, into: &out)
+            case .ready:
+                if let slot = liveSlot(of: entry), jobs[slot].state == .delayed { makeReady(slot, at: now) }
+            case .deadline:
+                if let slot = liveSlot(of: entry) { deadlinePassed(slot, at: now, into: &out) }
+            case .tenantRate: unpark(entry.slot)
+            // To be awake is enough: dispatch follows.
+            case .kindRate: break
             }
         }
     }
@@ -157,9 +189,9 @@ package struct SchedulerCore: ~Copyable {
         timers.add(entry)
     }
 
-    mutating func makeReady(_ slot: Int32) {
-        jobs[slot].state = .queued
-        kinds[Int(jobs[slot].kind)].ready.insertByAge(slot, in: &jobs)
+    private mutating func liveSlot(of entry: Timers.Entry) -> Int32? {
+        guard let slot = jobs.slot(of: entry.id), slot == entry.slot else { return nil }
+        return slot
     }
 }
 
@@ -182,22 +214,21 @@ package struct ChainHead: Sendable, Equatable {
         self.nextName = nextName
     }
 
-    /// What a new owner appends behind this end: the first row of its epoch.
+    /// The row that takes a restored journal as it is: another incarnation, and ids that were never given.
     ///
-    /// - Parameter incarnation: the journal's own. Another one than the chain's means that it was restored.
-    package func successor(incarnation: UInt64, at wall: Int64) -> ChainHead {
+    /// Jobs that were lost had ids that somebody still asks for. An hour that has not come is past them; and a
+    /// page in it by chance, because one backup may be restored twice.
+    package func adopted(as incarnation: UInt64, at wall: Int64) -> ChainHead {
+        let last = JobID(rawValue: nextID)
+        let hour = max(UInt64(max(wall, 0)) / 3_600_000_000, last.hour) + 1
+        let shard = last.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
+        // In the lower half of the hour's pages, so that there is room behind it.
+        let page = incarnation % (1 << (JobID.counterBits - JobID.pageBits - 1))
         var head = self
         head.batch += 1
         head.epoch += 1
-        guard head.incarnation != incarnation else { return head }
-        // Commits are lost whose jobs somebody still asks for: their ids are not given again. A day ahead is past
-        // what they had, even if a clock was wrong; and a page by chance, because one backup may be restored twice.
-        let known = JobID(rawValue: nextID)
-        let hour = max(known.hour, UInt64(max(wall, 0)) / 3_600_000_000) + 24
-        let shard = known.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
-        let page = incarnation % (1 << (JobID.counterBits - JobID.pageBits - 1))
-        head.nextID = JobID(hour: hour, shard: shard, counter: page << JobID.pageBits)?.rawValue ?? nextID
         head.incarnation = incarnation
+        head.nextID = JobID(hour: hour, shard: shard, counter: page << JobID.pageBits)?.rawValue ?? nextID
         return head
     }
 }
@@ -216,6 +247,8 @@ package struct CoreCounts: Sendable {
     package var retried: UInt64 = 0
     package var lost: UInt64 = 0
     package var returned: UInt64 = 0
+    package var stealsAsked: UInt64 = 0
+    package var stolen: UInt64 = 0
     package var stale: UInt64 = 0
     package var putOff: UInt64 = 0
     package init() {}

@@ -227,7 +227,9 @@ final class Database {
     /// - Returns: nil if it cannot be done yet.
     func takeOver(owner: Int) -> ChainHead? {
         guard !isDown, blockedUntil <= world.now, world.now >= failsUntil else { return nil }
-        let head = journal.end.successor(incarnation: journal.incarnation, at: world.wall)
+        var head = journal.end
+        head.batch += 1
+        head.epoch += 1
         let commit = SimulatedJournal.Commit(takeover: head, at: world.wall, owner: owner)
         guard case .durable = journal.append(commit) else { return nil }
         lockHolder = owner

@@ -105,8 +105,8 @@ final class SimulatedJournal {
     private var knownNames: Set<String> = []
     private var usedKeys: Set<String> = []
     private let first: ChainHead
-    /// Given when the journal is created or restored; what a new owner writes under.
-    private(set) var incarnation: UInt64
+    /// Given when the journal is created or adopted.
+    var incarnation: UInt64 { end.incarnation }
 
     /// The chain's end, or what a new journal begins with.
     private(set) var end: ChainHead
@@ -115,14 +115,16 @@ final class SimulatedJournal {
         first = ChainHead(
             batch: 0, incarnation: incarnation, epoch: 0, nextID: firstID, nextToken: 1, nextName: 1)
         end = first
-        self.incarnation = incarnation
     }
 
     // MARK: Restoring
 
+    /// Who adopts a restored journal; no scheduler has that number.
+    private static let `operator` = -1
+
     /// Only the first `kept` commits are left, as after a restore or a failover to a replica that lags; an
     /// operator adopts what is there, under a new incarnation.
-    func restore(to kept: Int, adoptedAs incarnation: UInt64) {
+    func restore(to kept: Int, adoptedAs incarnation: UInt64, at wall: Int64) {
         let chain = commits.prefix(kept)
         commits = []
         histories = [:]
@@ -137,14 +139,14 @@ final class SimulatedJournal {
         usedKeys = []
         end = first
         for commit in chain { write(commit) }
-        self.incarnation = incarnation
+        write(Commit(takeover: end.adopted(as: incarnation, at: wall), at: wall, owner: Self.operator))
     }
 
     // MARK: Appending
 
     /// Appends a commit, if its number is the chain's next.
     func append(_ commit: Commit) -> Verdict {
-        guard commit.head.batch == end.batch + 1, commit.head.incarnation == incarnation else { return .fenced }
+        guard commit.head.batch == end.batch + 1, commit.head.epoch >= end.epoch else { return .fenced }
         if let why = violation(of: commit) { return .refused(why) }
         write(commit)
         return .durable
@@ -200,7 +202,7 @@ final class SimulatedJournal {
     /// What the chain says about a commit whose fate its owner does not know, or about the one that it would
     /// send next.
     func judge(_ head: CommitBatch.Head, owner: Int) -> Verdict {
-        guard end.incarnation == head.incarnation, incarnation == head.incarnation else { return .fenced }
+        guard end.incarnation == head.incarnation else { return .fenced }
         if end.batch == head.batch, end.epoch == head.epoch, commits.last?.owner == owner { return .durable }
         if end.batch >= head.batch || end.epoch > head.epoch { return .fenced }
         return end.batch == head.batch - 1 ? .absent : .wentBackwards
@@ -233,8 +235,13 @@ final class SimulatedJournal {
             let retryAt = history.outcomes.last { $0.ending == .failed }?.retryAt ?? 0
             job.notBefore = history.leases.isEmpty ? history.options?.runAt ?? 0 : retryAt
             job.deadline = history.options?.deadline
+            job.labels = history.options?.labels ?? []
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
+            let request = id - UInt64(JobOpts.index(history.row.opts))
+            job.waitsFor = (history.options?.after ?? []).filter {
+                histories[request + UInt64($0.index)]?.final != .succeeded
+            }
             if let lease = history.openLease {
                 job.token = lease.token
                 job.worker = lease.worker

@@ -43,11 +43,11 @@ extension SchedulerProcess {
 
     func write(_ effect: StatexSchedulerCore.Outbox.Token, _ type: MessageType) {
         guard let peer = sessions[effect.session] else { return }
-        world.said(type, effect.record, incarnation: effect.incarnation, by: self)
-        guard effect.incarnation == core.incarnation else {
+        world.said(type, effect.record, incarnation: effect.tokensOf, by: self)
+        guard effect.tokensOf == core.incarnation else {
             flush(peer)
             var stamp = stamp(for: peer)
-            stamp.incarnation = effect.incarnation
+            stamp.incarnation = effect.tokensOf
             var buffer = ByteBuffer(capacity: 64)
             Header(type, recordLength: TokenRecord.size, stamp: stamp, count: 1).write(to: &buffer)
             effect.record.write(to: &buffer)

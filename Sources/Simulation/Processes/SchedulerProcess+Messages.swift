@@ -28,15 +28,20 @@ extension SchedulerProcess {
         case .credit:
             core.creditOffered(
                 try Credit.read(bytes, header: header), worker: peer.worker, session: peer.session, at: now)
-        case .claim:
-            var claims: [TokenRecord] = []
+        case .claim, .kept:
+            var records: [TokenRecord] = []
             var cursor = try header.recordCursor(atLeast: TokenRecord.size)
             for _ in 0..<header.count {
-                claims.append(try TokenRecord(reading: &cursor, header: header, in: bytes))
+                records.append(try TokenRecord(reading: &cursor, header: header, in: bytes))
             }
-            noteHeld(claims.map(\.token), header, peer)
+            if header.type == .kept {
+                core.leasesKept(
+                    records, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now)
+                return
+            }
+            noteHeld(records.map(\.token), header, peer)
             core.leasesClaimed(
-                claims, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
+                records, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: now, into: &out)
             drop(peer)
@@ -88,7 +93,7 @@ extension SchedulerProcess {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: key)))
         }

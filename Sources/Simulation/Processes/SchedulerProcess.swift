@@ -127,7 +127,7 @@ final class SchedulerProcess {
         for message in messages { received(message.bytes, over: message.connection) }
         let now = clock
         if let deadline = core.nextDeadline, deadline <= now.monotonic { core.tick(at: now, into: &out) }
-        core.dispatch(at: now)
+        core.dispatch(at: now, into: &out)
         drain(results: nil)
         if now.monotonic >= nextHeartbeat { beat() }
         retryParked()

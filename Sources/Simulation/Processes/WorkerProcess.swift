@@ -257,7 +257,7 @@ final class WorkerProcess {
                 planEnd(of: lease, after: world.random.within(0...20_000_000))
             }
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
         core.tick(at: now, into: &out)
     }
 
@@ -314,6 +314,7 @@ final class WorkerProcess {
             send()
         }
         while isAlive, core.packClaims(from: &out, to: &buffer) { send() }
+        while isAlive, core.packKept(from: &out, to: &buffer) { send() }
         while isAlive, core.packOutcomes(from: &out, to: &buffer, at: now) { send() }
         if isAlive, out.credit {
             core.packCredit(from: &out, to: &buffer)

@@ -55,9 +55,9 @@ private struct FailOverWithLoss: SimulatedFault {
 
     func strike(_ world: World, as cause: Int) -> Bool {
         let commits = world.journal.commits.count
-        guard !world.database.isDown, commits > 1 else { return false }
+        guard !world.database.isDown, commits > 2 else { return false }
         world.database.goDown(for: world.dice.within(500_000_000...3_000_000_000), as: nil)
-        world.restoreJournal(to: commits - 1 - world.dice.below(min(commits - 1, 4)), as: cause)
+        world.restoreJournal(to: commits - 1 - world.dice.below(min(commits - 2, 4)), as: cause)
         return true
     }
 }
@@ -68,9 +68,9 @@ private struct Restore: SimulatedFault {
 
     func strike(_ world: World, as cause: Int) -> Bool {
         let commits = world.journal.commits.count
-        guard !world.database.isDown, commits > 1 else { return false }
+        guard !world.database.isDown, commits > 2 else { return false }
         world.database.goDown(for: world.dice.within(5_000_000_000...120_000_000_000), as: nil)
-        world.restoreJournal(to: world.dice.below(commits), as: cause)
+        world.restoreJournal(to: 1 + world.dice.below(commits - 1), as: cause)
         return true
     }
 }

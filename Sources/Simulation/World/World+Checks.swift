@@ -22,7 +22,7 @@ extension World {
     func restoreJournal(to kept: Int, as cause: Int) {
         restoredBy = cause
         let before = journal.ids
-        journal.restore(to: kept, adoptedAs: random.next() | 1)
+        journal.restore(to: kept, adoptedAs: random.next() | 1, at: wall)
         vanished.formUnion(before.filter { journal.histories[$0] == nil })
         for checker in checkers { checker.journalRestored() }
     }

@@ -85,7 +85,7 @@ extension World {
         var core = SchedulerCore(options.coreSettings, head: head, seed: random.next())
         let found = journal.recover()
         for row in journal.names where row.family != .worker {
-            core.recoveredName(row.family, row.name, number: row.number)
+            core.recoveredName(row.family, row.name, number: row.number, at: Now(monotonic: now, wall: wall))
         }
         core.recovered(found.jobs, workerNames: found.workerNames, at: Now(monotonic: now, wall: wall))
         core.validate()

@@ -31,9 +31,9 @@ struct CreditPolicy {
         kinds = Array(repeating: Kind(), count: settings.kinds)
     }
 
-    mutating func leased(kind: UInt16, payloadLength: UInt32) {
+    mutating func leased(kind: UInt16, contentLength: UInt32) {
         kinds[Int(kind)].held += 1
-        payload += (Double(payloadLength) - payload) / 16
+        payload += (Double(contentLength) - payload) / 16
     }
 
     mutating func ran(kind: UInt16, nanoseconds: Int64) {
@@ -41,6 +41,12 @@ struct CreditPolicy {
         let run = max(Double(nanoseconds), 100)
         Self.average(&kinds[Int(kind)].run, run)
         Self.average(&recentRun, run)
+    }
+
+    /// How long jobs of the kind run, in nanoseconds; nil: it was never measured.
+    func expectedRun(ofKind kind: UInt16) -> Int64? {
+        let run = kinds[Int(kind)].run
+        return run > 0 ? Int64(run) : nil
     }
 
     mutating func released(kind: UInt16) { kinds[Int(kind)].held -= 1 }

@@ -27,6 +27,8 @@ package struct Outbox: Sendable {
     // Jobs.
     /// Leases held, after a reconnect; sent before outcomes.
     package var claims: [Claim] = []
+    /// Leases that were asked back and have started.
+    package var kept: [Claim] = []
     /// Outcomes to be sent.
     package var offers: [LeaseHandle] = []
     /// Take these back from the slots' queue, if they have not started.
@@ -54,6 +56,7 @@ package struct Outbox: Sendable {
         heartbeat = false
         credit = false
         claims.removeAll(keepingCapacity: true)
+        kept.removeAll(keepingCapacity: true)
         offers.removeAll(keepingCapacity: true)
     }
 
@@ -65,7 +68,7 @@ package struct Outbox: Sendable {
     package mutating func socketClosed() { closeReason = nil }
     package mutating func socketOpened() { opensSocket = false }
 
-    package mutating func jobsStopped() {
+    mutating func jobsStopped() {
         withdrawals.removeAll(keepingCapacity: true)
         stops.removeAll(keepingCapacity: true)
         stopReasons.removeAll(keepingCapacity: true)

@@ -28,8 +28,8 @@ extension WorkerCore {
             return nil
         }
         waiting += 1
-        waitingBytes += Int(lease.payloadLength)
-        policy.leased(kind: lease.kind, payloadLength: lease.payloadLength)
+        waitingBytes += Int(lease.contentLength)
+        policy.leased(kind: lease.kind, contentLength: lease.contentLength)
         return table.handle(row)
     }
 
@@ -116,12 +116,32 @@ extension WorkerCore {
         guard state == .waiting || state == .running else { return }
         switch record.reason {
         case .cancelled: stop(row, .cancelled, into: &out)
+        case .stealing:
+            table.rows[row].isAskedBack = true
+            out.withdrawals.append(table.handle(row))
         case .notHeld, .final, .none:
             // Not this worker's any more: nothing about it is to be said.
             if state == .running { stuck += 1 }
             table.disown(row)
             stop(row, .revoked, into: &out)
         }
+    }
+
+    /// The shell has done what `withdrawals` and `stops` ask. What was to be given back to an idle worker
+    /// and was not in the queue any more has started: it is kept, and the scheduler hears so.
+    package mutating func jobsStopped(into out: inout Outbox) {
+        for handle in out.withdrawals {
+            guard let row = table.find(handle), table.rows[row].isAskedBack else { continue }
+            table.rows[row].isAskedBack = false
+            guard table.rows[row].state != .ended, link.isOpen else { continue }
+            out.kept.append(claim(table.rows[row]))
+        }
+        out.jobsStopped()
+    }
+
+    func claim(_ row: LeaseRow) -> Outbox.Claim {
+        let record = TokenRecord(JobID(rawValue: row.id), token: row.counter, running: row.state == .running)
+        return Outbox.Claim(incarnation: row.incarnation, record: record)
     }
 
     mutating func stop(_ row: Int, _ reason: StopReason, into out: inout Outbox) {
@@ -133,7 +153,7 @@ extension WorkerCore {
 
     private mutating func leaveQueue(_ row: Int) {
         waiting -= 1
-        waitingBytes -= Int(table.rows[row].payloadLength)
+        waitingBytes -= Int(table.rows[row].contentLength)
     }
 
     /// A handler that does not react keeps its slot and its lease: an attempt is never reported as ended

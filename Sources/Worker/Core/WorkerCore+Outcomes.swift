@@ -114,14 +114,26 @@ extension WorkerCore {
     /// Writes the next CLAIM message into `buffer` (emptied first).
     /// - Returns: false if there is nothing to claim.
     package mutating func packClaims(from out: inout Outbox, to buffer: inout ByteBuffer) -> Bool {
-        guard let incarnation = out.claims.first?.incarnation else { return false }
-        let claims = out.claims.prefix(Self.recordsInMessage).prefix { $0.incarnation == incarnation }
+        packTokens(.claim, from: &out.claims, to: &buffer)
+    }
+
+    /// Writes the next KEPT message into `buffer` (emptied first).
+    /// - Returns: false if there is nothing to say.
+    package mutating func packKept(from out: inout Outbox, to buffer: inout ByteBuffer) -> Bool {
+        packTokens(.kept, from: &out.kept, to: &buffer)
+    }
+
+    private func packTokens(
+        _ type: MessageType, from claims: inout [Outbox.Claim], to buffer: inout ByteBuffer
+    ) -> Bool {
+        guard let incarnation = claims.first?.incarnation else { return false }
+        let taken = claims.prefix(Self.recordsInMessage).prefix { $0.incarnation == incarnation }
         var stamp = link.stamp
         stamp.incarnation = incarnation
         buffer.removeAll()
-        Header(.claim, recordLength: TokenRecord.size, stamp: stamp, count: claims.count).write(to: &buffer)
-        for claim in claims { claim.record.write(to: &buffer) }
-        out.claims.removeFirst(claims.count)
+        Header(type, recordLength: TokenRecord.size, stamp: stamp, count: taken.count).write(to: &buffer)
+        for claim in taken { claim.record.write(to: &buffer) }
+        claims.removeFirst(taken.count)
         return true
     }
 

@@ -70,9 +70,7 @@ extension WorkerCore {
 
     private mutating func claimAll(into out: inout Outbox) {
         for row in table.rows where row.stop != .revoked && (row.state == .waiting || row.state == .running) {
-            let record = TokenRecord(
-                JobID(rawValue: row.id), token: row.counter, running: row.state == .running)
-            out.claims.append(Outbox.Claim(incarnation: row.incarnation, record: record))
+            out.claims.append(claim(row))
         }
         out.claims.sort { ($0.incarnation, $0.record.token) < ($1.incarnation, $1.record.token) }
     }

@@ -89,6 +89,9 @@ package struct WorkerCore: ~Copyable {
             stuckSlots: stuck, waitingBytes: waitingBytes, keptCount: kept, keptBytes: keptBytes)
     }
 
+    /// How long jobs of a kind that is known here run, in nanoseconds; nil: it was never measured.
+    package func expectedRun(ofKind kind: UInt16) -> Int64? { policy.expectedRun(ofKind: kind) }
+
     /// A change under a quarter is not worth a message of its own: OUTCOMES carries the credit of a busy
     /// worker anyway. Where a few slots are all there is, each one counts.
     private mutating func reportCredit(into out: inout Outbox) {

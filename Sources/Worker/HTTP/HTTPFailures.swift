@@ -1,6 +1,7 @@
 // The classes of errors that this room gives, and their words. docs/handlers.md lists them.
 
 import StatexHandlerAPI
+import StatexProtocol
 
 enum FailureClass: String {
     /// The configured URL is none.

@@ -6,6 +6,7 @@
 
 import Glibc
 import StatexHandlerAPI
+import StatexProtocol
 import StatexThreads
 
 package struct HTTPHandler: Handler {

@@ -1,4 +1,5 @@
 import StatexHandlerAPI
+import StatexProtocol
 
 /// What `statex-launch` says in one line of its control socket (Sources/Launcher/report.c).
 enum LauncherMessage: Sendable, Equatable {

@@ -1,99 +1,75 @@
 import StatexHandlerAPI
-import StatexProtocol
 import StatexWorkerCore
 import StatexZeroMQ
 import Synchronization
 
-/// A job in the queue for a slot. Its payload stands in the message that it came with.
-struct QueuedLease: Sendable {
-    let handle: LeaseHandle
-    let id: JobID
-    let payloadStart: Int
-    let payloadLength: UInt32
-    let runLimitMilliseconds: UInt32
-    let attempt: UInt16
-    let kind: UInt16
-    let encoding: UInt8
-
-    init(_ record: LeaseRecord, _ handle: LeaseHandle) {
-        self.handle = handle
-        id = record.id
-        payloadStart = record.payloadStart
-        payloadLength = record.payloadLength
-        runLimitMilliseconds = record.runLimitMilliseconds
-        attempt = record.attempt
-        kind = record.kind
-        encoding = record.encoding
-    }
-}
-
-/// A job in a slot.
-struct TakenJob: Sendable {
-    let lease: QueuedLease
-    /// The whole LEASES message: one copy for all of its jobs.
-    let message: [UInt8]
-    let startedAt: Int64
-    let cancellation: Cancellation
-}
-
-/// Where the thread that owns the core and the slots meet: jobs go in, ended attempts come out. Its
-/// mutex is the only one on a job's way, and a slot takes it once a job.
+/// Where the thread that owns the core and the slots meet: jobs go in, ended attempts come out.
 ///
-/// Whether a job has started is decided here: a job that was taken back never starts.
+/// A slot takes several jobs at once if they are over in no time, and works them off at its own desk: so the
+/// queue's mutex, which all slots share, is taken once for a handful. Whether a job has started is decided at
+/// the desk: one that was taken back never starts.
 final class HandOff: Sendable {
     enum Next: Sendable {
-        case job(TakenJob)
+        case job(StartedJob)
         case nothing
         case closed
-    }
-
-    private struct Slot {
-        var job: QueuedLease?
-        var startedAt: Int64 = 0
-        var cancellation = Cancellation()
     }
 
     private struct State {
         var queue = LeaseQueue()
         var idle: [CheckedContinuation<Void, Never>] = []
-        var slots: [Slot]
-        var ended: [EndedAttempt] = []
+        /// Slots whose desk the owner has to look at, each once.
+        var unseen: [Int] = []
+        var isUnseen: [Bool]
+        /// From a signal until the owner looks: more signals would say the same.
+        var isOwnerCalled = false
         var isClosed = false
+
+        mutating func markUnseen(_ slot: Int) {
+            guard !isUnseen[slot] else { return }
+            isUnseen[slot] = true
+            unseen.append(slot)
+        }
+
+        mutating func takeUnseen() -> [Int] {
+            isOwnerCalled = false
+            for slot in unseen { isUnseen[slot] = false }
+            defer { unseen = [] }
+            return unseen
+        }
     }
 
+    private let desks: [SlotDesk]
     private let state: Mutex<State>
     private let wakeup: Wakeup
 
     init(slots: Int, wakeup: Wakeup) {
         self.wakeup = wakeup
-        state = Mutex(State(slots: (0..<slots).map { _ in Slot() }))
+        desks = (0..<slots).map { _ in SlotDesk() }
+        state = Mutex(State(isUnseen: Array(repeating: false, count: slots)))
     }
 
     // What the slots call.
 
-    /// Puts the attempt that ended out, and takes the next job.
+    /// Puts the attempt that ended out, and begins the next job.
     func exchange(slot: Int, ended: consuming EndedAttempt?, at now: Int64) -> Next {
-        var signals = false
-        let next = state.withLock { state -> Next in
-            if let attempt = ended.take() {
-                state.slots[slot].job = nil
-                // The first one wakes the owner, which takes all that have come by then.
-                signals = state.ended.isEmpty
-                state.ended.append(attempt)
+        let desk = desks[slot]
+        var callsOwner = ended != nil
+        if let job = desk.exchange(ended: ended.take(), at: now) { return .job(job) }
+        let (next, signals) = state.withLock { state -> (Next, Bool) in
+            var next = Next.nothing
+            if state.isClosed {
+                next = .closed
+            } else if let jobs = state.queue.take(), let first = desk.take(jobs, at: now) {
+                // Taken before the queue is free again, so that at any time a job is in one of the two.
+                next = .job(first)
+                // A timer must be set, or the first one may keep the others waiting.
+                if first.lease.runLimitMilliseconds > 0 || jobs.leases.count > 1 { callsOwner = true }
             }
-            guard !state.isClosed else { return .closed }
-            guard let (lease, message) = state.queue.takeFirst() else { return .nothing }
-            // The owner must set a timer.
-            if lease.runLimitMilliseconds > 0 { signals = true }
-            // A handler may have kept the last one; then it gets one of its own.
-            if !isKnownUniquelyReferenced(&state.slots[slot].cancellation) || !state.slots[slot].cancellation.isUnused {
-                state.slots[slot].cancellation = Cancellation()
-            }
-            state.slots[slot].job = lease
-            state.slots[slot].startedAt = now
-            return .job(
-                TakenJob(
-                    lease: lease, message: message, startedAt: now, cancellation: state.slots[slot].cancellation))
+            state.markUnseen(slot)
+            let signals = callsOwner && !state.isOwnerCalled
+            if signals { state.isOwnerCalled = true }
+            return (next, signals)
         }
         if signals { wakeup.signal() }
         return next
@@ -113,110 +89,81 @@ final class HandOff: Sendable {
 
     // What the owner of the core calls.
 
+    /// Queues jobs, and wakes as many idle slots as they are worth.
     func queue(_ leases: [QueuedLease], message: [UInt8]) {
+        let jobs = Handful(leases: leases[...], message: message)
+        wake { state in
+            state.queue.append(jobs)
+            return jobs.handfuls
+        }
+    }
+
+    /// Moves the attempts that ended into `ended` (emptied first), and tells what runs since when. Jobs that wait
+    /// behind one that runs for longer than its kind does become anybody's again.
+    /// - Returns: when the owner must look again at the latest, because jobs wait behind another; or nil.
+    func collect(ended: inout [EndedAttempt], at now: Int64, running: (LeaseHandle, Int64) -> Void) -> Int64? {
+        ended.removeAll(keepingCapacity: true)
+        let unseen = state.withLock { $0.takeUnseen() }
+        var lookAgain: Int64?
+        var waiting: [Int] = []
+        var overdue: [Handful] = []
+        // The desks are looked at while the queue is free.
+        for slot in unseen {
+            switch desks[slot].collect(ended: &ended, at: now, running: running) {
+            case .nothing: break
+            case .waiting(let due):
+                waiting.append(slot)
+                lookAgain = min(lookAgain ?? due, due)
+            case .overdue(let jobs): overdue.append(jobs)
+            }
+        }
+        guard !waiting.isEmpty || !overdue.isEmpty else { return nil }
+        wake { state in
+            for slot in waiting { state.markUnseen(slot) }
+            for jobs in overdue { state.queue.prepend(jobs) }
+            return overdue.reduce(0) { $0 + $1.handfuls }
+        }
+        return lookAgain
+    }
+
+    /// Wakes idle slots: as many as `change` says.
+    private func wake(after change: (inout State) -> Int) {
         let woken = state.withLock { state in
-            state.queue.append(leases, message: message)
-            let count = min(state.idle.count, leases.count)
+            let count = change(&state)
+            // The last ones: their threads slept the shortest time.
             let woken = Array(state.idle.suffix(count))
-            state.idle.removeLast(count)
+            state.idle.removeLast(woken.count)
             return woken
         }
         for slot in woken { slot.resume() }
     }
 
-    /// Moves the attempts that ended into `ended` (emptied first), and tells what runs since when.
-    func collect(ended: inout [EndedAttempt], running: (LeaseHandle, Int64) -> Void) {
-        ended.removeAll(keepingCapacity: true)
-        state.withLock { state in
-            swap(&state.ended, &ended)
-            for slot in state.slots {
-                if let job = slot.job { running(job.handle, slot.startedAt) }
-            }
-        }
-    }
-
-    /// Takes those of `leases` out of the queue that no slot has taken, and returns them.
+    /// Withdraws those of `leases` that have not begun, and returns them.
     func withdraw(_ leases: Set<LeaseHandle>) -> [LeaseHandle] {
-        state.withLock { $0.queue.remove(leases) }
+        state.withLock { state in
+            var removed: [LeaseHandle] = []
+            state.queue.remove(leases, into: &removed)
+            for desk in desks { desk.remove(leases, into: &removed) }
+            return removed
+        }
     }
 
     /// What tells the running attempt to stop, or nil if it does not run.
     func cancellation(of lease: LeaseHandle) -> Cancellation? {
-        state.withLock { state in
-            state.slots.first { $0.job?.handle == lease }?.cancellation
+        for desk in desks {
+            if let cancellation = desk.cancellation(of: lease) { return cancellation }
         }
+        return nil
     }
 
     /// Sends the slots home once they are idle.
     func close() {
         let idle = state.withLock { state in
             state.isClosed = true
+            for desk in desks { desk.clear() }
             defer { state.idle = [] }
             return state.idle
         }
         for slot in idle { slot.resume() }
-    }
-}
-
-/// Jobs in the order of their arrival, message by message.
-private struct LeaseQueue {
-    private struct Batch {
-        var message: [UInt8]
-        var leases: [QueuedLease]
-        var next = 0
-    }
-
-    private var batches: [Batch] = []
-    private var head = 0
-
-    var isEmpty: Bool { head == batches.count }
-
-    mutating func append(_ leases: [QueuedLease], message: [UInt8]) {
-        guard !leases.isEmpty else { return }
-        batches.append(Batch(message: message, leases: leases))
-    }
-
-    mutating func takeFirst() -> (QueuedLease, [UInt8])? {
-        guard head < batches.count else { return nil }
-        let next = batches[head].next
-        let lease = batches[head].leases[next]
-        let message = batches[head].message
-        if next + 1 < batches[head].leases.count {
-            batches[head].next = next + 1
-        } else {
-            batches[head].message = []
-            batches[head].leases = []
-            head += 1
-            compact()
-        }
-        return (lease, message)
-    }
-
-    mutating func remove(_ unwanted: Set<LeaseHandle>) -> [LeaseHandle] {
-        var removed: [LeaseHandle] = []
-        for index in head..<batches.count {
-            batches[index].leases.removeFirst(batches[index].next)
-            batches[index].next = 0
-            batches[index].leases.removeAll { lease in
-                guard unwanted.contains(lease.handle) else { return false }
-                removed.append(lease.handle)
-                return true
-            }
-        }
-        batches.removeFirst(head)
-        head = 0
-        batches.removeAll { $0.leases.isEmpty }
-        return removed
-    }
-
-    /// Moves the rest to the front when most of the array is used up: once in many calls.
-    private mutating func compact() {
-        if head == batches.count {
-            batches.removeAll(keepingCapacity: true)
-            head = 0
-        } else if head >= 64, head * 2 >= batches.count {
-            batches.removeFirst(head)
-            head = 0
-        }
     }
 }

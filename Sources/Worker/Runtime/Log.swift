@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import StatexProtocol
 
 /// One line an event on standard error, for people or (`json`) for machines.
 package struct Log: Sendable {
@@ -42,37 +43,20 @@ package struct Log: Sendable {
     ) -> String {
         let time = timestamp(microseconds)
         guard json else {
-            let pairs = fields.map { " \($0.key)=\(needsQuotes($0.value) ? quoted($0.value) : $0.value)" }.joined()
-            let quotedMessage = message.unicodeScalars.contains { $0.value < 0x20 } ? quoted(message) : message
+            let pairs = fields.map { " \($0.key)=\(needsQuotes($0.value) ? JSONText.quoted($0.value) : $0.value)" }
+                .joined()
+            let quotedMessage = message.unicodeScalars.contains { $0.value < 0x20 } ? JSONText.quoted(message) : message
             return "\(time) \(level.rawValue) \(component): \(quotedMessage)\(pairs)\n"
         }
-        let pairs = fields.map { ",\(quoted($0.key)):\(quoted($0.value))" }.joined()
+        let pairs = fields.map { ",\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }.joined()
         return """
-            {"time":"\(time)","level":"\(level.rawValue)","component":\(quoted(component)),"message":\
-            \(quoted(message))\(pairs)}\n
+            {"time":"\(time)","level":"\(level.rawValue)","component":\(JSONText.quoted(component)),"message":\
+            \(JSONText.quoted(message))\(pairs)}\n
             """
     }
 
     private static func needsQuotes(_ value: String) -> Bool {
         value.isEmpty || value.unicodeScalars.contains { $0.value <= 0x20 || $0 == "\"" || $0 == "=" }
-    }
-
-    /// A JSON string.
-    package static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\t": result += "\\t"
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     private static func timestamp(_ microseconds: Int64) -> String {

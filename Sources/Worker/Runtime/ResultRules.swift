@@ -7,11 +7,16 @@ public typealias ObjectSink = @Sendable ([UInt8]) throws(HandlerError) -> [UInt8
 
 /// What becomes of a handler's result or error: what a handler says is untrusted, so each length and
 /// each text is checked before it may reach the journal.
-struct ResultRules: Sendable {
-    let objectSink: ObjectSink?
-    let largestResultBytes: Int
+package struct ResultRules: Sendable {
+    private let objectSink: ObjectSink?
+    private let largestResultBytes: Int
 
-    func report(_ result: Payload, in attempt: inout EndedAttempt) throws(HandlerError) {
+    package init(objectSink: ObjectSink?, largestResultBytes: Int) {
+        self.objectSink = objectSink
+        self.largestResultBytes = largestResultBytes
+    }
+
+    package func report(_ result: Payload, in attempt: inout EndedAttempt) throws(HandlerError) {
         switch result {
         case .bytes(let bytes):
             guard bytes.count <= largestResultBytes else {
@@ -50,7 +55,7 @@ struct ResultRules: Sendable {
         attempt.body = reference
     }
 
-    func report(_ error: any Error, in attempt: inout EndedAttempt) {
+    package func report(_ error: any Error, in attempt: inout EndedAttempt) {
         let error = error as? HandlerError ?? HandlerError("error", "\(error)")
         let text = ErrorText(Self.errorClass(error.errorClass), Self.text(error.message, Limits.errorMessageBytes))
         var buffer = ByteBuffer(capacity: text.length)
@@ -75,7 +80,7 @@ struct ResultRules: Sendable {
     }
 
     /// Text as Postgres takes it: no NUL, and cut to so many bytes of UTF-8 between two characters.
-    static func text(_ text: String, _ limit: Int) -> String {
+    package static func text(_ text: String, _ limit: Int) -> String {
         var result = String.UnicodeScalarView()
         var length = 0
         for scalar in text.unicodeScalars {

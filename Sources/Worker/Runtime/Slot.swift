@@ -19,20 +19,20 @@ struct Slot: Sendable {
             // The end of one job is the start of the next: one look at the clock serves both.
             let now = ended?.endedAt ?? clinux_monotonic_nanoseconds()
             switch handOff.exchange(slot: index, ended: ended.take(), at: now) {
-            case .job(let taken): ended = await run(taken)
+            case .job(let started): ended = await run(started)
             case .nothing: await handOff.waitForJobs()
             case .closed: return
             }
         }
     }
 
-    private func run(_ taken: consuming TakenJob) async -> EndedAttempt {
-        let lease = taken.lease
-        let startedAt = taken.startedAt
+    private func run(_ started: consuming StartedJob) async -> EndedAttempt {
+        let lease = started.lease
+        let startedAt = started.startedAt
         let kind = Int(lease.kind)
-        let job = Job(taken, kind: kinds[kind])
         var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
         do {
+            let job = try Job(started, kind: kinds[kind])
             try results.report(try await handlers[kind].run(job), in: &attempt)
         } catch {
             results.report(error, in: &attempt)
@@ -42,13 +42,22 @@ struct Slot: Sendable {
     }
 }
 
+extension JobInput {
+    package init(_ input: LeaseInput) {
+        self.init(
+            job: Int(input.index),
+            payload: input.encoding == .object ? .object(reference: input.body) : .bytes(input.body))
+    }
+}
+
 extension Job {
-    init(_ taken: consuming TakenJob, kind: String) {
-        let lease = taken.lease
-        let bytes = Array(taken.message[lease.payloadStart..<lease.payloadStart + Int(lease.payloadLength)])
+    init(_ started: consuming StartedJob, kind: String) throws(WireError) {
+        let lease = started.lease
         self.init(
             id: lease.id, kind: kind, attempt: Int(lease.attempt),
-            payload: lease.encoding == Encoding.object.rawValue ? .object(reference: bytes) : .bytes(bytes),
-            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: taken.cancellation)
+            payload: lease.encoding == Encoding.object.rawValue
+                ? .object(reference: started.payload) : .bytes(started.payload),
+            inputs: try LeaseInput.list(Int(lease.inputs), in: started.inputs.span.bytes).map(JobInput.init),
+            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation)
     }
 }

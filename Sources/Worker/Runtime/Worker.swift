@@ -10,6 +10,9 @@ import Synchronization
 public struct WorkerOptions: Sendable {
     /// For people, in status: at most 128 bytes; host and process id if nil.
     public var name: String?
+    /// What this worker has (`gpu`, a region): jobs that require labels go only where all of them are. Up to
+    /// 64 of 1 to 64 bytes.
+    public var labels: [String] = []
     /// How long running jobs may go on after the order to drain, in seconds.
     public var drainSeconds: Double = 20
     /// Results above it are failures of class `result_too_large`.
@@ -131,9 +134,10 @@ public final class Worker: Sendable {
         let name = options.name ?? "\(host):\(getpid())"
         var hello = Hello(role: .worker, incarnation: incarnation, name: ResultRules.text(name, Limits.nameBytes))
         hello.slots = UInt16(slots)
+        hello.labels = options.labels
         hello.details = """
-            {"host":\(Log.quoted(host)),"pid":\(getpid()),"isolation":\(Log.quoted(options.isolation)),\
-            "zeromq":\(Log.quoted(zeroMQVersion()))}
+            {"host":\(JSONText.quoted(host)),"pid":\(getpid()),"isolation":\(JSONText.quoted(options.isolation)),\
+            "zeromq":\(JSONText.quoted(zeroMQVersion()))}
             """
         for handler in handlers {
             let reason = await handler.unavailable()
@@ -172,6 +176,14 @@ public final class Worker: Sendable {
         if let name = options.name {
             guard (1...Limits.nameBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
                 throw .argument("name takes 1 to \(Limits.nameBytes) bytes without NUL")
+            }
+        }
+        guard options.labels.count <= Limits.labelsInWorker else {
+            throw .argument("\(options.labels.count) labels, a worker has at most \(Limits.labelsInWorker)")
+        }
+        for label in options.labels {
+            guard (1...Limits.labelBytes).contains(label.utf8.count), !label.utf8.contains(0) else {
+                throw .argument("a label takes 1 to \(Limits.labelBytes) bytes without NUL")
             }
         }
         var kinds = Set<String>()

@@ -31,6 +31,8 @@ struct WorkerLoop: ~Copyable {
     private var ended: [EndedAttempt] = []
     private var drainOrdersSeen = 0
     private var wasReady = false
+    /// When the slots must be looked at again, if nothing wakes this thread before.
+    private var nextLook = Int64.max
 
     init(
         endpoint: String, hello: Hello, settings: WorkerSettings, context: ZeroMQContext, shared: WorkerShared,
@@ -71,7 +73,10 @@ struct WorkerLoop: ~Copyable {
     }
 
     private mutating func takeEnded(at now: Int64) {
-        shared.handOff.collect(ended: &ended) { handle, startedAt in core.started(handle, at: startedAt) }
+        let due = shared.handOff.collect(ended: &ended, at: now) { handle, startedAt in
+            core.started(handle, at: startedAt)
+        }
+        nextLook = due ?? .max
         for attempt in ended { core.ended(attempt, at: now, into: &out) }
     }
 
@@ -85,7 +90,7 @@ struct WorkerLoop: ~Copyable {
             // Not on this thread: what a handler does when it is told to stop may block.
             DispatchQueue.global().async { cancellation.cancel(reason.asCancellation) }
         }
-        out.jobsStopped()
+        core.jobsStopped(into: &out)
         core.tick(at: now, into: &out)
     }
 
@@ -133,8 +138,9 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
-        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .credit, .outcomes, .claim:
+        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply, .explain,
+            .explanations,
+            .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }
@@ -160,7 +166,8 @@ struct WorkerLoop: ~Copyable {
         var queued: [QueuedLease] = []
         queued.reserveCapacity(leases.count)
         for lease in leases {
-            if let handle = core.leased(lease, at: now, into: &out) { queued.append(QueuedLease(lease, handle)) }
+            guard let handle = core.leased(lease, at: now, into: &out) else { continue }
+            queued.append(QueuedLease(lease, handle, expectedRun: core.expectedRun(ofKind: lease.kind)))
         }
         if !queued.isEmpty { shared.handOff.queue(queued, message: frame.bytes.array(0..<cursor.offset)) }
     }
@@ -217,7 +224,9 @@ struct WorkerLoop: ~Copyable {
         } else if out.heartbeat {
             out.heartbeat = false
             core.heartbeat.write(to: &message, stamp: core.stamp)
-        } else if core.packClaims(from: &out, to: &message) || core.packOutcomes(from: &out, to: &message, at: now) {
+        } else if core.packClaims(from: &out, to: &message) || core.packKept(from: &out, to: &message)
+            || core.packOutcomes(from: &out, to: &message, at: now)
+        {
             return
         } else if out.credit {
             core.packCredit(from: &out, to: &message)
@@ -239,7 +248,7 @@ struct WorkerLoop: ~Copyable {
         poller.removeAll()
         poller.add(descriptor: shared.wakeup.descriptor)
         connection?.poll(with: &poller, orWritable: !message.isEmpty)
-        let wait = core.nextDeadline - clinux_monotonic_nanoseconds()
+        let wait = min(core.nextDeadline, nextLook) - clinux_monotonic_nanoseconds()
         // Rounded up, so that the loop does not spin through the last millisecond.
         let milliseconds = wait <= 0 ? 0 : Int(min((wait - 1) / millisecond + 1, 60_000))
         do throws(ZeroMQError) {

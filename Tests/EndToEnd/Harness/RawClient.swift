@@ -9,7 +9,7 @@ struct RawClient: ~Copyable {
     private let stamp: SessionStamp
     let lastSequence: UInt64
 
-    private static let context = Result { () throws(ZeroMQError) in try ZeroMQContext() }
+    static let context = Result { () throws(ZeroMQError) in try ZeroMQContext() }
 
     init(_ endpoint: String, producer: Producer) throws {
         let socket = try Socket(.dealer, in: Self.context.get())
@@ -50,7 +50,7 @@ struct RawClient: ~Copyable {
     }
 
     /// Waits for a message of that type; heartbeats may come before it.
-    private static func answer(
+    static func answer(
         _ socket: borrowing Socket, of type: MessageType,
         _ body: (borrowing RawSpan, Header) throws -> Void
     ) throws {

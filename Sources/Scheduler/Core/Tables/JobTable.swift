@@ -1,6 +1,6 @@
 import StatexProtocol
 
-/// One open job: ids and metadata, never the payload. 88 bytes.
+/// One open job: ids and metadata, never the payload. 104 bytes.
 package struct JobRecord: Sendable {
     package var id: UInt64 = 0
     /// The counter of its live lease's token; 0: no lease.
@@ -16,6 +16,15 @@ package struct JobRecord: Sendable {
     package var worker: Int32 = -1
     package var kind: Int32 = 0
     package var tenant: Int32 = 0
+    /// The ready queue that it belongs to, and its lane there while it is queued.
+    package var queue: Int32 = 0
+    package var lane: Int32 = -1
+    /// When it first was ready: it keeps that age when it is retried, returned or stolen.
+    package var since = Ticks(0)
+    /// When it got its live lease.
+    package var leasedAt = Ticks(0)
+    /// The run time that its tenant and its worker were charged for the live lease, in microseconds.
+    package var expected: UInt32 = 0
     /// The client session that wants the result; 0: none. More of them stand in `Waits`.
     package var waiter: UInt32 = 0
     package var runLimit: UInt32 = 0
@@ -23,6 +32,7 @@ package struct JobRecord: Sendable {
     package var count: UInt16 = 1
     package var failures: UInt8 = 0
     package var losses: UInt8 = 0
+    package var steals: UInt8 = 0
     package var attemptsAllowed: UInt8 = 1
     package var priority: UInt8 = 0
     package var encoding: UInt8 = 0
@@ -40,6 +50,12 @@ package struct JobRecord: Sendable {
         package static let unclaimed = Flags(rawValue: 4)
         /// More clients than `waiter` wait for it.
         package static let hasMoreWaits = Flags(rawValue: 8)
+        /// Its worker was asked to give it back for one that is idle.
+        package static let stealing = Flags(rawValue: 16)
+        /// It was ready before: `since` stands.
+        package static let wasReady = Flags(rawValue: 32)
+        /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
+        package static let inGraph = Flags(rawValue: 64)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

@@ -1,59 +1,243 @@
 import StatexProtocol
 
-/// The jobs of one kind that wait for a slot: by priority, and first in, first out inside.
+/// The jobs that wait for a slot and that the same workers can take: one kind, one set of labels.
+///
+/// Inside, a *lane* for each tenant and priority, first in, first out. A heap for each priority orders
+/// the lanes by their tenants' passes. A key in a heap may be behind its tenant's pass (a pass only
+/// rises), so the top is corrected when it is looked at and nothing is searched for.
 package struct ReadyQueue: Sendable {
-    private var levels = [JobList](repeating: JobList(), count: Limits.priorities)
+    /// Whose turn it is.
+    package struct Choice: Sendable {
+        package var slot: Int32
+        package var lane: Int32
+        /// The priority that it goes by; one whose turn came by age goes first of all.
+        package var level: UInt8
+        package var pass: Int64
+    }
+    struct Lane: Sendable {
+        var jobs = JobList()
+        var tenant: Int32 = 0
+        var level: UInt8 = 0
+        /// It stands in a heap, or with its tenant's parked lanes.
+        var isListed = false
+    }
+    package let kind: Int32
+    package let labels: LabelSet
+    /// Two for each priority: lanes of tenants without limits, and of those with some.
+    private var heaps = [LaneHeap](repeating: LaneHeap(), count: 2 * Limits.priorities)
+    /// One bit for each heap that is not empty.
+    private var occupied: UInt32 = 0
+    private var lanes: [Lane] = []
+    private var freeLanes: [Int32] = []
+    private var laneOf: [UInt64: Int32] = [:]
+    private var lastKey: UInt64 = .max
+    private var lastLane: Int32 = 0
+    private var picks: UInt32 = 0
     package private(set) var count = 0
+    /// No worker had room for it in this round of dispatch.
+    var skippedInRound: UInt64 = 0
+    var takers = Takers()
 
-    package init() {}
-
-    /// A new job stands at the end.
-    package mutating func append(_ slot: Int32, in jobs: inout JobTable) {
-        levels[Int(jobs[slot].priority)].append(slot, in: &jobs)
-        count += 1
+    package init(kind: Int32, labels: LabelSet = .none) {
+        self.kind = kind
+        self.labels = labels
     }
 
-    /// A job that had its turn before (retried, returned, lost) keeps its age. Ids rise with age, and
-    /// it is older than nearly all that wait, so its place is found from the front.
-    package mutating func insertByAge(_ slot: Int32, in jobs: inout JobTable) {
-        let level = Int(jobs[slot].priority)
-        let head = levels[level].head
-        if head < 0 || jobs[head].id > jobs[slot].id {
-            levels[level].prepend(slot, in: &jobs)
-        } else {
-            levels[level].insert(slot, in: &jobs)
-        }
+    // MARK: In and out
+
+    /// A new job stands at the end of its lane.
+    package mutating func append(
+        _ slot: Int32, isLimited: Bool, pass: Int64, in jobs: inout JobTable
+    ) {
+        let lane = lane(of: jobs[slot].tenant, level: jobs[slot].priority)
+        jobs[slot].lane = lane
+        lanes[Int(lane)].jobs.append(slot, in: &jobs)
         count += 1
+        if !lanes[Int(lane)].isListed { list(lane, isLimited: isLimited, pass: pass) }
     }
 
-    package mutating func popFirst(in jobs: inout JobTable) -> Int32? {
-        for level in levels.indices {
-            let slot = levels[level].head
-            guard slot >= 0 else { continue }
-            levels[level].remove(slot, in: &jobs)
-            count -= 1
-            return slot
-        }
-        return nil
+    /// A job that had its turn before (retried, returned, stolen, lost) keeps its age.
+    package mutating func insertByAge(
+        _ slot: Int32, isLimited: Bool, pass: Int64, in jobs: inout JobTable
+    ) {
+        let lane = lane(of: jobs[slot].tenant, level: jobs[slot].priority)
+        jobs[slot].lane = lane
+        lanes[Int(lane)].jobs.insertByAge(slot, in: &jobs)
+        count += 1
+        if !lanes[Int(lane)].isListed { list(lane, isLimited: isLimited, pass: pass) }
     }
 
     package mutating func remove(_ slot: Int32, in jobs: inout JobTable) {
-        levels[Int(jobs[slot].priority)].remove(slot, in: &jobs)
+        lanes[Int(jobs[slot].lane)].jobs.remove(slot, in: &jobs)
         count -= 1
+    }
+
+    func tenant(ofLane lane: Int32) -> Int32 { lanes[Int(lane)].tenant }
+
+    /// A lane that waited for its tenant may go on.
+    mutating func unpark(_ lane: Int32, pass: Int64) { list(lane, isLimited: true, pass: pass) }
+
+    private mutating func list(_ lane: Int32, isLimited: Bool, pass: Int64) {
+        lanes[Int(lane)].isListed = true
+        let heap = 2 * Int(lanes[Int(lane)].level) + (isLimited ? 1 : 0)
+        heaps[heap].push(pass: pass, lane: lane)
+        occupied |= 1 << UInt32(heap)
+    }
+
+    private mutating func lane(of tenant: Int32, level: UInt8) -> Int32 {
+        let key = UInt64(UInt32(bitPattern: tenant)) << 8 | UInt64(level)
+        if key == lastKey { return lastLane }
+        let lane = laneOf[key] ?? addLane(tenant, level, key)
+        lastKey = key
+        lastLane = lane
+        return lane
+    }
+
+    private mutating func addLane(_ tenant: Int32, _ level: UInt8, _ key: UInt64) -> Int32 {
+        let lane = freeLanes.popLast() ?? Int32(lanes.count)
+        if Int(lane) == lanes.count { lanes.append(Lane()) }
+        lanes[Int(lane)].tenant = tenant
+        lanes[Int(lane)].level = level
+        laneOf[key] = lane
+        return lane
+    }
+
+    /// Gives an empty lane's room back, so that tenants of long ago cost nothing.
+    private mutating func forget(_ lane: Int32) {
+        let key = UInt64(UInt32(bitPattern: lanes[Int(lane)].tenant)) << 8 | UInt64(lanes[Int(lane)].level)
+        laneOf[key] = nil
+        if lastKey == key { lastKey = .max }
+        lanes[Int(lane)] = Lane()
+        freeLanes.append(lane)
+    }
+
+    // MARK: Whose turn
+
+    /// What a job would get: a slot, so that it starts at once, or a place to wait in a worker.
+    package enum Room: Sendable {
+        case slot
+        /// - fleetSlots: the slots of all workers.
+        case prefetch(fleetSlots: Int)
+    }
+
+    /// The job that goes next.
+    package mutating func next(
+        room: Room, ageing: Ageing, at now: Now, queue: Int32, tenants: inout Tenants, jobs: borrowing JobTable
+    ) -> Choice? {
+        guard count > 0 else { return nil }
+        let isAgeingTurn = ageing.isTurn(picks)
+        var best: Choice?
+        var longestWait: Int64 = 0
+        var left = occupied
+        while left != 0 {
+            let level = left.trailingZeroBitCount / 2
+            left &= ~(3 << UInt32(2 * level))
+            guard let top = top(level, room, now, queue, &tenants) else { continue }
+            guard isAgeingTurn else { return top }
+            guard best != nil else {
+                best = top
+                continue
+            }
+            let waited = jobs[top.slot].since.nanoseconds(until: Ticks(now.monotonic))
+            guard waited >= ageing.afterNanoseconds, waited > longestWait else { continue }
+            longestWait = waited
+            best = top
+            best?.level = 0
+        }
+        return best
+    }
+
+    private mutating func top(
+        _ level: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+    ) -> Choice? {
+        let open = top(ofHeap: 2 * level, room, now, queue, &tenants)
+        guard let limited = top(ofHeap: 2 * level + 1, room, now, queue, &tenants) else { return open }
+        guard let open else { return limited }
+        return (limited.pass, limited.slot) < (open.pass, open.slot) ? limited : open
+    }
+
+    /// The top of a heap once it is right: no empty lane, no pass that has risen, no tenant that may not.
+    private mutating func top(
+        ofHeap heap: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+    ) -> Choice? {
+        guard occupied & 1 << UInt32(heap) != 0 else { return nil }
+        while let entry = heaps[heap].first {
+            let lane = Int(entry.lane)
+            let tenant = lanes[lane].tenant
+            if lanes[lane].jobs.isEmpty {
+                heaps[heap].removeFirst()
+                forget(entry.lane)
+            } else if entry.pass < tenants[tenant].pass {
+                heaps[heap].replaceFirst(pass: tenants[tenant].pass)
+            } else if heap & 1 == 1, !tenants[tenant].mayStart(at: now.monotonic) {
+                heaps[heap].removeFirst()
+                tenants.park(ParkedLane(queue: queue, lane: entry.lane), tenant)
+            } else if heap & 1 == 1, case .prefetch(let slots) = room,
+                !tenants[tenant].mayWait(slots: slots, at: now.monotonic)
+            {
+                heaps[heap].removeFirst()
+                tenants.holdBack(ParkedLane(queue: queue, lane: entry.lane))
+            } else {
+                return Choice(
+                    slot: lanes[lane].jobs.head, lane: entry.lane, level: UInt8(heap / 2), pass: entry.pass)
+            }
+        }
+        occupied &= ~(1 << UInt32(heap))
+        return nil
+    }
+
+    /// Sorts all lanes anew: which tenants are limited has changed, and no lane is parked.
+    mutating func relist(_ tenants: borrowing Tenants) {
+        for heap in heaps.indices { heaps[heap].removeAll() }
+        occupied = 0
+        for lane in lanes.indices where lanes[lane].isListed {
+            let tenant = tenants[lanes[lane].tenant]
+            list(Int32(lane), isLimited: tenant.isLimited, pass: tenant.pass)
+        }
+    }
+
+    /// Takes the job that `next` chose.
+    package mutating func take(_ choice: Choice, in jobs: inout JobTable) {
+        lanes[Int(choice.lane)].jobs.remove(choice.slot, in: &jobs)
+        count -= 1
+        picks &+= 1
+    }
+}
+
+/// The workers that have room for a queue's jobs in one round of dispatch, taken in turn.
+struct Takers: Sendable {
+    private(set) var round: UInt64 = 0
+    private var workers: [Int32] = []
+    private var place = 0
+
+    var next: Int32? { workers.isEmpty ? nil : workers[place] }
+
+    mutating func begin(round: UInt64) {
+        self.round = round
+        workers.removeAll(keepingCapacity: true)
+        place = 0
+    }
+
+    mutating func add(_ worker: Int32) { workers.append(worker) }
+    mutating func advance() { place = place + 1 < workers.count ? place + 1 : 0 }
+
+    mutating func drop() {
+        workers.remove(at: place)
+        if place >= workers.count { place = 0 }
     }
 }
 
 extension JobList {
     /// Inserts by id, looking from the front for a bounded number of steps: past them the order
-    /// between two old jobs no longer matters to anybody, and a long walk would.
-    fileprivate mutating func insert(_ slot: Int32, in jobs: inout JobTable) {
+    /// between two old jobs no longer matters to anybody, and a long walk would. (Ids rise with age, and
+    /// a job that had its turn is older than nearly all that wait.)
+    fileprivate mutating func insertByAge(_ slot: Int32, in jobs: inout JobTable) {
         var place = head
         var steps = 0
         while place >= 0, jobs[place].id < jobs[slot].id, steps < 64 {
             place = jobs[place].next
             steps += 1
         }
-        if place < 0 { return append(slot, in: &jobs) }
-        insert(slot, before: place, in: &jobs)
+        if place < 0 { append(slot, in: &jobs) } else { insert(slot, before: place, in: &jobs) }
     }
 }

@@ -6,6 +6,12 @@ package struct Timers: ~Copyable {
         case ready
         /// A job that is not final expires.
         case deadline
+        /// A tenant, whose number stands in place of a slot, may start jobs again.
+        case tenantRate
+        /// The same for a kind.
+        case kindRate
+
+        fileprivate var isOfJob: Bool { self == .ready || self == .deadline }
     }
 
     package struct Entry: Sendable {
@@ -18,6 +24,11 @@ package struct Timers: ~Copyable {
     private var heap: [Entry] = []
 
     package init() {}
+
+    /// When a job's timer goes off, or nil. It searches: for people who ask, not for a hot path.
+    package func due(of id: UInt64, _ purpose: Purpose) -> Int64? {
+        heap.first { $0.id == id && $0.purpose == purpose }?.due
+    }
 
     package var count: Int { heap.count }
     package var nextDue: Int64? { heap.first?.due }
@@ -38,7 +49,7 @@ package struct Timers: ~Copyable {
 
     /// Drops the entries of jobs that are gone; a deadline may be a century ahead.
     package mutating func compact(against jobs: inout JobTable) {
-        let kept = heap.filter { jobs.slot(of: $0.id) == $0.slot }
+        let kept = heap.filter { !$0.purpose.isOfJob || jobs.slot(of: $0.id) == $0.slot }
         heap.removeAll(keepingCapacity: true)
         for entry in kept { add(entry) }
     }

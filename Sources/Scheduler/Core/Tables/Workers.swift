@@ -13,6 +13,15 @@ package struct WorkerRecord: Sendable {
     package var credit = 0
     /// Its live leases.
     package var leases = JobList()
+    /// The expected run times of its leases together, in microseconds.
+    package var expected: Int64 = 0
+    /// Jobs that were asked back from it for others, and jobs that others were asked for it.
+    package var askedBack = 0
+    /// Each of its slots has a job that runs much longer than was expected.
+    package var isOverrun = false
+    package var awaitedSteals = 0
+    /// What it says of itself: a job may require some of them.
+    package var labels: [String] = []
     /// Kinds that it serves: the core's index, and the worker's own.
     package var kinds: [(kind: Int32, own: UInt16)] = []
     /// When its leases end if it is not heard before, on the monotonic clock.
@@ -33,6 +42,8 @@ package struct WorkerRecord: Sendable {
     package var freeSlots: Int { min(freeCredit, slots - leases.count) }
 
     package init() {}
+
+    package func has(_ required: [String]) -> Bool { required.allSatisfy { labels.contains($0) } }
 
     package func ownIndex(of kind: Int32) -> UInt16? { kinds.first { $0.kind == kind }?.own }
 }

@@ -1,66 +1,3 @@
-// A strict reader of JSON texts that come from handlers and servers: RFC 8259, and nothing that would
-// trouble whoever stores or reads the text later. UTF-8 without errors, no U+0000 and no lone surrogate (also
-// not escaped), no name twice in an object, bounded depth, numbers that a Double can hold. Values are
-// not built: a text that passes is handed on as it is.
-
-/// Why a text was refused, and at which byte.
-package struct JSONFailure: Error, Sendable, Equatable, CustomStringConvertible {
-    package let reason: String
-    package let offset: Int
-    package var description: String { "\(reason) at byte \(offset)" }
-}
-
-package enum JSONKind: Sendable, Equatable { case object, array, string, number, boolean, null }
-
-/// One text, checked as a whole, whose top is an object; its members can be asked for.
-package struct JSONObject: Sendable {
-    package struct Member: Sendable {
-        package let kind: JSONKind
-        package let range: Range<Int>
-    }
-
-    package let bytes: [UInt8]
-    private let members: [[UInt8]: Member]
-
-    package init(_ bytes: [UInt8]) throws(JSONFailure) {
-        var scanner = JSONScanner(bytes)
-        members = try scanner.topObject()
-        self.bytes = bytes
-    }
-
-    package func member(_ name: String) -> Member? { members[Array(name.utf8)] }
-
-    /// The text of a member's value, exactly as it stands.
-    package func text(of member: Member) -> [UInt8] { Array(bytes[member.range]) }
-
-    package func string(_ name: String) -> String? {
-        guard let member = member(name), member.kind == .string else { return nil }
-        return String(decoding: JSONScanner.unescaped(bytes[member.range].dropFirst().dropLast()), as: UTF8.self)
-    }
-
-    package func number(_ name: String) -> Double? {
-        guard let member = member(name), member.kind == .number else { return nil }
-        return Double(String(decoding: bytes[member.range], as: UTF8.self))
-    }
-
-    package func integer(_ name: String) -> Int? {
-        guard let member = member(name), member.kind == .number else { return nil }
-        return Int(String(decoding: bytes[member.range], as: UTF8.self))
-    }
-
-    package func boolean(_ name: String) -> Bool? {
-        guard let member = member(name), member.kind == .boolean else { return nil }
-        return bytes[member.range.lowerBound] == UInt8(ascii: "t")
-    }
-
-    /// A list of strings and nothing else.
-    package func strings(_ name: String) -> [String]? {
-        guard let member = member(name), member.kind == .array else { return nil }
-        var scanner = JSONScanner(Array(bytes[member.range]))
-        return try? scanner.topStrings()
-    }
-}
-
 /// Goes over a text once. Every read is checked against the end.
 struct JSONScanner {
     /// Deeper than any result has reason to be, and shallow enough for the stack of any thread.
@@ -92,6 +29,17 @@ struct JSONScanner {
         }
         try end()
         return strings
+    }
+
+    /// Where the first item of a list stands; nil: there is none.
+    mutating func firstItem() -> Range<Int>? {
+        var item: Range<Int>?
+        try? sequence(from: "[", to: "]") { scanner throws(JSONFailure) in
+            let start = scanner.at
+            _ = try scanner.value(depth: 2)
+            if item == nil { item = start..<scanner.at }
+        }
+        return item
     }
 
     private mutating func end() throws(JSONFailure) {
@@ -327,20 +275,4 @@ struct JSONScanner {
     }
 
     private func failure(_ reason: String) -> JSONFailure { JSONFailure(reason: reason, offset: at) }
-}
-
-/// `text` as a JSON string, with its quotes.
-package func jsonString(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": result += "\\\""
-        case "\\": result += "\\\\"
-        case "\u{0}"..<"\u{20}", "\u{7F}":
-            let digits = String(scalar.value, radix: 16)
-            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result + "\""
 }

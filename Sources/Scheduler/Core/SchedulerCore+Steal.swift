@@ -1,0 +1,159 @@
+import StatexProtocol
+
+// Work stealing: a slot that is free while jobs wait unstarted in other workers gets some of those. And
+// jobs that wait behind others that run much longer than was expected are called back into the queue.
+//
+// The scheduler asks a worker to give jobs back; the worker decides atomically, and only what it gave back
+// is leased again, with a new token. What it has started it keeps, and says so.
+
+extension SchedulerCore {
+    /// A job moves so often at most: then it stays where it is.
+    static var maxSteals: UInt8 { 3 }
+
+    /// Notes how many slots there are, and which workers are stuck: those get nothing to wait there.
+    mutating func lookAtWorkers(at now: Now) {
+        let time = Ticks(now.monotonic)
+        fleetSlots = 0
+        for worker in workers.indices {
+            if workers[worker].isConnected { fleetSlots += workers[worker].slots }
+            workers[worker].isOverrun = settings.stealing && isOverrun(worker, at: time)
+        }
+    }
+
+    /// Whether each slot has a job that runs much longer than was expected. (Slots take leases in their
+    /// order, so the first ones are those that run.)
+    private func isOverrun(_ worker: Int32, at time: Ticks) -> Bool {
+        guard workers[worker].slots > 0, workers[worker].leases.count >= workers[worker].slots else { return false }
+        var slot = workers[worker].leases.head
+        for _ in 0..<workers[worker].slots {
+            let expected = Int64(jobs[slot].expected) * 1_000
+            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * expected + settings.stealWorthNanoseconds else {
+                return false
+            }
+            slot = jobs[slot].next
+        }
+        return true
+    }
+
+    mutating func steal(at now: Now, into out: inout Outbox) {
+        for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
+            ask(worker, for: nil, into: &out)
+        }
+        guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
+        for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {
+            guard let victim = victim(for: thief, at: now) else { continue }
+            ask(victim, for: thief, into: &out)
+        }
+    }
+
+    /// Leases that wait in a worker behind its slots and were not asked back yet.
+    private func unstarted(_ worker: Int32) -> Int {
+        guard workers[worker].isConnected, !workers[worker].isResuming else { return 0 }
+        return workers[worker].leases.count - workers[worker].slots - workers[worker].askedBack
+    }
+
+    /// The worker whose waiting jobs are expected to wait longest, if that is longer than moving takes.
+    private func victim(for thief: Int32, at now: Now) -> Int32? {
+        var best: Int32?
+        var longest = settings.stealWorthNanoseconds
+        for worker in workers.indices where worker != thief && unstarted(worker) > 0 {
+            let remaining = expectedRemaining(worker, at: now)
+            guard remaining > longest, lastStealable(of: worker, for: thief) >= 0 else { continue }
+            longest = remaining
+            best = worker
+        }
+        return best
+    }
+
+    /// Nanoseconds until a worker gets through what it holds. A job that ran longer than was expected is
+    /// expected to take as long again: run times have long tails.
+    func expectedRemaining(_ worker: Int32, at now: Now) -> Int64 {
+        var sum = workers[worker].expected * 1_000
+        let time = Ticks(now.monotonic)
+        var slot = workers[worker].leases.head
+        var running = workers[worker].slots
+        while slot >= 0, running > 0 {
+            let ran = jobs[slot].leasedAt.nanoseconds(until: time)
+            let expected = Int64(jobs[slot].expected) * 1_000
+            sum += ran > expected ? ran - expected : -ran
+            slot = jobs[slot].next
+            running -= 1
+        }
+        return sum / Int64(max(workers[worker].slots, 1))
+    }
+
+    private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
+        let flags = jobs[slot].flags
+        return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
+            && !flags.contains(.stealing)
+            && !flags.contains(.unclaimed) && flags.stopState == nil
+            && (thief.map { serves($0, jobs[slot].queue) } ?? true)
+    }
+
+    private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
+        var slot = workers[victim].leases.tail
+        var waiting = workers[victim].leases.count - workers[victim].slots
+        while slot >= 0, waiting > 0 {
+            if isStealable(slot, for: thief) { return slot }
+            slot = jobs[slot].previous
+            waiting -= 1
+        }
+        return -1
+    }
+
+    /// Asks for jobs that wait, from the end: what is first in the queue starts soonest where it is. For an
+    /// idle worker half of them; for nobody all of them.
+    private mutating func ask(_ victim: Int32, for thief: Int32?, into out: inout Outbox) {
+        var wanted = unstarted(victim)
+        if let thief {
+            wanted = min((wanted + 1) / 2, max(1, workers[thief].freeCredit - workers[thief].awaitedSteals))
+        }
+        var waiting = workers[victim].leases.count - workers[victim].slots
+        var slot = workers[victim].leases.tail
+        while slot >= 0, wanted > 0, waiting > 0 {
+            if isStealable(slot, for: thief) {
+                jobs[slot].flags.insert(.stealing)
+                if let thief {
+                    stolenFor[jobs[slot].id] = workers[thief].incarnation
+                    workers[thief].awaitedSteals += 1
+                }
+                workers[victim].askedBack += 1
+                let record = TokenRecord(
+                    JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)
+                out.revoked.append(
+                    Outbox.Token(
+                        worker: victim, session: workers[victim].session, tokensOf: incarnation, record: record))
+                counts.stealsAsked += 1
+                wanted -= 1
+            }
+            slot = jobs[slot].previous
+            waiting -= 1
+        }
+    }
+
+    /// The answer is here, whatever it is: the lease ended, or its worker keeps it.
+    mutating func stealEnded(_ slot: Int32) {
+        jobs[slot].flags.remove(.stealing)
+        workers[jobs[slot].worker].askedBack -= 1
+        guard let incarnation = stolenFor.removeValue(forKey: jobs[slot].id),
+            let thief = workers.index(of: incarnation)
+        else { return }
+        workers[thief].awaitedSteals -= 1
+    }
+
+    /// Its worker had started the job already.
+    package mutating func leasesKept(
+        _ records: [TokenRecord], tokensOf: UInt64, worker: Int32, session: UInt32, at now: Now
+    ) {
+        guard let index = workers.index(ofSession: session, at: worker) else { return }
+        heard(index, at: now)
+        guard tokensOf == incarnation else { return }
+        for record in records {
+            guard let slot = jobs.slot(of: record.id.rawValue), jobs[slot].token == record.token,
+                jobs[slot].worker == index
+            else { continue }
+            if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
+            if jobs[slot].state == .leased { jobs[slot].state = .running }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import StatexHandlerAPI
+import StatexProtocol
+import StatexWorkerCore
+import Synchronization
+
+/// A job that has begun in a slot.
+struct StartedJob: Sendable {
+    let lease: QueuedLease
+    let payload: [UInt8]
+    /// The lease's inputs as they stand in its message.
+    let inputs: [UInt8]
+    let startedAt: Int64
+    let cancellation: Cancellation
+}
+
+/// What lies before one slot: the job that runs, those that it took along, and the attempts that ended.
+///
+/// Its mutex is taken once a job by the slot, and now and then by the owner of the core, so it is nearly always
+/// free. Whoever holds the hand-off's mutex too took that one first.
+final class SlotDesk: Sendable {
+    /// Jobs do not wait for longer behind one that runs, while another slot could have them.
+    static let patience: Int64 = 1_000_000
+
+    /// What has not begun.
+    enum Rest {
+        case nothing
+        /// It stays until then.
+        case waiting(until: Int64)
+        /// It waited for too long, and is no longer here.
+        case overdue(Handful)
+    }
+
+    private struct State {
+        /// Not begun, in order.
+        var waiting = Handful()
+        var takenAt: Int64 = 0
+        var running: (lease: LeaseHandle, since: Int64)?
+        var cancellation = Cancellation()
+        var ended: [EndedAttempt] = []
+    }
+
+    private let state = Mutex(State())
+
+    // What the slot calls.
+
+    /// Puts the attempt that ended out, and begins the next job, if one is left here.
+    func exchange(ended: consuming EndedAttempt?, at now: Int64) -> StartedJob? {
+        state.withLock { state in
+            if let attempt = ended.take() {
+                state.running = nil
+                state.ended.append(attempt)
+            }
+            return Self.begin(&state, at: now)
+        }
+    }
+
+    /// Lays jobs down and begins the first.
+    func take(_ jobs: Handful, at now: Int64) -> StartedJob? {
+        state.withLock { state in
+            state.waiting = jobs
+            state.takenAt = now
+            return Self.begin(&state, at: now)
+        }
+    }
+
+    private static func begin(_ state: inout State, at now: Int64) -> StartedJob? {
+        guard let lease = state.waiting.leases.popFirst() else { return nil }
+        let end = lease.payloadStart + Int(lease.payloadLength)
+        let payload = state.waiting.message.span.bytes.array(lease.payloadStart..<end)
+        let inputs =
+            lease.inputs == 0
+            ? [] : state.waiting.message.span.bytes.array(end..<end + Int(lease.inputsLength))
+        if state.waiting.isEmpty { state.waiting = Handful() }
+        // A handler may have kept the last one; then the next gets one of its own.
+        if !isKnownUniquelyReferenced(&state.cancellation) || !state.cancellation.isUnused {
+            state.cancellation = Cancellation()
+        }
+        state.running = (lease.handle, now)
+        return StartedJob(
+            lease: lease, payload: payload, inputs: inputs, startedAt: now, cancellation: state.cancellation)
+    }
+
+    // What the owner of the core calls.
+
+    /// Moves the attempts that ended to `ended`, and tells what runs since when.
+    func collect(ended: inout [EndedAttempt], at now: Int64, running: (LeaseHandle, Int64) -> Void) -> Rest {
+        state.withLock { state in
+            if ended.isEmpty {
+                swap(&ended, &state.ended)
+            } else {
+                ended.append(contentsOf: state.ended)
+                state.ended.removeAll(keepingCapacity: true)
+            }
+            if let (lease, since) = state.running { running(lease, since) }
+            guard !state.waiting.isEmpty else { return .nothing }
+            let due = state.takenAt + Self.patience
+            guard due <= now else { return .waiting(until: due) }
+            defer { state.waiting = Handful() }
+            return .overdue(state.waiting)
+        }
+    }
+
+    /// Takes out those that are `unwanted` and have not begun, and adds them to `removed`.
+    func remove(_ unwanted: Set<LeaseHandle>, into removed: inout [LeaseHandle]) {
+        state.withLock { $0.waiting.remove(unwanted, into: &removed) }
+    }
+
+    /// Nothing that waits here begins any more.
+    func clear() { state.withLock { $0.waiting = Handful() } }
+
+    /// What tells the running attempt to stop, or nil if it is not this one that runs.
+    func cancellation(of lease: LeaseHandle) -> Cancellation? {
+        state.withLock { $0.running?.lease == lease ? $0.cancellation : nil }
+    }
+}

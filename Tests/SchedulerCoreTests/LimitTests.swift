@@ -1,0 +1,132 @@
+import StatexProtocol
+import Testing
+
+@testable import StatexSchedulerCore
+
+@Suite("Limits")
+struct LimitTests {
+    private func limited(
+        kind: String? = nil, tenant: String? = nil, running: Int? = nil, perSecond: Double? = nil, burst: Int = 1
+    ) -> Policies {
+        var limit = Policies.Limit()
+        limit.running = running
+        limit.startsPerSecond = perSecond
+        limit.burst = burst
+        var policies = Policies()
+        if let kind { policies.kinds[kind, default: .init()].limit = limit }
+        if let tenant { policies.tenants[tenant, default: .init()].limit = limit }
+        return policies
+    }
+
+    private func submit(
+        _ count: Int, to scheduler: TestScheduler, kind: String = "text", tenant: String = "acme",
+        sequence: UInt64, client: UInt32
+    ) throws {
+        try scheduler.submit(
+            (0..<count).map { _ in [TestScheduler.Job(kind: kind, tenant: tenant)] }, sequence: sequence,
+            client: client)
+    }
+
+    @Test("At most N of a kind or a tenant run; each end lets one more start", arguments: [true, false])
+    func running(byKind: Bool) throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(
+            limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: 3), at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 100, slots: 10)
+        try submit(20, to: scheduler, sequence: 1, client: client)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 3)
+        for done in 0..<5 {
+            scheduler.report(scheduler.leases[done], by: worker)
+            scheduler.settle()
+            #expect(scheduler.leases.count == 4 + done)
+        }
+    }
+
+    @Test("What a limit holds back does not hold others back", arguments: [true, false])
+    func others(byKind: Bool) throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(
+            limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: 1), at: scheduler.now)
+        let client = scheduler.client()
+        _ = scheduler.worker(1, credit: 10, slots: 10, kinds: ["text", "file"])
+        try submit(50, to: scheduler, sequence: 1, client: client)
+        try submit(5, to: scheduler, kind: "file", tenant: "other", sequence: 51, client: client)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 6)
+    }
+
+    @Test("At most R starts a second, after a burst of B once that has gathered", arguments: [true, false])
+    func rate(byKind: Bool) throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(
+            limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", perSecond: 10, burst: 3),
+            at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 1_000, slots: 1_000)
+        try submit(100, to: scheduler, sequence: 1, client: client)
+        scheduler.settle()
+        #expect(scheduler.leases.isEmpty, "the bucket starts empty")
+        for _ in 0..<20 {
+            let nextDeadline = scheduler.core.nextDeadline
+            let due = try #require(nextDeadline)
+            scheduler.tick(after: max(0, due - scheduler.now.monotonic))
+            scheduler.hear(worker)
+            scheduler.settle()
+        }
+        let taken = Double(scheduler.now.monotonic - 1_000 * TestScheduler.second) / 1e9
+        #expect(scheduler.leases.count <= Int(taken * 10) && scheduler.leases.count >= 19, "\(taken) s")
+    }
+
+    @Test("A start that did not happen is not counted")
+    func undone() throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(limited(kind: "text", perSecond: 1), at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 10, slots: 10)
+        try submit(2, to: scheduler, sequence: 1, client: client)
+        scheduler.tick(after: TestScheduler.second)
+        scheduler.hear(worker)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 1)
+        scheduler.report(scheduler.leases[0], .returned, ranMicroseconds: 0, by: worker)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 2)
+    }
+
+    @Test("Near a limit no job waits in a worker, far from it they do as without", arguments: [true, false])
+    func prefetch(byKind: Bool) throws {
+        for (running, leased) in [(3, 2), (4, 2), (10, 8), (1_000, 20)] {
+            let scheduler = TestScheduler()
+            scheduler.core.follow(
+                limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: running),
+                at: scheduler.now)
+            let client = scheduler.client()
+            let worker = scheduler.worker(1, credit: 50, slots: 2)
+            try submit(20, to: scheduler, sequence: 1, client: client)
+            scheduler.settle()
+            #expect(scheduler.leases.count == leased, "at most \(running)")
+            for lease in scheduler.leases { scheduler.report(lease, by: worker) }
+            scheduler.settle()
+            #expect(scheduler.leases.count > leased || leased == 20)
+        }
+    }
+
+    @Test("A limit may be set, changed and lifted while jobs wait")
+    func changes() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        _ = scheduler.worker(1, credit: 100, slots: 100)
+        scheduler.core.follow(limited(tenant: "acme", running: 2), at: scheduler.now)
+        try submit(20, to: scheduler, sequence: 1, client: client)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 2)
+        scheduler.core.follow(limited(tenant: "acme", running: 5), at: scheduler.now)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 5)
+        scheduler.core.follow(Policies(), at: scheduler.now)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 20)
+    }
+}
