@@ -5,7 +5,7 @@ import StatexProtocol
 import StatexSchedulerCore
 import StatexThreads
 
-/// The three boxes between the broker and the journal.
+/// The boxes between the broker and the journal, and the one for what the operator changes.
 package struct HandOff: Sendable {
     /// To the thread that commits.
     package let commits: Mailbox<CommitOrder>
@@ -15,6 +15,8 @@ package struct HandOff: Sendable {
     package let readWakeup: Wakeup
     /// To the broker, from both.
     package let events: Mailbox<JournalEvent>
+    /// To the broker, from who reads the configuration again.
+    package let configurations: Mailbox<ConfigurationNews>
     package let eventWakeup: Wakeup
 
     package init() throws(WakeupError) {
@@ -24,7 +26,16 @@ package struct HandOff: Sendable {
         commits = Mailbox(wakeup: commitWakeup)
         reads = Mailbox(wakeup: readWakeup)
         events = Mailbox(wakeup: eventWakeup)
+        configurations = Mailbox(wakeup: eventWakeup)
     }
+}
+
+/// What became of the operator's wish that the configuration be read again.
+package enum ConfigurationNews: Sendable {
+    case changed(Policies, by: String, changes: String)
+    case unchanged
+    /// The one before stays, for this reason.
+    case refused(String)
 }
 
 /// What the committing thread is told.
@@ -104,16 +115,20 @@ package enum ReadRequest: Sendable {
     /// What a producer submitted lately; `tag` comes back with the answer.
     case producer(Producer, tag: UInt64)
     case keys([UserKeys.Key], tag: UInt64)
+    case order(OrderLookup)
     case stop
 }
 
 package struct PayloadWanted: Sendable {
     package var lease: Outbox.Lease
     package var id: UInt64
+    /// The latest checkpoint is wanted too.
+    package var hasCheckpoint: Bool
 
-    package init(lease: Outbox.Lease, id: UInt64) {
+    package init(lease: Outbox.Lease, id: UInt64, hasCheckpoint: Bool) {
         self.lease = lease
         self.id = id
+        self.hasCheckpoint = hasCheckpoint
     }
 }
 
@@ -123,6 +138,7 @@ package enum ReadAnswer: Sendable {
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+    case order(OrderFindings)
 }
 
 /// What a leased job is handed, as it stands in the journal.
@@ -131,11 +147,14 @@ package struct FoundPayload: Sendable {
     package var payload: [UInt8]
     /// The results that it takes as input, by rising index.
     package var inputs: [LeaseInput]
+    /// The latest that an attempt handed over.
+    package var checkpoint: [UInt8]?
 
-    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput]) {
+    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?) {
         self.wanted = wanted
         self.payload = payload
         self.inputs = inputs
+        self.checkpoint = checkpoint
     }
 }
 

@@ -5,7 +5,7 @@ final class BoundsChecker: Checker {
     init(_ world: World) { self.world = world }
 
     func turned(_ scheduler: SchedulerProcess) {
-        let limit = world.options.coreSettings.maxOpenJobs
+        let limit = world.options.coreSettings.policies.maxOpenJobs
         if scheduler.core.openJobs > limit {
             world.violation("scheduler \(scheduler.number) has \(scheduler.core.openJobs) jobs open, it may \(limit)")
         }

@@ -107,7 +107,8 @@ extension SchedulerProcess {
             if lookup.record.isRequest, record.index == 0, record.count > 1 {
                 let others = (1..<UInt64(record.count)).map {
                     AwaitRecord(
-                        JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits)
+                        JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits,
+                        follows: lookup.record.follows)
                 }
                 core.awaited(others, client: lookup.client, into: &out)
             }

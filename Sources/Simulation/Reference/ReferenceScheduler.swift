@@ -70,7 +70,7 @@ struct ReferenceScheduler {
     init(_ settings: CoreSettings) {
         leaseTime = settings.leaseNanoseconds
         grace = settings.graceNanoseconds
-        retry = settings.retry
+        retry = settings.policies.otherKinds.retry
     }
 
     // MARK: What is known

@@ -66,10 +66,10 @@ struct SimulationOptions {
         coreSettings.heartbeatNanoseconds = isQuick ? second : random.within(2 * second...6 * second)
         coreSettings.leaseNanoseconds = coreSettings.heartbeatNanoseconds * random.within(4...10)
         coreSettings.graceNanoseconds = random.within(500_000_000...2 * second)
-        coreSettings.retry.baseNanoseconds =
+        coreSettings.policies.otherKinds.retry.baseNanoseconds =
             isQuick ? random.within(50_000_000...2 * second) : random.within(second...60 * second)
         // A message is admitted as a whole: the largest must fit.
-        coreSettings.maxOpenJobs = random.happens(oneIn: 4) ? 40 : 10_000
+        coreSettings.policies.maxOpenJobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
         coreSettings.stealing = !random.happens(oneIn: 8)
         policies = Self.policies(&random)
@@ -98,7 +98,7 @@ struct SimulationOptions {
         }
         var longestWait: Int64 = 0
         for job in plans.joined().flatMap(\.jobs) {
-            let backoffs = coreSettings.retry.baseNanoseconds << Int64(min(job.attempts, 8))
+            let backoffs = coreSettings.policies.otherKinds.retry.baseNanoseconds << Int64(min(job.attempts, 8))
             longestWait = max(longestWait, job.delay * 1_000 + backoffs)
             drainNanoseconds += job.mostNanoseconds
             // At one start a second, if that is the limit.
