@@ -7,9 +7,9 @@ import Synchronization
 struct StartedJob: Sendable {
     let lease: QueuedLease
     let payload: [UInt8]
-    let checkpoint: [UInt8]?
     /// The lease's inputs as they stand in its message.
     let inputs: [UInt8]
+    let checkpoint: [UInt8]?
     let startedAt: Int64
     let cancellation: Cancellation
 }
