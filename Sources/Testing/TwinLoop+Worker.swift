@@ -69,8 +69,8 @@ extension TwinLoop {
             scheduler.checkpointsHandedOver(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now)
         case .welcome, .fault, .goodbye, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled,
-            .status, .statusReply, .progress, .explain, .explanations, .leases, .durable, .stale, .claim, .revoke,
-            .offerAgain, .kept, .follow, .checkpointed:
+            .status, .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .claim,
+            .revoke, .offerAgain, .kept, .drain, .progress, .follow, .checkpointed:
             // Its link never breaks, so it has nothing to claim; and it is never drained.
             throw WireError(.type, "message type \(header.type.rawValue) is not said here")
         }

@@ -126,6 +126,7 @@ struct SchedulerCommand: ParsableCommand {
         let started = clinux_monotonic_nanoseconds()
         let state = try Recovery(url: url).run()
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
+        core.recovered(state.pauses, drained: state.drained)
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
         core.recoveredFinishedPages(state.finishedPages)

@@ -26,6 +26,7 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: "Who the request is for.") var tenant = "default"
     @Option(help: "Submitted again with the same key, it is the same request.") var key: String?
     @Option(help: "The folder for inputs above 64 KiB (key objects).") var objects: String?
+    @OptionGroup var choices: JobChoices
     @Flag(help: "Wait until all jobs are final.") var wait = false
     @Flag(help: "Wait, and with --json print what jobs say before they are done, one JSON object a line.")
     var follow = false
@@ -67,6 +68,7 @@ struct SubmitCommand: AsyncParsableCommand {
         for input in file { jobs.append(JobSpec(kind: "file", payload: try await input.payload(client))) }
         for (kind, payload) in zip(kind, payload) { jobs.append(JobSpec(kind: kind, payload: .text(payload))) }
         jobs += later.jobs(after: jobs.indices)
+        for index in jobs.indices { choices.apply(to: &jobs[index]) }
         var request = Request(jobs, tenant: tenant, key: key)
         request.failsDependants = later.failsDependants
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }

@@ -57,6 +57,7 @@ extension JournalTests {
                 #expect(abs(left.notBefore - right.notBefore) < 100, "job \(left.id)")
                 #expect(left.deadline == right.deadline && left.runLimit == right.runLimit, "job \(left.id)")
                 #expect(left.isCancelled == right.isCancelled, "job \(left.id)")
+                #expect(left.waitsFor == right.waitsFor, "job \(left.id)")
             }
         }
 

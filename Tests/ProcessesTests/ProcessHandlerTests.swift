@@ -1,5 +1,6 @@
 import Foundation
 import StatexHandlerAPI
+import StatexProtocol
 import Synchronization
 import Testing
 
@@ -40,7 +41,21 @@ import Testing
         #expect(
             text
                 == #"{"type": "job", "id": "7", "kind": "test", "attempt": 1, "payload": {"path": "input", "size": 4}, "#
+                + #""inputs": [], "#
                 + #""directory": true, "time_limit_ms": 5000}"#)
+        await handler.close()
+    }
+
+    @Test func theResultsThatAJobTakesAreFilesBesideItsPayload() async throws {
+        let workshop = try Workshop()
+        defer { workshop.remove() }
+        let handler = try ProcessHandler(
+            workshop.settings("result([[i['job'], i['size'], open(i['path']).read()] for i in job['inputs']])"))
+        let inputs = [
+            JobInput(job: 0, payload: .bytes(Array("zero".utf8))), JobInput(job: 12, payload: .bytes([])),
+        ]
+        let job = Job(id: JobID(rawValue: 7), kind: "test", attempt: 1, payload: .bytes([]), inputs: inputs)
+        #expect(try await handler.text(job) == #"[[0, 4, "zero"], [12, 0, ""]]"#)
         await handler.close()
     }
 

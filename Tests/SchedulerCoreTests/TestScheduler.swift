@@ -233,6 +233,15 @@ final class TestScheduler {
         core.validate()
     }
 
+    /// Reports that all of these succeeded, in one message.
+    func succeed(_ leases: some Collection<CommitBatch.LeaseRow>, by worker: Worker) {
+        let records = leases.map { OutcomeRecord(id: JobID(rawValue: $0.id), token: $0.token, ending: .succeeded) }
+        core.outcomesReported(
+            records, bytes: [UInt8]().span.bytes, tokensOf: Self.incarnation, worker: worker.index,
+            session: worker.session, at: now, into: &out)
+        core.validate()
+    }
+
     /// The worker says how far a job is.
     func tell(
         _ lease: CommitBatch.LeaseRow, _ fraction: Double, _ text: String, _ piece: String = "", offset: UInt64 = 0,
@@ -329,7 +338,7 @@ final class TestScheduler {
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
     func restarted(
-        ended: [UInt64: JobState] = [:], _ change: (inout CoreSettings) -> Void = { _ in }
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(), _ change: (inout CoreSettings) -> Void = { _ in }
     ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
@@ -338,6 +347,7 @@ final class TestScheduler {
         let next = TestScheduler(head: head, change)
         next.now = now
         next.sessions = sessions
+        next.core.recovered(pauses, drained: [])
         var workerNames: [UInt32: String] = [:]
         for row in journal.flatMap(\.names) {
             if row.family == .worker {
@@ -358,7 +368,7 @@ final class TestScheduler {
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
-        let cancelled = Set(journal.flatMap(\.actions).flatMap(\.ids))
+        let cancelled = Set(journal.flatMap(\.actions).filter { $0.action == "cancel" }.flatMap(\.ids))
         return journal.flatMap(\.jobs).filter { !closed.contains($0.id >> JobID.pageBits) }.compactMap { row in
             let ends = journal.flatMap { commit in
                 commit.outcomes.filter { $0.id == row.id }.map { (at: commit.head.at, row: $0) }

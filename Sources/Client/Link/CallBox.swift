@@ -9,6 +9,7 @@ enum Command: Sendable {
     case ask(JobID, isRequest: Bool, waits: Bool, deadline: Int64)
     case follow(JobID, UpdateBox)
     case cancel(JobID, isRequest: Bool, deadline: Int64)
+    case order(Order, deadline: Int64)
     case status(deadline: Int64)
     case explain(JobID, deadline: Int64)
     case beginCounting

@@ -39,11 +39,17 @@ extension Broker {
                 json.member("leased", queue.leased)
                 json.member("held_retries", queue.heldRetries)
                 json.member("circuit", queue.circuit, at: time)
+                if let by = queue.pausedBy { json.member("paused_by", by) }
+            }
+            $0.array("paused", core.pauseStatus) { pause, json in
+                json.member("what", "\(pause.subject)")
+                json.member("by", pause.by)
             }
             $0.array("workers", core.workerStatus) { worker, json in
                 json.member("name", worker.name)
                 json.member("incarnation", String(worker.incarnation, radix: 16))
                 json.member("connected", worker.isConnected)
+                json.member("draining", worker.isDraining)
                 json.member("slots", worker.slots)
                 json.member("credit", worker.credit)
                 json.member("leases", worker.leases.count)

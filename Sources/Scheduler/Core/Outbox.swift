@@ -67,9 +67,13 @@ package struct Outbox: Sendable {
     package var progressBytes: [UInt8] = []
     package var finals: [Final] = []
     package var cancelled: [CommitBatch.Cancelled] = []
+    package var ordered: [CommitBatch.Ordered] = []
     package var offerAgain: [Int32] = []
+    /// Workers that are to drain.
+    package var drains: [Int32] = []
     package var outcomeLookups: [OutcomeLookup] = []
     package var resultLookups: [ResultLookup] = []
+    package var orderLookups: [OrderLookup] = []
 
     package init() {}
 
@@ -86,8 +90,11 @@ package struct Outbox: Sendable {
         progressBytes.removeAll(keepingCapacity: progressBytes.capacity <= 1 << 20)
         finals.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        ordered.removeAll(keepingCapacity: true)
         offerAgain.removeAll(keepingCapacity: true)
+        drains.removeAll(keepingCapacity: true)
         outcomeLookups.removeAll(keepingCapacity: true)
         resultLookups.removeAll(keepingCapacity: true)
+        orderLookups.removeAll(keepingCapacity: true)
     }
 }

@@ -58,7 +58,7 @@ extension SchedulerCore {
     }
 
     /// Why so much more cannot be admitted, or nil.
-    private func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
+    func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
         if jobs.count + more > policies.maxOpenJobs {
             return "\(jobs.count) jobs are open, the limit is \(policies.maxOpenJobs)"
         }

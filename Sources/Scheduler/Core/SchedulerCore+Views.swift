@@ -43,15 +43,19 @@ extension SchedulerCore {
         package var leased: Int
         package var circuit: Circuit.State
         package var heldRetries: Int
+        package var pausedBy: String?
     }
 
     package func queueStatus(at now: Now) -> [QueueStatus] {
         kinds.map {
             QueueStatus(
                 kind: $0.name, queued: $0.queued, leased: $0.leased, circuit: $0.circuit.state(at: now.monotonic),
-                heldRetries: $0.heldRetries.count)
+                heldRetries: $0.heldRetries.count, pausedBy: $0.pausedBy)
         }
     }
+
+    /// What is paused, and by whom.
+    package var pauseStatus: [(subject: Pauses.Subject, by: String)] { pauses.all }
 
     package var workerStatus: [WorkerRecord] {
         workers.indices.filter { workers.isPresent($0) }.map { workers[$0] }

@@ -79,6 +79,10 @@ package struct SchedulerCore: ~Copyable {
     var spare: CommitBatch?
     package var committedBatch: UInt64
     var policies: Policies
+    var pauses = Pauses()
+    var desk = OrderDesk()
+    /// Worker incarnations that operators drain: one for each such order.
+    var drained: Set<UInt64> = []
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
@@ -147,6 +151,7 @@ package struct SchedulerCore: ~Copyable {
         let index = Int32(kinds.count)
         kinds.append(record)
         kinds[Int(index)].follow(policies.kind(record.name), at: now)
+        kinds[Int(index)].pausedBy = pauses[.kind(record.name)]
         kindIndices[record.name] = index
         return index
     }
@@ -157,6 +162,7 @@ package struct SchedulerCore: ~Copyable {
 
     mutating func addTenant(_ record: TenantRecord, at now: Now) -> Int32 {
         let index = tenants.add(record)
+        tenants[index].pausedBy = pauses[.tenant(record.name)]
         tenants[index].follow(policies.tenant(record.name), at: now)
         return index
     }

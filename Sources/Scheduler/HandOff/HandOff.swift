@@ -115,6 +115,7 @@ package enum ReadRequest: Sendable {
     /// What a producer submitted lately; `tag` comes back with the answer.
     case producer(Producer, tag: UInt64)
     case keys([UserKeys.Key], tag: UInt64)
+    case order(OrderLookup)
     case stop
 }
 
@@ -137,6 +138,7 @@ package enum ReadAnswer: Sendable {
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+    case order(OrderFindings)
 }
 
 /// What a leased job is handed, as it stands in the journal.

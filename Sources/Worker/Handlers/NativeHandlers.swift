@@ -23,13 +23,25 @@ package struct NoopHandler: Handler {
     package func run(_ job: Job) async throws -> Payload { .bytes([]) }
 }
 
-/// Returns its payload.
+/// Returns its payload, and behind it the results that it takes from other jobs. Only a thing alone may be a
+/// reference.
 package struct EchoHandler: Handler {
     package let kind = "echo"
 
     package init() {}
 
-    package func run(_ job: Job) async throws -> Payload { job.payload }
+    package func run(_ job: Job) async throws -> Payload {
+        let parts = ([job.payload] + job.inputs.map(\.payload)).filter { $0 != .bytes([]) }
+        guard parts.count > 1 else { return parts.first ?? .bytes([]) }
+        var joined: [UInt8] = []
+        for part in parts {
+            guard case .bytes(let bytes) = part else {
+                throw HandlerError("bad_payload", "echo joins only what is inline", retryable: false)
+            }
+            joined += bytes
+        }
+        return .bytes(joined)
+    }
 }
 
 /// Takes `{"ms": N}` and ends after so many milliseconds.

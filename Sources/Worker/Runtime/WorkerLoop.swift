@@ -148,6 +148,10 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) { try takeTokens(header, at: now) }
         case .offerAgain:
             if core.accepts(header, at: now) { core.offersWanted(into: &out) }
+        case .drain:
+            guard core.accepts(header, at: now) else { return }
+            log.info("draining, as an operator ordered", ["held": "\(core.heartbeat.held)"])
+            core.drainWanted(into: &out)
         case .heartbeat:
             _ = core.accepts(header, at: now)
         case .goodbye:
@@ -155,8 +159,8 @@ struct WorkerLoop: ~Copyable {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .explain,
-            .explanations, .progress, .credit, .outcomes, .claim, .kept, .report, .checkpoint:
+            .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept, .progress, .report,
+            .checkpoint:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

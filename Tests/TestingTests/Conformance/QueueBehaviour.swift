@@ -17,7 +17,7 @@ package struct QueueBehaviour: Sendable, CustomStringConvertible {
     /// least one slot, and nobody for the kind `nobody`.
     package func run(on queue: some JobQueue) async throws { try await show(queue) }
 
-    package static let all = submitting + keys + ends + stopping + times + asking + following
+    package static let all = submitting + keys + ends + dependencies + stopping + times + asking + following
 }
 
 /// A behaviour that was not shown.
