@@ -78,7 +78,7 @@ final class SlotDesk: Sendable {
         }
         state.running = (lease.handle, now)
         return StartedJob(
-            lease: lease, payload: payload, checkpoint: checkpoint, inputs: inputs, startedAt: now,
+            lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint, startedAt: now,
             cancellation: state.cancellation)
     }
 
