@@ -178,7 +178,8 @@ package struct Recovery: ~Copyable {
                 tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
             job.failures = UInt8(min(end.failures, 255))
             job.lostWith = end.lost
-            job.notBefore = max(end.retryAt, jobs.integer(row, 4))
+            // A job that had a lease was due, whatever the clock on the wall says now.
+            job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
