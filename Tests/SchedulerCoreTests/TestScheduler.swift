@@ -338,7 +338,8 @@ final class TestScheduler {
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
     func restarted(
-        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(), _ change: (inout CoreSettings) -> Void = { _ in }
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(),
+        _ change: (inout CoreSettings) -> Void = { _ in }
     ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
@@ -392,6 +393,7 @@ final class TestScheduler {
                 job.worker = last.worker
             }
             job.isCancelled = cancelled.contains(row.id)
+            job.affinity = journal.flatMap(\.options).first { $0.id == row.id }?.options.affinity
             job.hasCheckpoint = journal.flatMap(\.checkpoints).contains { $0.job == row.id }
             let request = row.id - UInt64(JobOpts.index(row.opts))
             let options = journal.flatMap(\.options).first { $0.id == row.id }?.options

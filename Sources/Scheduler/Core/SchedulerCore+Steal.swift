@@ -90,7 +90,7 @@ extension SchedulerCore {
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil
             && kinds[Int(jobs[slot].kind)].circuit.isClosed
-            && (thief.map { mayHelp($0, slot) } ?? true)
+            && (thief.map { mayHelp($0, slot) && !isKeptWarm(slot, from: $0) } ?? true)
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {

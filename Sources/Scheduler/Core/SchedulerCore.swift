@@ -55,6 +55,8 @@ package struct SchedulerCore: ~Copyable {
     var waits = Waits()
     /// Clients that want to hear how far a job is, and wait for it too.
     var followers = Waits()
+    /// The keys of those open jobs that name one.
+    var affinities: [UInt64: AffinityKey] = [:]
     var producers = Producers()
     var userKeys = UserKeys()
     /// By the request's id, for the few that have dependencies.

@@ -163,7 +163,8 @@ package struct Recovery: ~Copyable {
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
                 array_to_string(o.labels, ' '),
                 -- What a retry by hand waited for is over.
-                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END FROM statex.jobs j
+                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END,
+                convert_from(o.affinity, 'UTF8') FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
@@ -184,6 +185,7 @@ package struct Recovery: ~Copyable {
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
             job.hasCheckpoint = checkpointed.contains(id)
+            job.affinity = jobs.isNull(row, 9) ? nil : jobs.text(row, 9)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }
