@@ -16,7 +16,8 @@ extension EndToEnd {
                 _ = try stack.startWorker("w")
                 #expect(
                     try stack.run(
-                        "submit", "--kind", "fail", "--payload", #"{"message":"boom"}"#, "--tag", "nightly", "--tag", "eu",
+                        "submit", "--kind", "fail", "--payload", #"{"message":"boom"}"#, "--tag", "nightly", "--tag",
+                        "eu",
                         "--attempts",
                         "1", "--tenant", "acme", "--priority", "2", "--wait"
                     ).end == .exited(1))
