@@ -32,8 +32,9 @@ public struct JobSpec: Sendable {
     public var payload: Payload
     /// 0 (first) to 9 (last).
     public var priority = Limits.defaultPriority
-    /// How many times it may fail before it is dead, 1 to `Limits.attempts`.
-    public var attempts = Limits.defaultAttempts
+    /// How many times it may fail before it is dead, 1 to `Limits.attempts`; nil: as the operator set for
+    /// its kind.
+    public var attempts: Int?
     /// Not before this time.
     public var startAt: Date?
     /// Expired if it is not final by this time.

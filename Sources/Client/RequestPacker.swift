@@ -38,7 +38,7 @@ struct RequestPacker {
         for (index, job) in request.jobs.enumerated() {
             let fields = SubmitJob(
                 kind: writer.number(of: job.kind), tenant: tenant, index: UInt16(index),
-                count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts),
+                count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts ?? 0),
                 encoding: job.payload.encoding.rawValue)
             let options = options(of: job, in: request, key: index == 0 ? request.key : nil)
             var buffer = ByteBuffer(capacity: 64)
@@ -113,14 +113,17 @@ struct RequestPacker {
         }
     }
 
+    static func check(attempts: Int?) throws(ClientError) {
+        guard let attempts, !(1...Limits.attempts).contains(attempts) else { return }
+        throw .invalid("attempts is \(attempts), it takes 1 to \(Limits.attempts)")
+    }
+
     private static func check(_ job: JobSpec) throws(ClientError) {
         try check(kind: job.kind)
         guard (0..<Limits.priorities).contains(job.priority) else {
             throw .invalid("priority is \(job.priority), it takes 0 (first) to \(Limits.priorities - 1)")
         }
-        guard (1...Limits.attempts).contains(job.attempts) else {
-            throw .invalid("attempts is \(job.attempts), it takes 1 to \(Limits.attempts)")
-        }
+        try check(attempts: job.attempts)
         switch job.payload {
         case .bytes(let bytes) where bytes.count > Limits.inlineBytes:
             throw .object(

@@ -12,19 +12,20 @@ struct JobChoices: ParsableArguments {
     @Option(help: ArgumentHelp("Stop an attempt that runs longer: 500ms, 90s, 15m.", valueName: "time"))
     var runLimit: Span?
     @Option(help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
-    @Option(help: "How often a job may fail before it is dead, 1 to 100 (key attempts).") var attempts: Int?
+    @Option(help: "How often a job may fail before it is dead, 1 to 100 (default: as configured for its kind).")
+    var attempts: Int?
 
     func validate() throws {
         guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }
     }
 
-    func apply(to job: inout JobSpec, attempts configured: Int) {
+    func apply(to job: inout JobSpec) {
         job.tags = tag
         job.labels = label
         job.startAt = at?.after ?? delay.map { .now.addingTimeInterval($0.duration.inSeconds) }
         job.deadline = deadline?.after
         job.runLimit = runLimit?.duration
         job.priority = priority ?? Limits.defaultPriority
-        job.attempts = attempts ?? configured
+        job.attempts = attempts
     }
 }

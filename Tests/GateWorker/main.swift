@@ -24,10 +24,18 @@ struct GateHandler: Handler {
         job.cancellation.onCancel { _ in visit.hangUp() }
         defer { job.cancellation.onCancel(nil) }
         switch visit.order() {
-        case UInt8(ascii: "s"): return .bytes(Array("attempt \(job.attempt)".utf8))
+        case UInt8(ascii: "s"): return .bytes(Array("attempt \(job.attempt)".utf8) + inputs(of: job))
         case UInt8(ascii: "f"): throw HandlerError("asked_to_fail", "failed as asked", retryAfterMilliseconds: 1)
         default: throw HandlerError("hung_up", "stopped, or nobody holds the gate any more")
         }
+    }
+}
+
+/// What it was given, for the test to see.
+func inputs(of job: Job) -> [UInt8] {
+    job.inputs.flatMap { input -> [UInt8] in
+        guard case .bytes(let bytes) = input.payload else { return [] }
+        return Array(" on ".utf8) + bytes
     }
 }
 

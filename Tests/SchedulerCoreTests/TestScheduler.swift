@@ -256,6 +256,15 @@ final class TestScheduler {
 
     func hear(_ worker: Worker) { core.workerHeard(worker.index, session: worker.session, at: now) }
 
+    // MARK: How things stand
+
+    func circuit(_ kind: Int32 = 0) -> Circuit.State { core.circuit(ofKind: kind, at: now) }
+    func quarantine(_ worker: Worker, kind: Int32 = 0) -> Circuit.State {
+        core.quarantine(of: worker.index, kind: kind, at: now)
+    }
+    func retriesHeld(_ kind: Int32 = 0) -> (count: Int, until: Int64?)? { core.retriesHeld(ofKind: kind) }
+    var queues: [SchedulerCore.QueueStatus] { core.queueStatus(at: now) }
+
     // MARK: What left
 
     /// The leases that left since the last call, as LEASES records.
@@ -273,12 +282,15 @@ final class TestScheduler {
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
-    func restarted(ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses()) -> TestScheduler {
+    func restarted(
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(),
+        _ change: (inout CoreSettings) -> Void = { _ in }
+    ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
             batch: last.batch + 1, incarnation: last.incarnation, epoch: last.epoch + 1, nextID: last.nextID,
             nextToken: last.nextToken, nextName: last.nextName)
-        let next = TestScheduler(head: head)
+        let next = TestScheduler(head: head, change)
         next.now = now
         next.sessions = sessions
         next.core.recovered(pauses, drained: [])

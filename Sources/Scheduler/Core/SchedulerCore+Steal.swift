@@ -87,7 +87,12 @@ extension SchedulerCore {
         return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil
-            && (thief.map { serves($0, jobs[slot].queue) } ?? true)
+            && kinds[Int(jobs[slot].kind)].circuit.isClosed
+            && (thief.map { mayHelp($0, slot) } ?? true)
+    }
+
+    private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
+        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {

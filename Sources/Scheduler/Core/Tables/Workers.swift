@@ -28,6 +28,8 @@ package struct WorkerRecord: Sendable {
     package var deadline: Int64 = 0
     /// It came back and has not yet said all that it holds.
     package var isResuming = false
+    /// Kinds that fail in it.
+    package var quarantine = Quarantine()
     package var isDraining = false
     /// It was told so in this session.
     var isToldToDrain = false
