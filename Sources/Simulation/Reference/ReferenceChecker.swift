@@ -111,10 +111,16 @@ final class ReferenceChecker: Checker {
         for row in rows {
             let why: String?
             switch row {
-            case .lease(let row): why = reference.leased(row, at: moment)
+            case .lease(let row):
+                if isRefused(row.id, reference) {
+                    reference.replayed(row)
+                    why = nil
+                } else {
+                    why = reference.leased(row, at: moment)
+                }
             case .outcome(let row):
                 if row.final == .cancelled, orders.remove(row.id) != nil { reference.cancelled(row.id) }
-                if world.database.refusedJobs.contains(row.id) {
+                if isRefused(row.id, reference) {
                     // The database had its say about this one.
                     reference.replayed(row, at: moment)
                     why = nil
@@ -126,6 +132,12 @@ final class ReferenceChecker: Checker {
         }
         for id in orders { reference.cancelled(id) }
         return complaints
+    }
+
+    /// The database refused its content, or the result of one that it waits for.
+    private func isRefused(_ id: UInt64, _ reference: ReferenceScheduler) -> Bool {
+        let refused = world.database.refusedJobs
+        return !refused.isEmpty && (refused.contains(id) || reference.parents(of: id).contains(where: refused.contains))
     }
 
     private enum Row {

@@ -137,6 +137,8 @@ struct ReferenceScheduler {
         jobs[id] = job
     }
 
+    func parents(of id: UInt64) -> [UInt64] { jobs[id]?.after.map(\.id) ?? [] }
+
     /// A job that this one waits for still.
     private func waitsFor(_ job: Job) -> UInt64? {
         job.after.first { jobs[$0.id]?.final != .succeeded }?.id

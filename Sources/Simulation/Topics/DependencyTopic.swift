@@ -30,7 +30,9 @@ private final class DependencyChecker: Checker {
             let request = row.id - UInt64(JobOpts.index(history.row.opts))
             for parent in history.options?.after ?? [] {
                 world.mark("job that waited for another")
-                if world.journal.histories[request + UInt64(parent.index)]?.final != .succeeded {
+                let id = request + UInt64(parent.index)
+                // It had succeeded until the database refused its result; the lease does not leave.
+                if world.journal.histories[id]?.final != .succeeded, !world.database.refusedJobs.contains(id) {
                     world.violation("job \(row.id) was leased before job \(parent.index) of its request succeeded")
                 }
             }
