@@ -235,6 +235,8 @@ package struct Recovery: ~Copyable {
     private func note(_ end: inout Ends, token: Int64, ends number: Int64, retryAt: Int64) {
         end.endedTokens.append(token)
         if number >> 8 > 0 { end.final = UInt8(truncatingIfNeeded: number >> 8) }
+        // A later attempt shows that the time of the retry before it had come.
+        end.retryAt = 0
         switch Ending(rawValue: UInt8(truncatingIfNeeded: number & 255)) {
         case .failed:
             end.failures += 1

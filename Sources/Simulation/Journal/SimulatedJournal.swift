@@ -232,7 +232,7 @@ final class SimulatedJournal {
                     job.lostWith.append(lease.worker)
                 }
             }
-            let retryAt = history.outcomes.last { $0.ending == .failed }?.retryAt ?? 0
+            let retryAt = history.outcomes.last.flatMap { $0.ending == .failed ? $0.retryAt : nil } ?? 0
             job.notBefore = history.leases.isEmpty ? history.options?.runAt ?? 0 : retryAt
             job.deadline = history.options?.deadline
             job.labels = history.options?.labels ?? []

@@ -52,7 +52,9 @@ final class ReferenceChecker: Checker {
         couldRun = Dictionary(ready) { first, _ in first }
         let longest = ready.min { ($0.1, $0.0) < ($1.1, $1.0) }
         if let longest, world.now - longest.1 > Self.longestQuarantine {
-            world.violation("job \(longest.0) is ready and waits while a worker is idle")
+            let now = scheduler.clock
+            let why = scheduler.core.explain(JobID(rawValue: longest.0), journalDown: nil, at: now)
+            world.violation("job \(longest.0) is ready and waits while a worker is idle; the core says \(why)")
         }
     }
 
