@@ -67,7 +67,8 @@ struct OrderReader: ~Copyable {
             )
             SELECT l.id, l.request, l.before <= \(withPayloads ? Self.payloadBytes : .max), j.opts, j.kind, j.tenant,
                 o.run_at, o.deadline, o.run_limit, o.traceparent,
-                array_to_string(o.after_jobs, ' '), CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END
+                array_to_string(o.after_jobs, ' '), CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END,
+                convert_from(o.affinity, 'UTF8')
             FROM letters l JOIN statex.all_jobs j ON j.id = l.id LEFT JOIN statex.job_options o ON o.id = l.id
             ORDER BY l.id
             """, [list], doing: "dead letters")
@@ -82,6 +83,7 @@ struct OrderReader: ~Copyable {
             if !rows.isNull(row, 8) { options.runLimitMilliseconds = UInt32(truncatingIfNeeded: rows.integer(row, 8)) }
             if !rows.isNull(row, 9) { options.traceparent = rows.text(row, 9) }
             options.after = dependencies(inList: rows.text(row, 10))
+            if !rows.isNull(row, 12) { options.affinity = rows.text(row, 12) }
             findings.letters.append(
                 DeadLetter(
                     id: UInt64(bitPattern: rows.integer(row, 0)), request: UInt64(bitPattern: rows.integer(row, 1)),

@@ -152,12 +152,19 @@ package struct Recovery: ~Copyable {
                 ends: outcomes.integer(row, 2),
                 retryAt: outcomes.integer(row, 3))
         }
+        let checkpoints = try connection.query(
+            """
+            SELECT DISTINCT job FROM statex.checkpoints
+            WHERE job >= \(page)::bigint << 12 AND job < (\(page)::bigint + 1) << 12
+            """, doing: "checkpoints of a page")
+        let checkpointed = Set((0..<checkpoints.rows).map { checkpoints.integer($0, 0) })
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
                 array_to_string(o.labels, ' '),
                 -- What a retry by hand waited for is over.
-                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END FROM statex.jobs j
+                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END,
+                convert_from(o.affinity, 'UTF8') FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
@@ -171,11 +178,14 @@ package struct Recovery: ~Copyable {
                 tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
             job.failures = UInt8(min(end.failures, 255))
             job.lostWith = end.lost
-            job.notBefore = max(end.retryAt, jobs.integer(row, 4))
+            // A job that had a lease was due, whatever the clock on the wall says now.
+            job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
+            job.hasCheckpoint = checkpointed.contains(id)
+            job.affinity = jobs.isNull(row, 9) ? nil : jobs.text(row, 9)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }
