@@ -31,14 +31,6 @@ struct GateHandler: Handler {
     }
 }
 
-/// What it was given, for the test to see.
-func inputs(of job: Job) -> [UInt8] {
-    job.inputs.flatMap { input -> [UInt8] in
-        guard case .bytes(let bytes) = input.payload else { return [] }
-        return Array(" on ".utf8) + bytes
-    }
-}
-
 /// The same, and it hands a checkpoint over before it waits: its result says what it was given.
 struct ResumeHandler: Handler {
     let kind = "resume"
@@ -48,6 +40,14 @@ struct ResumeHandler: Handler {
         job.put("attempt \(job.attempt)\n")
         _ = try await GateHandler().run(job)
         return .bytes(job.checkpoint ?? [])
+    }
+}
+
+/// What it was given, for the test to see.
+func inputs(of job: Job) -> [UInt8] {
+    job.inputs.flatMap { input -> [UInt8] in
+        guard case .bytes(let bytes) = input.payload else { return [] }
+        return Array(" on ".utf8) + bytes
     }
 }
 
