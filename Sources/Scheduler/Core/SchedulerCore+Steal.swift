@@ -36,8 +36,10 @@ extension SchedulerCore {
     }
 
     mutating func steal(at now: Now, into out: inout Outbox) {
-        for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
-            ask(worker, for: nil, into: &out)
+        if workers.indices.contains(where: { isWorking($0) && !workers[$0].isOverrun }) {
+            for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
+                ask(worker, for: nil, into: &out)
+            }
         }
         guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
         for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {

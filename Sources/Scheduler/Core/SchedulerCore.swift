@@ -189,7 +189,7 @@ package struct SchedulerCore: ~Copyable {
     /// Ends leases whose time is up and wakes jobs that are due.
     package mutating func tick(at now: Now, into out: inout Outbox) {
         for index in workers.indices where workers.isPresent(index) && workers[index].deadline <= now.monotonic {
-            workerLost(index, at: now, into: &out)
+            workerGone(index, ending: .lost, at: now)
         }
         while let entry = timers.popDue(at: now.monotonic) {
             switch entry.purpose {
