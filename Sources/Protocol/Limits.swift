@@ -36,6 +36,8 @@ public enum Limits {
     public static let slots = 4_096
     /// Jobs that one worker may hold, slots and prefetch together.
     public static let credit = 65_536
+    /// Jobs that a handler runs in one call: what a model computes at once is far less.
+    public static let jobsInBatch = 1_024
     /// Priorities are 0 (first) to 9 (last).
     public static let priorities = 10
     public static let defaultPriority = 5

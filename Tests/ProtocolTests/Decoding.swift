@@ -133,6 +133,9 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
             "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
             "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
             "payload": hex(bytes.array(payload)), "inputs": try inputs(of: lease, bytes), "followed": lease.isFollowed,
+            "affinity": lease.hasAffinity
+                ? try bytes.text(
+                    lease.affinityStart..<lease.affinityStart + Int(lease.affinityLength), "affinity") : "none",
             "checkpoint": lease.hasCheckpoint
                 ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength))) : "none"
                 ,

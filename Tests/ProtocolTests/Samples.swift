@@ -312,16 +312,19 @@ struct Sample {
             $0.append([1, 0, 0xFF])
         },
         Sample("checkpointed") { writeTokens(.checkpointed, [TokenRecord(id, token: 1_001)], to: &$0) },
-        Sample("lease of a job that is followed and has a checkpoint") {
+        Sample("lease of a job that is followed, has a checkpoint and names a key") {
             Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
             var lease = LeaseRecord(
                 id: id, token: 1_002, runLimitMilliseconds: 0, payloadLength: 2, attempt: 2, kind: 0, encoding: 0)
             lease.isFollowed = true
             lease.hasCheckpoint = true
+            lease.hasAffinity = true
             lease.write(to: &$0)
             $0.append([7, 8])
             $0.append(UInt32(1))
             $0.append([9])
+            $0.append(UInt8(4))
+            $0.append("tiny")
         },
     ]
 

@@ -19,6 +19,7 @@ extension SchedulerCore {
             attempt: job.attempt, kind: own, encoding: job.encoding)
         record.isFollowed = job.flags.contains(.followed)
         record.hasCheckpoint = job.flags.contains(.hasCheckpoint)
+        record.hasAffinity = job.flags.contains(.hasAffinity)
         return LeaseContent(
             session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
         )
@@ -31,6 +32,9 @@ extension SchedulerCore {
         package var payloadBatch: UInt64
         package var payloadStart: Int
     }
+
+    /// The key that a leased job names, if it does.
+    package func affinityName(_ lease: Outbox.Lease) -> String? { affinity(lease.slot)?.name }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }
