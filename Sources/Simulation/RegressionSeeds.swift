@@ -5,5 +5,9 @@ package enum RegressionSeeds {
         // Found on 2026-11-26: STALE and REVOKE about a lease of before a restore named the new journal, so its
         // worker kept the outcome, or ran the job, for ever.
         33, 37, 48,
+        // One backup restored twice gave the same ids twice.
+        1959,
+        // A job with a run_at that had run already waited for it again, when the clock was set back before a restart.
+        980,
     ]
 }

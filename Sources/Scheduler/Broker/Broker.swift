@@ -126,6 +126,8 @@ package struct Broker: ~Copyable {
         }
     }
 
+    // Not inlined: Swift 6.3's optimizer dies of an ownership error of its own making in `run` if it is.
+    @inline(never)
     private mutating func configurationRead(_ news: ConfigurationNews) {
         let time = now
         configurationRead = time.wall

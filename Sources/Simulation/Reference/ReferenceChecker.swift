@@ -8,8 +8,8 @@ final class ReferenceChecker: Checker {
     private var owner = 0
     /// What the owner decided, until it is durable or the owner is replaced.
     private var decided: (batch: UInt64, reference: ReferenceScheduler, complaints: [String])?
-    /// Jobs that could have run at the last look.
-    private var couldRun: Set<UInt64> = []
+    /// Jobs that could have run at every look since then.
+    private var couldRun: [UInt64: Int64] = [:]
 
     init(_ world: World) {
         self.world = world
@@ -39,23 +39,24 @@ final class ReferenceChecker: Checker {
         }
     }
 
-    /// No job waits while a slot is free, for longer than it takes to give it one.
+    /// No job waits while a slot is free, for longer than anything closes a kind in one worker.
     func looked() {
         // With limits, a job may wait for them.
         guard !world.options.hasLimits, let scheduler = world.schedulers.first(where: { $0.number == owner }),
             world.workers.contains(where: { $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused })
         else {
-            couldRun = []
+            couldRun = [:]
             return
         }
-        let ready = Set(reference.ready(before: scheduler.clock.monotonic - Self.roundTrip))
-        if let job = ready.intersection(couldRun).min() {
-            world.violation("job \(job) is ready and waits while a worker is idle")
+        let ready = reference.ready(before: scheduler.clock.monotonic).map { ($0, couldRun[$0] ?? world.now) }
+        couldRun = Dictionary(ready) { first, _ in first }
+        let longest = ready.min { ($0.1, $0.0) < ($1.1, $1.0) }
+        if let longest, world.now - longest.1 > Self.longestQuarantine {
+            world.violation("job \(longest.0) is ready and waits while a worker is idle")
         }
-        couldRun = ready
     }
 
-    private static let roundTrip: Int64 = 200_000_000
+    private static let longestQuarantine: Int64 = 90_000_000_000
 
     func journalRestored() {
         reference = ReferenceScheduler(world.options.coreSettings)

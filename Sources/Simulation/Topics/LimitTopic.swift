@@ -5,36 +5,39 @@ struct LimitTopic: Topic {
     func checkers(of world: World) -> [any Checker] { [LimitChecker(world)] }
 }
 
-extension SimulationOptions {
-    /// Bounds of how many run at once and how many start a second.
-    static func policies(_ random: inout SeededGenerator) -> Policies {
-        var policies = Policies()
-        guard random.happens(oneIn: 3) else { return policies }
-        for kind in kinds where random.happens(oneIn: 2) {
-            policies.kinds[kind, default: .init()].limit = limit(&random)
+extension Policies {
+    /// Bounds of how many run at once and how many start a second, and weights.
+    mutating func drawLimits(from random: inout SeededGenerator) {
+        guard random.happens(oneIn: 3) else { return }
+        for name in SimulationOptions.kinds where random.happens(oneIn: 2) {
+            var kind = otherKinds
+            kind.limit = Limit(from: &random)
+            kinds[name] = kind
         }
-        for tenant in 0..<3 where random.happens(oneIn: 2) {
-            var policy = Policies.Tenant()
-            policy.weight = Double(1 + random.below(4))
-            if random.happens(oneIn: 2) { policy.limit = limit(&random) }
-            policies.tenants["tenant \(tenant)"] = policy
+        for number in 0..<3 where random.happens(oneIn: 2) {
+            var tenant = otherTenants
+            tenant.weight = Double(1 + random.below(4))
+            if random.happens(oneIn: 2) { tenant.limit = Limit(from: &random) }
+            tenants["tenant \(number)"] = tenant
         }
-        return policies
     }
+}
 
+extension Policies.Limit {
+    fileprivate init(from random: inout SeededGenerator) {
+        self.init()
+        if random.happens(oneIn: 2) { running = 1 + random.below(3) }
+        guard random.happens(oneIn: 2) else { return }
+        startsPerSecond = Double(1 + random.below(20))
+        burst = 1 + random.below(5)
+    }
+}
+
+extension SimulationOptions {
     var hasLimits: Bool {
+        let policies = coreSettings.policies
         let limits = policies.kinds.values.map(\.limit) + policies.tenants.values.map(\.limit)
         return limits.contains { $0 != Policies.Limit() }
-    }
-
-    private static func limit(_ random: inout SeededGenerator) -> Policies.Limit {
-        var limit = Policies.Limit()
-        if random.happens(oneIn: 2) { limit.running = 1 + random.below(3) }
-        if random.happens(oneIn: 2) {
-            limit.startsPerSecond = Double(1 + random.below(20))
-            limit.burst = 1 + random.below(5)
-        }
-        return limit
     }
 }
 
@@ -45,7 +48,7 @@ private final class LimitChecker: Checker {
     init(_ world: World) { self.world = world }
 
     func committed(_ commit: SimulatedJournal.Commit) {
-        let policies = world.options.policies
+        let policies = world.options.coreSettings.policies
         guard !commit.leases.isEmpty, !policies.kinds.isEmpty || !policies.tenants.isEmpty else { return }
         var leased: [UInt32: Int] = [:]
         for id in world.journal.ids {

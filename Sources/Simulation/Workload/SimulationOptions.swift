@@ -27,7 +27,6 @@ struct SimulationOptions {
     var faultsEvery: Int64
     var eventsBetweenFaults: Int
     var coreSettings: CoreSettings
-    var policies: Policies
     /// Bytes of outcomes that a worker keeps before it asks for no more work.
     var keptBytes: Int
     var cachedCommits: Int
@@ -72,7 +71,7 @@ struct SimulationOptions {
         coreSettings.policies.maxOpenJobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
         coreSettings.stealing = !random.happens(oneIn: 8)
-        policies = Self.policies(&random)
+        coreSettings.policies.drawLimits(from: &random)
         keptBytes = random.happens(oneIn: 4) ? 1 + random.below(40) : 1 << 20
         cachedCommits = random.below(4)
         firstOffset = 4_096 - UInt64(random.below(24))
