@@ -57,7 +57,9 @@ let package = Package(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
-            resources: [.embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql")]),
+            resources: [
+                .embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql"), .embedInCode("0003_retention.sql"),
+            ]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
@@ -101,7 +103,7 @@ let package = Package(
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
@@ -130,6 +132,7 @@ let package = Package(
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration"]),
+        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
         .testTarget(
@@ -172,7 +175,8 @@ let package = Package(
         test(
             "EndToEndTests",
             [
-                "statex", "GateWorker", "StatexClient", "StatexProtocol", "StatexStack", "StatexPostgres",
+                "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
+                "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
             ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),

@@ -15,18 +15,23 @@ package struct BenchStack: ~Copyable {
     package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
     package var database: String { postgres.url }
 
-    /// - Parameter program: this executable.
-    package init(program: String) throws(StackError) {
+    /// - Parameters:
+    ///   - program: this executable.
+    ///   - settings: configuration of the scheduler, as `key=value`.
+    ///   - configuration: the text of its configuration file.
+    package init(program: String, settings: [String] = [], configuration: String = "") throws(StackError) {
         let directory = try Self.temporaryDirectory()
         var postgres = try EmbeddedPostgres(directory: directory + "/data")
         try postgres.start()
         guard mkdir(directory + "/run", 0o700) == 0 else { throw StackError("cannot make \(directory)/run") }
+        try Self.write(configuration, to: directory + "/statex.yaml")
         var command = Command(
             program,
             [
                 "scheduler", "--database", postgres.url, "--submit-endpoint", "ipc://\(directory)/run/submit.sock",
                 "--worker-endpoint", "ipc://\(directory)/run/worker.sock",
-            ], environment: Self.environment)
+            ] + ["--config", directory + "/statex.yaml"] + settings.flatMap { ["--set", $0] },
+            environment: Self.environment)
         command.log = directory + "/scheduler.log"
         let scheduler = try ChildProcess.start(command)
         self.directory = directory
@@ -72,6 +77,13 @@ package struct BenchStack: ~Copyable {
             let child = try ChildProcess.start(command)
             workerPIDs.append(child.pid)
         }
+    }
+
+    private static func write(_ text: String, to path: String) throws(StackError) {
+        guard let file = fopen(path, "w") else { throw StackError("cannot write \(path)") }
+        let bytes = Array(text.utf8)
+        let written = fwrite(bytes, 1, bytes.count, file)
+        guard fclose(file) == 0, written == bytes.count else { throw StackError("cannot write \(path)") }
     }
 
     /// Takes everything away. Postgres and the rest must be stopped.

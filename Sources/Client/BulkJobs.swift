@@ -40,7 +40,7 @@ public struct BulkJobs: Sendable {
     }
 
     func check() throws(ClientError) {
-        try RequestPacker.check(name: kind, "kind")
+        try RequestPacker.check(kind: kind)
         try RequestPacker.check(name: tenant, "tenant")
         guard count >= 0 else { throw .invalid("count is \(count), it must not be negative") }
         guard (0..<Limits.priorities).contains(priority) else {

@@ -28,6 +28,13 @@ extension Client {
         return json
     }
 
+    public func explain(job id: JobID) async throws(ClientError) -> Explanation {
+        try Self.check(id)
+        let answer = await calls.ask(.explain(id, deadline: patienceEnd))
+        guard case .explained(let explanation) = answer else { throw answer.error }
+        return explanation
+    }
+
     public func bytes(of payload: Payload) async throws(ClientError) -> [UInt8] {
         guard case .object(let text) = payload else { return payload.inline }
         let limit = settings.largestObject
@@ -39,7 +46,10 @@ extension Client {
     /// Stores a file that the user named in the object folder, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
-        let reference = try await withObjects { store throws(ObjectError) in try store.put(copyingFile: path) }
+        let limit = UInt64(clamping: settings.largestObject)
+        let reference = try await withObjects { store throws(ObjectError) in
+            try store.put(copyingFile: path, limit: limit)
+        }
         return .object(reference: reference.text)
     }
 

@@ -70,6 +70,11 @@ extension Client {
         let limit = RequestPacker.inlineLimit(of: request)
         for index in request.jobs.indices {
             guard case .bytes(let bytes) = request.jobs[index].payload, bytes.count > limit else { continue }
+            guard bytes.count <= settings.largestObject else {
+                throw .invalid(
+                    "a payload has \(bytes.count) bytes, the limit (largestObject) is \(settings.largestObject); raise it, or split the payload"
+                )
+            }
             try await learnObjects()
             // Without a folder the check below refuses it, and says what to do.
             guard !objects.isEmpty else { continue }

@@ -54,6 +54,7 @@ public final class Client: JobQueue {
         guard settings.windowBytes >= 0, settings.windowRequests >= 1 else {
             throw .invalid("windowBytes and windowRequests must not be negative")
         }
+        guard settings.largestObject >= 0 else { throw .invalid("largestObject must not be negative") }
     }
 
     public func close() async { _ = await calls.ask(.close) }

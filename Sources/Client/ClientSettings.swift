@@ -18,7 +18,7 @@ public struct ClientSettings: Sendable {
     /// first needed. nil: those that the scheduler names, which suits a client on its machine; empty: such payloads
     /// are refused.
     public var objectFolders: [String]?
-    /// The largest object that `bytes(of:)` reads into memory.
+    /// The largest object that is stored, and that `bytes(of:)` reads into memory.
     public var largestObject = 256 << 20
 
     public init(name: String = "client", objectFolders: [String]? = nil, patience: Duration? = nil) {

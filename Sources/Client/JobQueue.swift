@@ -24,6 +24,9 @@ public protocol JobQueue: Sendable {
     /// The bytes of a payload; a reference is followed into the object folder.
     func bytes(of payload: Payload) async throws(ClientError) -> [UInt8]
 
+    /// Why the job waits, if it does: one reason from a closed list.
+    func explain(job id: JobID) async throws(ClientError) -> Explanation
+
     /// The scheduler's own status, as JSON.
     func schedulerStatus() async throws(ClientError) -> String
 

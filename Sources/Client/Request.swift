@@ -9,6 +9,9 @@ public struct Request: Sendable {
     /// The same key of the same tenant with the same jobs is the same request, for 7 days; with other
     /// jobs it is refused. 1 to `Limits.userKeyBytes` bytes.
     public var key: String?
+    /// What becomes of jobs that wait for one that does not succeed: false: they are cancelled, as skipped;
+    /// true: they fail.
+    public var failsDependants = false
 
     public init(_ jobs: [JobSpec], tenant: String = "default", key: String? = nil) {
         self.jobs = jobs
@@ -42,10 +45,14 @@ public struct JobSpec: Sendable {
     public var tags: [String] = []
     /// It runs only in a worker that has all of these labels (`gpu`, a region): up to 8 of 1 to 64 bytes.
     public var labels: [String] = []
+    /// Jobs of the request that must succeed before it starts, by their indices; all before its own.
+    public var after: [Int] = []
+    /// Jobs of the request whose results its handler is given; it waits for them too. Up to `Limits.inputs`.
+    public var inputs: [Int] = []
     /// The W3C trace that it belongs to: 55 characters.
     public var traceparent: String?
 
-    public init(kind: String, payload: Payload) {
+    public init(kind: String, payload: Payload = .bytes([])) {
         self.kind = kind
         self.payload = payload
     }

@@ -40,14 +40,14 @@ struct RequestPacker {
                 kind: writer.number(of: job.kind), tenant: tenant, index: UInt16(index),
                 count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts ?? 0),
                 encoding: job.payload.encoding.rawValue)
-            let options = options(of: job, key: index == 0 ? request.key : nil)
+            let options = options(of: job, in: request, key: index == 0 ? request.key : nil)
             var buffer = ByteBuffer(capacity: 64)
             if !options.isEmpty { options.write(to: &buffer) }
             writer.append(fields, options: buffer.bytes, payload: job.payload.inline.span.bytes)
         }
     }
 
-    private static func options(of job: JobSpec, key: String?) -> JobOptions {
+    private static func options(of job: JobSpec, in request: Request, key: String?) -> JobOptions {
         var options = JobOptions()
         options.userKey = key.map { Array($0.utf8) }
         options.runAt = job.startAt.flatMap(microseconds)
@@ -56,6 +56,7 @@ struct RequestPacker {
         options.traceparent = job.traceparent
         options.tags = job.tags
         options.labels = job.labels
+        options.after = dependencies(of: job, fail: request.failsDependants)
         return options
     }
 
@@ -67,6 +68,7 @@ struct RequestPacker {
             bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
             for tag in job.tags { bytes += 4 + tag.utf8.count }
             for label in job.labels { bytes += 4 + label.utf8.count }
+            bytes += 8 * (job.after.count + job.inputs.count)
             if job.kind != kind {
                 kind = job.kind
                 bytes += 1 + kind.utf8.count
@@ -102,6 +104,7 @@ struct RequestPacker {
             }
         }
         for job in request.jobs { try check(job) }
+        try checkDependencies(of: request)
         let bytes = byteCount(request)
         guard bytes <= Limits.messageBytes else {
             throw .invalid(
@@ -116,7 +119,7 @@ struct RequestPacker {
     }
 
     private static func check(_ job: JobSpec) throws(ClientError) {
-        try check(name: job.kind, "kind")
+        try check(kind: job.kind)
         guard (0..<Limits.priorities).contains(job.priority) else {
             throw .invalid("priority is \(job.priority), it takes 0 (first) to \(Limits.priorities - 1)")
         }
@@ -159,6 +162,18 @@ struct RequestPacker {
         guard (1...Limits.nameBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
             throw .invalid("\(field) has \(name.utf8.count) bytes, it takes 1 to \(Limits.nameBytes), none of them NUL")
         }
+    }
+
+    static func check(kind: String) throws(ClientError) {
+        guard KindName.isValid(kind) else {
+            throw .invalid("kind is \(quoted(kind)), it takes \(KindName.rule)")
+        }
+    }
+
+    /// As it may be shown on a terminal, cut to what a kind may have.
+    private static func quoted(_ text: String) -> String {
+        let shown = text.unicodeScalars.prefix(64).map { $0.escaped(asASCII: true) }.joined()
+        return "\"\(shown)\(text.unicodeScalars.count > 64 ? "…" : "")\""
     }
 
     private static func microseconds(_ time: Date) -> Int64? {

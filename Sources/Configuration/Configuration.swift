@@ -7,9 +7,6 @@ import Glibc
 
 /// All settings of one process.
 package struct Configuration: Sendable, Equatable {
-    /// The most bytes of a payload, result or error that travel inline. Part of the protocol, so fixed.
-    package static let maximumPayload = 64 << 10
-
     package var dataDirectory: String
     package var submitEndpoint: String
     package var workerEndpoint: String
@@ -35,6 +32,10 @@ package struct Configuration: Sendable, Equatable {
     /// The bound of the payload cache.
     package var maximumOpenBytes: Int
     package var idempotencyDays: Int
+    /// Whether idle workers get jobs that wait unstarted in others.
+    package var stealing: Bool
+    /// How long the history of a job stays after its end.
+    package var retentionDays: Int
 
     /// For kinds that do not say otherwise.
     package var retry: RetryConfiguration
@@ -43,10 +44,15 @@ package struct Configuration: Sendable, Equatable {
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
-    package var modelsDirectory: String
-    package var python: String
+    /// The largest object that `statex submit` stores or reads.
+    package var maximumObjectBytes: Int
+    /// nil: those of the checkout.
+    package var modelsDirectory: String?
+    package var python: String?
     /// The least isolation that process handlers accept.
     package var isolation: Isolation
+    /// Whether workers serve the handlers that fail, hang and kill their worker when asked.
+    package var faultHandlers: Bool
     package var handlers: [HandlerConfiguration]
 
     init(from values: inout ValueReader, environment: [String: String]) {
@@ -73,6 +79,9 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
+        retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
+
+        stealing = values.take("stealing", default: true, .yesOrNo)
 
         let retry = RetryConfiguration(from: &values, others: nil)
         self.retry = retry
@@ -84,9 +93,11 @@ package struct Configuration: Sendable, Equatable {
         }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
-        modelsDirectory = values.take("models", default: "\(dataDirectory)/models", .path)
-        python = values.take("python", default: "python3", .program)
+        maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
+        modelsDirectory = values.take("models", .path)
+        python = values.take("python", .program)
         isolation = values.take("isolation", default: .basic, .choice())
+        faultHandlers = values.take("fault_handlers", default: false, .yesOrNo)
         handlers = values.takeHandlers()
         checkPairs(&values)
     }
@@ -103,6 +114,12 @@ package struct Configuration: Sendable, Equatable {
             values.refuse(
                 "disconnect_grace_seconds",
                 "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
+        }
+        if retentionDays < idempotencyDays {
+            values.refuse(
+                "retention_days",
+                "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
+            )
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

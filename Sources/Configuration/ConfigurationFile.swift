@@ -10,6 +10,8 @@ indirect enum FileNode {
     /// A key without a value: as if it were not there.
     case nothing
 
+    var isThere: Bool { if case .nothing = self { false } else { true } }
+
     var line: Int {
         switch self {
         case .text(_, let line), .list(_, let line), .map(_, let line): line

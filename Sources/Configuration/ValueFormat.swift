@@ -1,6 +1,7 @@
 // How the text of a value is read, and shown again.
 
 import Foundation
+import StatexProtocol
 
 /// What a source says, before it is understood.
 enum RawValue: Equatable {
@@ -150,6 +151,19 @@ extension ValueFormat where Value: RawRepresentable<String> & CaseIterable {
     }
 }
 
+extension ValueFormat<Bool> {
+    static var yesOrNo: Self {
+        Self(
+            { text, _ throws(FormatError) in
+                switch text {
+                case "yes", "true": return true
+                case "no", "false": return false
+                default: throw FormatError("must be yes or no, not \(text.shown)")
+                }
+            }, show: { $0 ? "yes" : "no" })
+    }
+}
+
 extension ValueFormat<String> {
     private init(_ rule: String, _ accepts: @escaping (String) -> Bool, show: @escaping (String) -> String = { $0 }) {
         self.init(
@@ -252,12 +266,7 @@ extension ValueFormat<String> {
     }
 
     static var kind: Self {
-        Self(
-            "1 to 64 letters, digits, dots, dashes or underscores",
-            { text in
-                (1...64).contains(text.utf8.count)
-                    && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) }
-            })
+        Self(KindName.rule, KindName.isValid)
     }
 }
 

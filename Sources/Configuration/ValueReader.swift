@@ -171,7 +171,7 @@ struct ValueReader {
         let names = known.map(Self.variable)
         var others: [String] = []
         for name in environment.keys.sorted()
-        where name.hasPrefix(Self.environmentPrefix) && !names.contains(name) && !ownVariables.contains(name) {
+        where name.hasPrefix(Self.environmentPrefix) && !names.contains(name) && !isOurs(name) {
             if let meant = nearMiss(
                 String(name.dropFirst(Self.environmentPrefix.count)),
                 among: names.map { String($0.dropFirst(Self.environmentPrefix.count)) })
@@ -253,9 +253,11 @@ struct ValueReader {
 
     mutating func takeHandlers() -> [HandlerConfiguration] {
         known.append("handlers")
-        guard let entry = file.first(where: { $0.name == "handlers" }) else { return [] }
+        guard let entry = file.first(where: { $0.name == "handlers" }), entry.value.isThere else {
+            entries.append(Entry(key: "handlers", value: "", source: .standard))
+            return []
+        }
         guard case .list(let nodes, let line) = entry.value else {
-            if case .nothing = entry.value { return [] }
             problems.append("handlers (\(filePath):\(entry.line)): must be a list; each entry begins with `- kind: …`")
             return []
         }
@@ -264,6 +266,8 @@ struct ValueReader {
             return []
         }
         var handlers: [HandlerConfiguration] = []
+        // Their kinds stand before their own keys.
+        let place = entries.count
         for (index, node) in nodes.enumerated() {
             guard let handler = takeHandler(node, at: "handlers[\(index)]") else { continue }
             if handlers.contains(where: { $0.kind == handler.kind }) {
@@ -273,6 +277,8 @@ struct ValueReader {
             }
             handlers.append(handler)
         }
+        let kinds = handlers.map(\.kind).joined(separator: " ")
+        entries.insert(Entry(key: "handlers", value: kinds, source: .file(filePath, line: entry.line)), at: place)
         return handlers
     }
 
@@ -310,8 +316,12 @@ struct ValueReader {
     }
 }
 
-/// Variables with our prefix that are not keys: what `up` tells its children, and the file's own.
-private let ownVariables: Set<String> = ["STATEX_CONFIG", "STATEX_READY_FD", "STATEX_STACK"]
+/// Variables with our prefix that are not keys: the file's own, what `up` tells its children, and the settings of
+/// the built-in handlers (docs/models.md), which are passed on to them.
+private func isOurs(_ variable: String) -> Bool {
+    ["STATEX_CONFIG", "STATEX_READY_FD", "STATEX_STACK", "STATEX_MODEL_SUMS"].contains(variable)
+        || ["STATEX_AUDIO_", "STATEX_FILE_", "STATEX_OCR_", "STATEX_TEXT_"].contains { variable.hasPrefix($0) }
+}
 
 extension String {
     fileprivate var unquotedShown: String { String(shown.dropFirst().dropLast()) }

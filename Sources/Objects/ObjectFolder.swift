@@ -14,8 +14,9 @@ enum Flags {
 package final class ObjectFolder: ObjectStore {
     /// Begins the names of files that are being written.
     static let temporaryPrefix = ".incoming-"
-    /// A file still being written after a day was left by a process that died.
-    private static let leftoverAge = 86_400
+    /// Who writes a file holds its lock; without one, and silent for so many seconds, it was left by a process that
+    /// died. (On a folder that several machines share, locks may be each machine's own.)
+    private static let silence = 60
 
     package let path: String
     private let root: FileDescriptor
@@ -50,13 +51,13 @@ package final class ObjectFolder: ObjectStore {
     }
 
     package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {
-        try store { (write) throws(ObjectError) in
+        try store(limit: ObjectReference.maximumSize) { (write) throws(ObjectError) in
             try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try write(UnsafeRawBufferPointer(bytes)) }
         }
     }
 
-    package func put(copying file: borrowing FileDescriptor) throws(ObjectError) -> ObjectReference {
-        try store { (write) throws(ObjectError) in try file.readPieces(write) }
+    package func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference {
+        try store(limit: limit) { (write) throws(ObjectError) in try file.readPieces(write) }
     }
 
     package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
@@ -76,19 +77,19 @@ package final class ObjectFolder: ObjectStore {
     /// Writes to a temporary name while hashing, and renames: whatever stood under the name, also a
     /// file that was cut or corrupted, is replaced by what was written here. So the same content may
     /// be put any number of times, from any number of processes.
-    private func store(
-        _ produce: ((UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) -> Void
+    func store(
+        limit: UInt64, _ produce: ((UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) -> Void
     ) throws(ObjectError) -> ObjectReference {
         let temporary = Self.temporaryPrefix + String(UInt64.random(in: .min ... .max), radix: 36)
         let file = try root.openBeneath(temporary, Flags.create, mode: 0o640)
+        // A file system without locks has the silence alone.
+        _ = flock(file.raw, LOCK_EX | LOCK_NB)
         do throws(ObjectError) {
             var hash = try SHA256()
             var size: UInt64 = 0
             try produce { piece throws(ObjectError) in
                 size += UInt64(piece.count)
-                guard size <= ObjectReference.maximumSize else {
-                    throw .tooLarge(size: size, limit: ObjectReference.maximumSize)
-                }
+                guard size <= limit else { throw .tooLarge(size: size, limit: limit) }
                 try hash.update(piece)
                 try file.write(piece)
             }
@@ -109,6 +110,11 @@ package final class ObjectFolder: ObjectStore {
         }
     }
 
+    private func isUnlocked(_ name: String) -> Bool {
+        guard let file = try? root.openBeneath(name, Flags.read | O_NONBLOCK) else { return false }
+        return flock(file.raw, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK
+    }
+
     /// Deletes what processes left that died while they wrote.
     private func removeLeftovers() {
         guard let listing = opendir(path) else { return }
@@ -120,7 +126,7 @@ package final class ObjectFolder: ObjectStore {
             }
             var status = stat()
             guard name.hasPrefix(Self.temporaryPrefix), fstatat(root.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
-                now - status.st_mtim.tv_sec > Self.leftoverAge
+                now - status.st_mtim.tv_sec > Self.silence, isUnlocked(name)
             else { continue }
             unlinkat(root.raw, name, 0)
         }

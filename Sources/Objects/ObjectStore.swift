@@ -6,19 +6,21 @@ package protocol ObjectStore: Sendable {
     /// Stores `bytes` durably: when it returns, they survive a power cut.
     func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference
 
-    /// Stores what is left to read in `file` durably.
-    func put(copying file: borrowing FileDescriptor) throws(ObjectError) -> ObjectReference
+    /// Stores what is left to read in `file` durably, up to `limit` bytes.
+    func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference
 
     /// A descriptor to read the object from its beginning. Its size was checked; its sum was not.
     func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor
 }
 
 extension ObjectStore {
-    /// Stores a regular file that the user of this process named.
-    package func put(copyingFile path: String) throws(ObjectError) -> ObjectReference {
+    /// Stores a regular file that the user of this process named. A larger one is refused before anything is copied.
+    package func put(copyingFile path: String, limit: UInt64) throws(ObjectError) -> ObjectReference {
         let file = try FileDescriptor.open(path, Flags.read)
-        _ = try file.regularFileSize()
-        return try put(copying: file)
+        let size = try file.regularFileSize()
+        guard size <= limit else { throw .tooLarge(size: size, limit: limit) }
+        // It may grow under our hands: the limit holds for the copy too.
+        return try put(copying: file, limit: limit)
     }
 
     /// The object's bytes, their size and sum checked.

@@ -120,4 +120,16 @@ extension FileDescriptor {
             try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
     }
+
+    /// What is left to read, up to `limit` bytes.
+    package borrowing func readAll(limit: Int) throws(ObjectError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        try readPieces { piece throws(ObjectError) in
+            guard piece.count <= limit - bytes.count else {
+                throw .tooLarge(size: UInt64(bytes.count + piece.count), limit: UInt64(clamping: limit))
+            }
+            bytes.append(contentsOf: piece)
+        }
+        return bytes
+    }
 }

@@ -28,6 +28,12 @@ package struct JSONObject: Sendable {
         self.bytes = bytes
     }
 
+    /// The first item of a list that was checked before, if it is an object.
+    package static func first(inList list: [UInt8]) -> JSONObject? {
+        var scanner = JSONScanner(list)
+        return scanner.firstItem().flatMap { try? JSONObject(Array(list[$0])) }
+    }
+
     package func member(_ name: String) -> Member? { members[Array(name.utf8)] }
 
     /// The text of a member's value, exactly as it stands.

@@ -31,6 +31,17 @@ struct JSONScanner {
         return strings
     }
 
+    /// Where the first item of a list stands; nil: there is none.
+    mutating func firstItem() -> Range<Int>? {
+        var item: Range<Int>?
+        try? sequence(from: "[", to: "]") { scanner throws(JSONFailure) in
+            let start = scanner.at
+            _ = try scanner.value(depth: 2)
+            if item == nil { item = start..<scanner.at }
+        }
+        return item
+    }
+
     private mutating func end() throws(JSONFailure) {
         skipSpace()
         guard at == bytes.count else { throw failure("something follows the JSON value") }

@@ -7,6 +7,11 @@ public enum Limits {
     public static let referenceBytes = 4_096
     /// Jobs of one request: what one page of ids holds.
     public static let jobsInRequest = 4_096
+    /// Who waits for whom in one request, in all: every job of the largest one behind one job and before
+    /// another, twice; 32 KiB of memory.
+    public static let dependenciesInRequest = 16_384
+    /// Results of other jobs that one job takes as input: at 64 KiB each they fit a message beside others.
+    public static let inputs = 32
     /// Jobs, leases or outcomes in one message: past about 1,000 a larger batch gains nothing.
     public static let recordsInMessage = 4_096
     /// One message, in bytes. The largest legal single record fits 60 times.

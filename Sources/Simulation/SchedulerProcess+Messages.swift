@@ -86,7 +86,7 @@ extension SchedulerProcess {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: key)))
         }

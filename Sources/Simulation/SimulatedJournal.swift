@@ -183,6 +183,10 @@ final class SimulatedJournal {
             job.labels = history.options?.labels ?? []
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
+            let request = id - UInt64(JobOpts.index(history.row.opts))
+            job.waitsFor = (history.options?.after ?? []).filter {
+                histories[request + UInt64($0.index)]?.final != .succeeded
+            }
             if let lease = history.openLease {
                 job.token = lease.token
                 job.worker = lease.worker

@@ -22,6 +22,24 @@ package struct ReadyFile: Codable, Equatable, Sendable {
         case database, pid, pids
     }
 
+    /// Whether it could be written there: found out before anything is started.
+    static func check(_ path: String) throws(StackError) {
+        let directory = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        func refuse(_ problem: String) -> StackError {
+            StackError(
+                "--ready-file \(path): \(problem); name a file in a directory that is there", exitCode: StackError.usage
+            )
+        }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw refuse("it is there, and no file") }
+        guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw refuse("\(directory) is no directory")
+        }
+        guard access(directory, W_OK | X_OK) == 0 else {
+            throw refuse("\(directory) cannot be written: \(String(cString: strerror(errno)))")
+        }
+    }
+
     /// By rename, so that a reader sees a whole one; for us alone, because the URL may hold a password.
     func write(to path: String) throws(StackError) {
         let encoder = JSONEncoder()

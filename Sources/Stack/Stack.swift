@@ -38,6 +38,7 @@ package struct Stack: Sendable {
     /// stopped.
     package func run(log: @escaping (String) -> Void) throws(StackError) {
         let directory = try prepareDataDirectory()
+        if let readyFile { try ReadyFile.check(readyFile) }
         let lock = try StackLock.take(directory)
         // For a reader who waits: a file of an earlier run would tell of processes that are gone.
         if let readyFile { unlink(readyFile) }
@@ -73,7 +74,9 @@ package struct Stack: Sendable {
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw StackError("\(key): \(error)") }
+            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+                throw StackError("\(key): \(error)", exitCode: StackError.usage)
+            }
         }
     }
 

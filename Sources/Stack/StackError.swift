@@ -6,6 +6,9 @@ package struct StackError: Error, Equatable, CustomStringConvertible {
     /// What `statex up` exits with.
     package let exitCode: Int32
 
+    /// What the operator asked for cannot be: the exit code of wrong arguments.
+    static let usage: Int32 = 2
+
     package init(_ description: String, exitCode: Int32 = 1) {
         self.description = description
         self.exitCode = exitCode

@@ -129,6 +129,10 @@ public final class InMemoryStatex: JobQueue {
     }
 
     /// Those members of a scheduler's status that mean something in memory.
+    public func explain(job id: JobID) async throws(ClientError) -> Explanation {
+        try await connected().explain(job: id)
+    }
+
     public func schedulerStatus() async throws(ClientError) -> String {
         try await connected().schedulerStatus()
     }

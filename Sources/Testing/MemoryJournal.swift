@@ -8,6 +8,8 @@ struct MemoryJournal {
         let opts: UInt64
         let kind: UInt32
         let payload: [UInt8]
+        /// Jobs of its request whose results it takes.
+        var inputs: [UInt16] = []
         var attempts: UInt16 = 0
         var losses: UInt16 = 0
         /// nil: open.
@@ -29,6 +31,9 @@ struct MemoryJournal {
         for row in batch.jobs {
             let payload = batch.payloads.buffer.array(row.payloadStart..<row.payloadStart + row.payloadLength)
             jobs[row.id] = Job(opts: row.opts, kind: row.kind, payload: payload)
+        }
+        for row in batch.options {
+            jobs[row.id]?.inputs = row.options.after.filter(\.isInput).map(\.index)
         }
         for row in batch.keys {
             let key = UserKeys.Key(tenant: names[row.tenant] ?? "", key: row.key)
@@ -52,6 +57,15 @@ struct MemoryJournal {
     }
 
     func payload(of id: UInt64) -> [UInt8] { jobs[id]?.payload ?? [] }
+
+    func inputs(of id: UInt64) -> [LeaseInput] {
+        guard let job = jobs[id] else { return [] }
+        let request = id - UInt64(JobOpts.index(job.opts))
+        return job.inputs.map { index in
+            let from = jobs[request + UInt64(index)]
+            return LeaseInput(index: index, encoding: from?.encoding ?? .bytes, body: from?.body ?? [])
+        }
+    }
 
     func ending(ofLease token: UInt64) -> Ending? { outcomes[token] }
 

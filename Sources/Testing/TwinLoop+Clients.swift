@@ -67,8 +67,14 @@ extension TwinLoop {
         case .status:
             let status = statusText
             link.append { StatusReply.write(status.span.bytes, stamp: link.stamp, to: &$0) }
+        case .explain:
+            for id in try Explain.read(bytes, header: header) {
+                let explanation = scheduler.explain(id, journalDown: nil, at: now)
+                link.append(.explanations, recordLength: Explanation.size) { explanation.write(to: &$0) }
+            }
         case .goodbye: left(link)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
             .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
@@ -80,7 +86,7 @@ extension TwinLoop {
         for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             // Options that cannot be read are the core's to refuse.
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let text = options?.userKey else { continue }
             let key = UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: text)
             // The broker compares digests; here the content stands for itself.

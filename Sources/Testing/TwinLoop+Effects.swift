@@ -23,8 +23,9 @@ extension TwinLoop {
         // Leases before revocations: a revocation may concern one that leaves now.
         for effect in outbox.leases {
             guard let content = scheduler.leaseContent(effect) else { continue }
-            let payload = journal.payload(of: content.record.id.rawValue)
-            worker.leased(content.record, payload: payload, at: now.monotonic)
+            let id = content.record.id.rawValue
+            worker.leased(
+                content.record, payload: journal.payload(of: id), inputs: journal.inputs(of: id), at: now.monotonic)
         }
         for effect in outbox.revoked { worker.revoked(effect.record, tokensOf: effect.tokensOf) }
         for effect in outbox.finals {

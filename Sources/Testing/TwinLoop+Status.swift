@@ -10,6 +10,7 @@ extension TwinLoop {
             $0.member("epoch", Int(scheduler.epoch))
             $0.member("open_jobs", scheduler.openJobs)
             $0.member("delayed_jobs", scheduler.delayedJobs)
+            $0.member("blocked_jobs", scheduler.blockedJobs)
             $0.member("clients", scheduler.clientCount)
             $0.object("journal") { $0.member("state", "in memory") }
             $0.array("queues", scheduler.queueStatus(at: clock.now)) { queue, json in

@@ -17,6 +17,7 @@ struct TwinWorker: ~Copyable {
         let handle: LeaseHandle
         let lease: LeaseRecord
         let payload: [UInt8]
+        let inputs: [LeaseInput]
     }
 
     let hello: Hello
@@ -69,6 +70,7 @@ struct TwinWorker: ~Copyable {
         let job = Job(
             id: lease.id, kind: hello.kinds[kind].name, attempt: Int(lease.attempt),
             payload: isReference ? .object(reference: next.payload) : .bytes(next.payload),
+            inputs: next.inputs.map(JobInput.init),
             runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: attempt.cancellation)
         slot.run(
             job, kind: kind, EndedAttempt(next.handle, startedAt: now, endedAt: now, ending: .succeeded))
@@ -110,9 +112,9 @@ struct TwinWorker: ~Copyable {
 
     mutating func heard(_ header: Header, at now: Int64) { _ = core.accepts(header, at: now) }
 
-    mutating func leased(_ lease: LeaseRecord, payload: [UInt8], at now: Int64) {
+    mutating func leased(_ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], at now: Int64) {
         guard let handle = core.leased(lease, at: now, into: &out) else { return }
-        waiting.append(Waiting(handle: handle, lease: lease, payload: payload))
+        waiting.append(Waiting(handle: handle, lease: lease, payload: payload, inputs: inputs))
     }
 
     mutating func ended(slot: Int, _ attempt: EndedAttempt, at now: Int64) {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Glibc
+import Foundation
 import StatexBenchmarks
 import StatexJournal
 import StatexProtocol
@@ -9,7 +9,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
         subcommands: [
-            Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self, ClientLoad.self,
+            Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
+            SkewBench.self, FairnessBench.self, ClientLoad.self,
         ])
 
     struct Limit: ParsableCommand {
@@ -19,16 +20,12 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() throws {
             let (floor, journal) = try JournalLimit.run()
-            if json {
-                var text = JSONText()
-                text.object {
-                    $0.member("floor_jobs_per_second", floor.rounded())
-                    $0.member("journal_jobs_per_second", journal.rounded())
-                }
-                print(String(decoding: text.bytes, as: UTF8.self))
-            } else {
-                print("floor: \(Int(floor)) jobs a second; journal: \(Int(journal)) jobs a second")
+            var text = JSONText()
+            text.object {
+                $0.member("floor_jobs_per_second", floor.rounded())
+                $0.member("journal_jobs_per_second", journal.rounded())
             }
+            printReport(text, asJSON: json)
         }
     }
 
@@ -42,6 +39,14 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Jobs in one message.") var jobsInMessage = 500
         @Flag(help: "Print one JSON object.") var json = false
 
+        func validate() throws {
+            try check(jobs, "--jobs", 1...100_000_000)
+            try check(payloadBytes, "--payload-bytes", 0...Limits.inlineBytes)
+            try check(workers, "--workers", 1...1_024)
+            try check(slots, "--slots", 1...1_024)
+            try check(jobsInMessage, "--jobs-in-message", 1...Limits.recordsInMessage)
+        }
+
         func run() throws {
             var bench = Throughput()
             bench.jobs = jobs
@@ -50,7 +55,7 @@ struct BenchCommand: AsyncParsableCommand {
             bench.slots = slots
             bench.jobsInMessage = jobsInMessage
             let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
-            print(String(decoding: report.json.bytes, as: UTF8.self))
+            printReport(report.json, asJSON: json)
             guard report.missing == 0, report.doubled == 0 else { throw ExitCode.failure }
         }
     }
@@ -61,11 +66,13 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "How many jobs.") var jobs = 500
         @Flag(help: "Print one JSON object.") var json = false
 
+        func validate() throws { try check(jobs, "--jobs", 1...1_000_000) }
+
         func run() async throws {
             var bench = Latency()
             bench.jobs = jobs
             let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
-            print(String(decoding: report.json.bytes, as: UTF8.self))
+            printReport(report.json, asJSON: json)
         }
     }
 
@@ -76,12 +83,17 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Bytes of each payload.") var payloadBytes = 256
         @Flag(help: "Print one JSON object.") var json = false
 
+        func validate() throws {
+            try check(jobs, "--jobs", 1...100_000_000)
+            try check(payloadBytes, "--payload-bytes", 0...Limits.inlineBytes)
+        }
+
         func run() throws {
             var bench = Backlog()
             bench.jobs = jobs
             bench.payloadBytes = payloadBytes
             let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
-            print(String(decoding: report.json.bytes, as: UTF8.self))
+            printReport(report.json, asJSON: json)
         }
     }
 
@@ -93,13 +105,47 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Seconds of the long hold.") var holdSeconds = 120
         @Flag(help: "Print one JSON object.") var json = false
 
+        func validate() throws {
+            try check(pairs, "--pairs", 1...1_000)
+            try check(windowSeconds, "--window-seconds", 1...3_600)
+            try check(holdSeconds, "--hold-seconds", 1...3_600)
+        }
+
         func run() throws {
             var bench = SnapshotHold()
             bench.pairs = pairs
             bench.windowSeconds = windowSeconds
             bench.holdSeconds = holdSeconds
             let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
-            print(String(decoding: report.json.bytes, as: UTF8.self))
+            printReport(report.json, asJSON: json)
+        }
+    }
+
+    struct SkewBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "skew",
+            abstract: "Short and long jobs mixed on two workers, beside an ideal list scheduler; about a minute.")
+        @Option(help: "Seeds 1 to this, each with and without stealing.") var seeds = 5
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func validate() throws { try check(seeds, "--seeds", 1...1_000) }
+
+        func run() async throws {
+            var bench = Skew()
+            bench.seeds = 1...UInt64(seeds)
+            let report = try await bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
+        }
+    }
+
+    struct FairnessBench: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "fairness", abstract: "Tenants beside each other: a late one, and weights 1 and 3.")
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func run() async throws {
+            let report = try await Fairness().run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
         }
     }
 
@@ -120,6 +166,20 @@ struct BenchCommand: AsyncParsableCommand {
                 forever: forever)
         }
     }
+}
+
+private func check(_ value: Int, _ option: String, _ range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+        throw ValidationError("\(option) is \(value), it takes \(range.lowerBound) to \(range.upperBound)")
+    }
+}
+
+/// One JSON object, or its members as lines for people.
+private func printReport(_ report: JSONText, asJSON: Bool) {
+    guard !asJSON, let value = try? JSONDecoder().decode(StatusValue.self, from: Data(report.bytes)) else {
+        return print(String(decoding: report.bytes, as: UTF8.self))
+    }
+    print(value.lines().joined(separator: "\n"))
 }
 
 /// This executable's path.

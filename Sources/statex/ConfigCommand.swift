@@ -15,10 +15,7 @@ struct ConfigCommand: ParsableCommand {
         @Flag(help: "Print one JSON object.") var json = false
 
         func run() throws {
-            let loaded: LoadedConfiguration
-            do { loaded = try options.load() } catch let error as ConfigurationError {
-                throw failure(1, error.description)
-            }
+            let loaded = try options.load()
             json ? try printJSON(loaded) : printTable(loaded)
         }
 
@@ -26,7 +23,8 @@ struct ConfigCommand: ParsableCommand {
             let width = loaded.entries.map(\.key.count).max() ?? 0
             for entry in loaded.entries {
                 let key = entry.key.padding(toLength: width, withPad: " ", startingAt: 0)
-                print("\(key)  \(entry.value ?? "(not set)")  [\(entry.source)]")
+                let value = entry.value.map { $0.isEmpty ? "(none)" : $0 }
+                print("\(key)  \(value ?? "(not set)")  [\(entry.source)]")
             }
             for variable in loaded.ignoredVariables { print("# environment \(variable) names no key and is ignored") }
         }

@@ -24,11 +24,10 @@ struct ConfigurationOptions: ParsableArguments {
         return sources
     }
 
-    func load(_ flags: KeyValuePairs<String, String?> = [:]) throws -> LoadedConfiguration { try .load(sources(flags)) }
-}
-
-/// Ends the command with a message on standard error and an exit code.
-func failure(_ code: Int32, _ message: String) -> ExitCode {
-    FileHandle.standardError.write(Data("statex: \(message)\n".utf8))
-    return ExitCode(code)
+    /// What is wrong in the configuration ends the command.
+    func load(_ flags: KeyValuePairs<String, String?> = [:]) throws -> LoadedConfiguration {
+        do { return try .load(sources(flags)) } catch let error as ConfigurationError {
+            throw ending(.usage, error.description)
+        }
+    }
 }

@@ -9,7 +9,7 @@ import StatexZeroMQ
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Look at this machine: what is wrong, and what to do.",
-        discussion: "Exits 1 when something is an error. Changes nothing.")
+        discussion: "Exits 1 when it finds an error; warnings are none. Changes nothing.")
 
     @Option(help: "Holds the database, the sockets and the objects.") var dataDir: String?
     @Option(help: "The database to look at.") var database: String?
@@ -20,14 +20,14 @@ struct DoctorCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         let findings: [Finding]
         do {
-            let loaded = try options.load(["data_dir": dataDir, "database": database])
+            let loaded = try LoadedConfiguration.load(options.sources(["data_dir": dataDir, "database": database]))
             let handlers = await examineHandlers(loaded)
             findings = Doctor(loaded, environment: environment, versions: versions(), handlers: handlers).examine()
         } catch let error as ConfigurationError {
             findings = error.problems.map { .error("configuration", $0, "correct it; see config/statex.yaml") }
         }
         json ? try printJSON(findings) : printTable(findings)
-        if findings.contains(where: { $0.status == .error }) { throw ExitCode(1) }
+        if findings.contains(where: { $0.status == .error }) { throw ExitCode(Exit.failed.code) }
     }
 
     /// Starts each built-in handler as a worker would: programs, libraries, models and their sums are

@@ -26,13 +26,16 @@ struct HandlerCatalog {
         self.slots = slots
         self.objects = objects
         environment = ProcessInfo.processInfo.environment
-        func chosen(_ key: String) -> String? {
-            loaded.entries.first { $0.key == key && $0.source != .standard }?.value
-        }
-        installation = Installation(executable: programPath(), python: chosen("python"), models: chosen("models"))
+        installation = Installation(
+            executable: programPath(),
+            python: configuration.python.map { [environment] in Self.findProgram($0, environment) },
+            models: configuration.modelsDirectory)
     }
 
-    /// - Parameter only: kinds to serve; nil: all.
+    /// Kinds that do harm when asked: served only when they are named, or with the key `fault_handlers`.
+    private static let faultKinds = ["crash", "fail", "hang"]
+
+    /// - Parameter only: kinds to serve; nil: all but the fault handlers, unless the configuration has them too.
     func handlers(only: [String]?) throws -> [any Handler] {
         var handlers: [String: any Handler] = [:]
         for handler in NativeHandlers.all { handlers[handler.kind] = handler }
@@ -44,7 +47,13 @@ struct HandlerCatalog {
         for own in configuration.handlers { handlers[own.kind] = try handler(own) }
         if let unknown = only?.first(where: { handlers[$0] == nil }) {
             let known = handlers.keys.sorted().joined(separator: ", ")
-            throw failure(1, "handlers: there is no handler \"\(unknown)\"; there are \(known)")
+            throw ending(.usage, "handlers: there is no handler \"\(unknown)\"; there are \(known)")
+        }
+        if only == nil, !configuration.faultHandlers {
+            // An operator's own handler of such a kind is none of ours.
+            for kind in Self.faultKinds where !configuration.handlers.contains(where: { $0.kind == kind }) {
+                handlers[kind] = nil
+            }
         }
         return handlers.values.filter { only?.contains($0.kind) ?? true }.sorted { $0.kind < $1.kind }
     }
@@ -53,7 +62,7 @@ struct HandlerCatalog {
         var settings = settings
         settings.isolation = IsolationLevel(rawValue: demanded.rawValue) ?? .basic
         settings.openObject = openObject
-        do throws(HandlerError) { return try ProcessHandler(settings) } catch { throw failure(1, error.message) }
+        do throws(HandlerError) { return try ProcessHandler(settings) } catch { throw ending(.failed, error.message) }
     }
 
     private func handler(_ own: HandlerConfiguration) throws -> any Handler {
@@ -66,7 +75,8 @@ struct HandlerCatalog {
 
     private func settings(_ kind: String, _ program: HandlerConfiguration.ProcessHandler) -> ProcessSettings {
         var settings = ProcessSettings(
-            kind: kind, program: [findProgram(program.command.first ?? "")] + program.command.dropFirst(),
+            kind: kind,
+            program: [Self.findProgram(program.command.first ?? "", environment)] + program.command.dropFirst(),
             launcher: installation.launcher, scratchRoot: scratch)
         settings.environment = program.environment
         settings.readPaths = program.read
@@ -116,7 +126,7 @@ struct HandlerCatalog {
 
     /// A program that is named without a directory is looked for in PATH. What is not found stays as it is,
     /// and the handler's settings say that it must be an absolute path.
-    private func findProgram(_ name: String) -> String {
+    private static func findProgram(_ name: String, _ environment: [String: String]) -> String {
         guard !name.contains("/") else { return name }
         let places = (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").map { "\($0)/\(name)" }
         return places.first { access($0, X_OK) == 0 } ?? name

@@ -83,7 +83,8 @@ struct RequestReport {
         for (job, content) in zip(status.jobs, contents) {
             lines.append("\(printable(job.kind)) \(job.id): \(job.state.name), attempts \(job.attempts)")
             switch content {
-            case .json(let text), .text(let text), .object(let text): lines += indented(text)
+            case .json(let text), .object(let text): lines += indented(shortened(json: text))
+            case .text(let text): lines += indented(text)
             case .base64(let text):
                 lines += indented("\(text.utf8.count * 3 / 4) bytes that are no text; --json shows them")
             case nil: break

@@ -16,8 +16,8 @@ struct SchedulerCommand: ParsableCommand {
         commandName: "scheduler",
         abstract: "Run the scheduler alone: it owns the journal and serves clients and workers.",
         discussion: """
-            Exit codes: 0 stopped in order; 75 another scheduler took over; 76 another scheduler owns the journal;
-            1 anything else. A supervisor starts it again after 1, not after 75 or 76.
+            SIGTERM stops it in order. It ends with 75 when another scheduler took over, with 76 when another one \
+            owns the journal: a supervisor starts it again after 1, not after these.
             """)
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
@@ -32,20 +32,17 @@ struct SchedulerCommand: ParsableCommand {
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
             "lease_seconds": leaseSeconds,
         ])
-        let loaded: LoadedConfiguration
-        do throws(ConfigurationError) {
-            loaded = try .load(sources)
-        } catch {
-            throw failure(2, error.description)
-        }
+        let loaded = try LoadedConfiguration.load(sources)
         let configuration = loaded.configuration
         guard let url = configuration.database else {
-            throw failure(2, "database: a scheduler needs one; give --database or STATEX_DATABASE")
+            throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch { throw failure(2, "\(key): \(error)") }
+            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+                throw ending(.usage, "\(key): \(error)")
+            }
         }
         let stop = try Wakeup()
         let handOff = try HandOff()
@@ -56,8 +53,8 @@ struct SchedulerCommand: ParsableCommand {
         do {
             try serve(journal, configuration, handOff, stop: stop)
         } catch let error as JournalOpenError {
-            if case .held = error { throw failure(SchedulerExit.owned, error.description) }
-            throw failure(1, error.description)
+            if case .held = error { throw ending(.owned, error.description) }
+            throw ending(.failed, error.description)
         }
     }
 
@@ -78,6 +75,10 @@ struct SchedulerCommand: ParsableCommand {
             var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
             reader.run()
         }.detach()
+        let retentionDays = configuration.retentionDays
+        NamedThread("retention") {
+            Retention.keepUp(url: url, days: retentionDays) { complain("retention: \($0)") }
+        }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
@@ -95,6 +96,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.leaseNanoseconds = configuration.leaseTime.nanoseconds
         settings.heartbeatNanoseconds = configuration.heartbeatInterval.nanoseconds
         settings.graceNanoseconds = configuration.disconnectGrace.nanoseconds
+        settings.stealing = configuration.stealing
         settings.policies = Policies(configuration)
         return settings
     }
@@ -121,6 +123,7 @@ struct SchedulerCommand: ParsableCommand {
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
+        core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
         complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
@@ -128,13 +131,12 @@ struct SchedulerCommand: ParsableCommand {
 
     private func leave(_ reason: StepDown) -> ExitCode {
         switch reason {
-        case .fenced(let by): failure(SchedulerExit.fenced, "another scheduler took over (\(by)); this one stops")
-        case .wentBackwards(let from, let to):
-            failure(
-                SchedulerExit.fenced,
-                "the journal went backwards: commit \(from) was acknowledged, its chain now ends at \(to); "
-                    + "jobs that were acknowledged since are missing")
-        case .broken(let why): failure(1, "the journal cannot go on: \(why)")
+        case .fenced(let by): ending(.fenced, "another scheduler took over (\(by)); this one stops")
+        case .wentBackwards(let lost):
+            ending(
+                .fenced,
+                "the journal went backwards: \(lost); run `statex journal adopt` before a scheduler starts again")
+        case .broken(let why): ending(.failed, "the journal cannot go on: \(why)")
         }
     }
 

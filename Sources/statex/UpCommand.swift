@@ -37,9 +37,10 @@ struct UpCommand: ParsableCommand {
                 readyFile: readyFile.map(Self.absolute), environment: sources.environmentWithFlags)
             try stack.run { FileHandle.standardError.write(Data("statex up: \($0)\n".utf8)) }
         } catch let error as StackError {
-            throw failure(error.exitCode, error.description)
+            complain(error.description)
+            throw ExitCode(error.exitCode)
         } catch let error as ConfigurationError {
-            throw failure(1, error.description)
+            throw ending(.usage, error.description)
         }
     }
 

@@ -8,7 +8,7 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Judge a journal: chain unbroken, one final outcome a job, no outcome of a stale lease.",
         discussion:
-            "Reads only, from one snapshot, also while a scheduler runs. Exit codes: 0 sound; 1 violations; 4 the database could not be read; 64 wrong flags."
+            "Reads only, from one snapshot, also while a scheduler runs. Exits 0 when it is sound, 1 with violations, 4 when the database could not be read."
     )
 
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
@@ -21,7 +21,7 @@ struct VerifyCommand: ParsableCommand {
         do throws(PostgresError) {
             report = try Verifier(url: database).run { if shows { complain($0) } }
         } catch {
-            throw failure(4, error.description)
+            throw ending(.unreachable, error.description)
         }
         if allFinal, report.open > 0 { report.violation("\(report.open) jobs are open") }
         if json {
@@ -51,8 +51,20 @@ struct VerifyCommand: ParsableCommand {
 struct SQLCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql", abstract: "Print the schema's migrations, in order.")
+    @Flag(help: "Print one JSON object.") var json = false
 
     func run() {
+        guard !json else {
+            var text = JSONText()
+            text.object {
+                $0.array("migrations", Migrator.steps) { step, text in
+                    text.member("number", step.number)
+                    text.member("name", step.name)
+                    text.member("sql", step.sql)
+                }
+            }
+            return print(String(decoding: text.bytes, as: UTF8.self))
+        }
         for step in Migrator.steps { print("-- \(step.number) \(step.name)\n\n\(step.sql)") }
     }
 }

@@ -18,7 +18,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The worker's name in status (default: host and process id).") var name: String?
     @Option(help: "Folders of objects, joined by `:`; results above 64 KiB go to the first.") var objects: String?
     @Option(help: "How long running jobs may go on after SIGTERM, in seconds.") var drainSeconds: String?
-    @Option(help: "Kinds to serve, separated by commas (default: all that are configured).") var handlers: String?
+    @Option(help: "Kinds to serve, separated by commas (default: all but crash, fail and hang, which tests ask for).")
+    var handlers: String?
     @OptionGroup var options: ConfigurationOptions
     @Flag(help: "Log lines as JSON objects.") var logJson = false
 
@@ -28,25 +29,20 @@ struct WorkerCommand: AsyncParsableCommand {
         do throws(WorkerError) {
             try await worker.run()
         } catch {
-            throw failure(1, "worker: \(error)")
+            throw ending(.failed, "worker: \(error)")
         }
     }
 
     private func prepare() throws -> Worker {
-        let loaded: LoadedConfiguration
-        do {
-            loaded = try options.load([
-                "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
-            ])
-        } catch let error as ConfigurationError {
-            throw failure(2, error.description)
-        }
+        let loaded = try options.load([
+            "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
+        ])
         let configuration = loaded.configuration
         do throws(StackError) {
             // Handlers run as other users below it.
             try makePath(configuration.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
         } catch {
-            throw failure(1, "data_dir: \(error)")
+            throw ending(.failed, "data_dir: \(error)")
         }
         let folder = try objectFolder(configuration.objectRoots)
         let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: folder)
@@ -68,7 +64,7 @@ struct WorkerCommand: AsyncParsableCommand {
                 handlers: try catalog.handlers(only: kinds),
                 options: options)
         } catch let error as WorkerError {
-            throw failure(1, "worker: \(error)")
+            throw ending(.failed, "worker: \(error)")
         }
     }
 
@@ -77,7 +73,7 @@ struct WorkerCommand: AsyncParsableCommand {
         do throws(ObjectError) {
             return try ObjectFolder(root: first, otherRoots: Array(roots.dropFirst()))
         } catch {
-            throw failure(1, "objects: \(error)")
+            throw ending(.failed, "objects: \(error)")
         }
     }
 

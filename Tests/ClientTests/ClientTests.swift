@@ -34,6 +34,17 @@ import Testing
         scheduler.close()
     }
 
+    @Test(arguments: ["", "a b", "ä", "a/b", "a\u{0}", "kind\n", String(repeating: "k", count: 65)])
+    func aKindThatNoConfigurationCouldNameIsRefused(kind: String) {
+        #expect(throws: ClientError.self) { try RequestPacker.check(Request(kind: kind, payload: .text(""))) }
+        #expect(throws: ClientError.self) { try BulkJobs(count: 1, kind: kind, payload: []).check() }
+    }
+
+    @Test(arguments: ["a", "A-z_0.9", String(repeating: "k", count: 64)])
+    func aKindThatAConfigurationMayNameIsTaken(kind: String) throws {
+        try RequestPacker.check(Request(kind: kind, payload: .text("")))
+    }
+
     @Test func aSubmitRepeatedAfterALostAcknowledgementMakesNoSecondJob() async throws {
         let client = try await Client(scheduler.endpoint)
         scheduler.change { $0.lostAcknowledgements = 1 }
@@ -164,7 +175,7 @@ import Testing
         ])
         #expect(try answers[0].get().jobCount == 1)
         #expect(throws: ClientError.keyConflict("other content")) { try answers[1].get() }
-        #expect(throws: ClientError.invalid("kind has 0 bytes, it takes 1 to 128, none of them NUL")) {
+        #expect(throws: ClientError.invalid("kind is \"\", it takes \(KindName.rule)")) {
             try answers[2].get()
         }
         #expect(try answers[3].get().id.rawValue == answers[0].get().id.rawValue + 1)

@@ -229,7 +229,7 @@ extension FakeScheduler {
             for job in batch.jobs where job.index == 0 {
                 defer { sequence += 1 }
                 let options = try? JobOptions(
-                    reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                    reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
                 if let key = options?.userKey, key == script.conflictingKey {
                     out.append(refused(sequence, 1, WireError(.keyConflict, "other content"), 0, session))
                     continue

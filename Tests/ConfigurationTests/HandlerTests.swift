@@ -66,6 +66,7 @@ struct HandlerTests {
         ("handlers: [{kind: a}]", "one of the groups"),
         ("handlers: [{kind: a, process: {command: [x]}, http: {url: 'http://a'}}]", "one of the groups"),
         ("handlers: [{kind: 'a b', process: {command: [x]}}]", "handlers[0].kind"),
+        ("handlers: [{kind: '\(String(repeating: "k", count: 65))', process: {command: [x]}}]", "1 to 64"),
         ("handlers: [{kind: a, process: {}}]", "command: must be given"),
         ("handlers: [{kind: a, process: {command: []}}]", "command"),
         ("handlers: [{kind: a, process: {command: [[x]]}}]", "must be one text"),

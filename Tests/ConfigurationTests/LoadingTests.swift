@@ -43,7 +43,10 @@ struct LoadingTests {
         #expect(
             try problems(environment: ["STATEX_LEASE_SECOND": "3"]).first?.contains(
                 "did you mean `STATEX_LEASE_SECONDS`?") == true)
-        let loaded = try load(environment: ["STATEX_SERVICE_HOST": "10.0.0.1", "STATEX_READY_FD": "3", "PATH": "/bin"])
+        let loaded = try load(environment: [
+            "STATEX_SERVICE_HOST": "10.0.0.1", "STATEX_READY_FD": "3", "STATEX_OCR_LANGUAGES": "deu",
+            "PATH": "/bin",
+        ])
         #expect(loaded.ignoredVariables == ["STATEX_SERVICE_HOST"])
     }
 
@@ -70,6 +73,7 @@ struct LoadingTests {
         ("heartbeat_seconds: 4", "heartbeat_seconds", "a third of lease_seconds (10)"),
         ("disconnect_grace_seconds: 11", "disconnect_grace_seconds", "at most lease_seconds (10)"),
         ("retry_backoff_seconds: 301", "retry_backoff_seconds", "at most retry_backoff_max_seconds (300)"),
+        ("idempotency_days: 30\nretention_days: 29", "retention_days", "at least idempotency_days (30)"),
         ("submit_endpoint: tcp://127.0.0.1:1\nworker_endpoint: tcp://127.0.0.1:1", "worker_endpoint", "must differ"),
     ])
     func `a value out of its range names the key, the place and the limit`(file: String, key: String, limit: String)
@@ -104,7 +108,6 @@ struct LoadingTests {
         #expect(configuration.dataDirectory == "/srv/x")
         #expect(configuration.submitEndpoint == "ipc:///srv/x/run/submit.sock")
         #expect(configuration.objectRoots == ["/srv/x/objects"])
-        #expect(configuration.modelsDirectory == "/srv/x/models")
     }
 
     @Test func `a relative path starts at the file's directory`() throws {

@@ -66,15 +66,6 @@ extension JournalTests {
             try database.query("SELECT string_agg(batch || ':' || epoch, ' ' ORDER BY batch) FROM statex.commits")
         }
 
-        /// Waits until something holds in the database.
-        private func waitUntil(_ condition: String, _ database: JournalDatabase) throws {
-            for _ in 0..<600 {
-                if try database.query("SELECT \(condition)") == "t" { return }
-                try database.run("SELECT pg_sleep(0.02)")
-            }
-            Issue.record("never true: \(condition)")
-        }
-
         private let killJournal =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'statex journal' AND datname = current_database()"
 
@@ -158,9 +149,9 @@ extension JournalTests {
                 """, doing: "test")
             _ = consume held
             owner.order(batch)
-            try waitUntil(
-                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'statex journal' AND wait_event_type = 'Lock' AND datname = current_database()",
-                database)
+            try database.waitUntil(
+                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'statex journal' AND wait_event_type = 'Lock' AND datname = current_database()"
+            )
             try orphan.run(itHappens ? "COMMIT" : "ROLLBACK", doing: "test")
             #expect(try owner.wait() == nil)
             #expect(try database.query("SELECT count(*) FROM statex.jobs") == (itHappens ? "0" : "5"))
@@ -168,15 +159,87 @@ extension JournalTests {
             owner.stop()
         }
 
-        @Test("A journal that lost commits is noticed after a reconnect")
+        /// What a restore or a failover does, behind the owner's back.
+        private func setBack(_ database: JournalDatabase, to batch: Int) throws {
+            for table in ["commits", "jobs", "lease_chunks", "outcome_chunks"] {
+                try database.run("DELETE FROM statex.\(table) WHERE batch > \(batch)")
+            }
+        }
+
+        /// Commits 2 to 4, of two jobs each, and the ids of the last two.
+        private func acknowledged(_ owner: CommitThread, _ maker: inout BatchMaker) throws -> Range<UInt64> {
+            #expect(try owner.commit(maker.lives(2)) == nil)
+            let first = maker.head.nextID
+            for _ in 0..<2 { #expect(try owner.commit(maker.lives(2)) == nil) }
+            return first..<maker.head.nextID
+        }
+
+        @Test("A journal that lost commits is noticed after a reconnect, and the jobs that vanished are named")
         func wentBackwards() throws {
             let database = try JournalDatabase()
             var (owner, maker, _) = try started(database)
-            for _ in 0..<3 { #expect(try owner.commit(maker.lives(2)) == nil) }
-            try database.run("DELETE FROM statex.commits WHERE batch >= 3")
+            let vanished = try acknowledged(owner, &maker)
+            try setBack(database, to: 2)
             try database.run(killJournal)
-            #expect(try owner.commit(maker.lives(2)) == .wentBackwards(from: 4, to: 2))
+            let reason = try #require(try owner.commit(maker.lives(2)))
+            #expect(reason == .wentBackwards(LostCommits(acknowledged: 4, left: 2, jobs: [vanished])))
             owner.stop()
+        }
+
+        @Test("An idle owner notices by itself that its journal lost commits")
+        func wentBackwardsIdle() throws {
+            let database = try JournalDatabase()
+            var (owner, maker, _) = try started(database)
+            let vanished = try acknowledged(owner, &maker)
+            try setBack(database, to: 2)
+            #expect(
+                try owner.wait() == .wentBackwards(LostCommits(acknowledged: 4, left: 2, jobs: [vanished])))
+            owner.stop()
+        }
+
+        @Test("Commits that were lost are named also when another owner went on from what was left")
+        func wentBackwardsAndOn() throws {
+            let database = try JournalDatabase()
+            var (owner, maker, _) = try started(database)
+            let vanished = try acknowledged(owner, &maker)
+            try setBack(database, to: 2)
+            // It makes commit 3 its own, and then as many as the first one had.
+            let settings = database.settings(owner: 2)
+            let opened = try settings.open()
+            #expect(opened.head.batch == 3)
+            var other = BatchMaker(head: opened.head)
+            let successor = try CommitThread(opened, settings)
+            #expect(try successor.commit(other.lives(2)) == nil)
+            #expect(try successor.commit(other.lives(2)) == nil)
+            let reason = try #require(try owner.commit(maker.lives(2)))
+            #expect(reason == .wentBackwards(LostCommits(acknowledged: 4, left: 2, jobs: [vanished])))
+            owner.stop()
+            successor.stop()
+        }
+
+        @Test("A journal that was set back to before its owner names what earlier owners gave, too")
+        func wentBackBeforeTheOwner() throws {
+            let database = try JournalDatabase()
+            let settings = database.settings(owner: 1)
+            let opened = try settings.open()
+            let beginning = opened.head.nextID
+            var maker = BatchMaker(head: opened.head)
+            let first = try CommitThread(opened, settings)
+            _ = try acknowledged(first, &maker)
+            first.stop()
+            let next = database.settings(owner: 2)
+            let reopened = try next.open()
+            var nextMaker = BatchMaker(head: reopened.head)
+            let second = try CommitThread(reopened, next)
+            #expect(try second.commit(nextMaker.lives(3)) == nil)
+            try setBack(database, to: 1)
+            try database.run(killJournal)
+            let reason = try #require(try second.commit(nextMaker.lives(1)))
+            #expect(
+                reason
+                    == .wentBackwards(
+                        LostCommits(acknowledged: 6, left: 1, jobs: [beginning..<nextMaker.head.nextID - 1])))
+            second.stop()
         }
 
         @Test("Backends that die at any moment lose nothing and double nothing")

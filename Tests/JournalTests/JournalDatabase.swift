@@ -63,6 +63,17 @@ struct JournalDatabase {
         try connection.run(sql, doing: "test")
     }
 
+    /// Waits until something holds in the database.
+    func waitUntil(_ condition: String) throws {
+        // No event tells it: it is asked again and again, a round trip each.
+        let connection = try connect()
+        let until = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < until {
+            if try connection.query("SELECT \(condition)", doing: "test").text(0, 0) == "t" { return }
+        }
+        Issue.record("never true: \(condition)")
+    }
+
     /// What a scheduler's journal is opened with.
     func settings(owner: UInt64, takesOver: Bool = true) -> JournalSettings {
         var settings = JournalSettings(url: url, owner: Owner(number: owner, name: "owner \(owner)"))

@@ -32,7 +32,7 @@ struct ObjectFolderTests {
         for count in [0, 1, (256 << 10) - 1, 256 << 10, 700_001] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
             try scratch.write(bytes, to: "input")
-            let copied = try folder.put(copyingFile: scratch.path + "/input")
+            let copied = try folder.put(copyingFile: scratch.path + "/input", limit: 1 << 20)
             #expect(try copied == folder.put(bytes))
             #expect(try contents(copied) == bytes)
         }
@@ -100,7 +100,7 @@ struct ObjectFolderTests {
         for name in ["fifo", "directory"] {
             let reference = try ObjectReference(path: name, size: 0, sha256: digest)
             #expect(throws: ObjectError.notRegular) { _ = try folder.open(reference) }
-            #expect(throws: ObjectError.notRegular) { try folder.put(copyingFile: root + "/" + name) }
+            #expect(throws: ObjectError.notRegular) { try folder.put(copyingFile: root + "/" + name, limit: 1 << 20) }
         }
     }
 
@@ -132,12 +132,35 @@ struct ObjectFolderTests {
         #expect(try !scratch.names(in: "root").contains { $0.hasPrefix(ObjectFolder.temporaryPrefix) })
     }
 
-    @Test func `what a process left that died while writing goes after a day`() throws {
-        try scratch.write([1], to: "root/.incoming-old")
-        try scratch.write([1], to: "root/.incoming-new")
-        var times = [timeval(tv_sec: time(nil) - 90_000, tv_usec: 0), timeval(tv_sec: time(nil) - 90_000, tv_usec: 0)]
-        #expect(utimes(root + "/.incoming-old", &times) == 0)
+    @Test func `a file above the limit is refused before anything is copied, also when it grew`() throws {
+        try scratch.write([1, 2, 3, 4], to: "input")
+        #expect(throws: ObjectError.tooLarge(size: 4, limit: 3)) {
+            try folder.put(copyingFile: scratch.path + "/input", limit: 3)
+        }
+        let grown = try FileDescriptor.open(scratch.path + "/input", O_RDONLY)
+        #expect(throws: ObjectError.tooLarge(size: 4, limit: 3)) { try folder.put(copying: grown, limit: 3) }
+        #expect(try scratch.names(in: "root").isEmpty)
+    }
+
+    @Test func `what a process left that died while writing goes; what is being written stays`() throws {
+        for name in ["dead", "young", "locked"] { try scratch.write([1], to: "root/.incoming-" + name) }
+        let writer = try FileDescriptor.open(root + "/.incoming-locked", O_RDWR)
+        #expect(flock(writer.raw, LOCK_EX) == 0)
+        for name in ["dead", "locked"] {
+            let before = timeval(tv_sec: time(nil) - 120, tv_usec: 0)
+            #expect(utimes(root + "/.incoming-" + name, [before, before]) == 0)
+        }
         _ = try ObjectFolder(root: root)
-        #expect(try scratch.names(in: "root") == [".incoming-new"])
+        #expect(try scratch.names(in: "root").sorted() == [".incoming-locked", ".incoming-young"])
+    }
+
+    @Test func `a file that is being written is locked`() throws {
+        var seen: [Bool] = []
+        _ = try folder.store(limit: 10) { write throws(ObjectError) in
+            let name = try? scratch.names(in: "root").first { $0.hasPrefix(ObjectFolder.temporaryPrefix) }
+            let other = try FileDescriptor.open(root + "/" + (name ?? ""), O_RDONLY)
+            seen.append(flock(other.raw, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        }
+        #expect(seen == [true])
     }
 }

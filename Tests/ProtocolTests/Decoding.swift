@@ -43,9 +43,11 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         var jobs: [[String: any Sendable]] = []
         for job in batch.jobs { jobs.append(try describe(job, batch, bytes)) }
         fields["jobs"] = jobs
+    case .explain: fields["ids"] = try Explain.read(bytes, header: header).map(\.rawValue)
     case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
-    case .accepted, .refused, .await, .results, .cancel, .cancelled, .leases, .outcomes, .durable, .stale, .claim,
+    case .accepted, .refused, .await, .results, .cancel, .cancelled, .explanations, .leases, .outcomes, .durable,
+        .stale, .claim,
         .revoke, .kept:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
         fields["records"] = try records(bytes, header)
@@ -67,6 +69,7 @@ private func minimumRecord(_ type: MessageType) -> Int {
     case .await: AwaitRecord.size
     case .results: ResultRecord.size
     case .cancel, .cancelled: CancelRecord.size
+    case .explanations: Explanation.size
     case .leases: LeaseRecord.size
     case .outcomes: OutcomeRecord.size
     default: TokenRecord.size
@@ -105,6 +108,12 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
     case .cancel, .cancelled:
         let record = try CancelRecord(reading: &cursor, header: header, in: bytes)
         return ["id": record.id.rawValue, "is_request": record.isRequest, "jobs": Int(record.jobs)]
+    case .explanations:
+        let explanation = try Explanation(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": explanation.id.rawValue, "state": Int(explanation.state?.rawValue ?? 0),
+            "reason": Int(explanation.reason.rawValue), "until_us": explanation.until, "detail": explanation.detail,
+        ]
     case .leases:
         let lease = try LeaseRecord(reading: &cursor, header: header, in: bytes)
         let payload = lease.payloadStart..<lease.payloadStart + Int(lease.payloadLength)
@@ -135,7 +144,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     -> [String: any Sendable]
 {
     let options = try JobOptions(
-        reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: job.index == 0)
+        reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: job.index)
     var fields: [String: any Sendable] = [
         "kind": batch.names[Int(job.kind)], "tenant": batch.names[Int(job.tenant)], "index": Int(job.index),
         "count": Int(job.count), "priority": Int(job.priority), "attempts": Int(job.attempts),

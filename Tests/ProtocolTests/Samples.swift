@@ -150,6 +150,19 @@ struct Sample {
             CancelRecord(after(3), isRequest: false, jobs: 0).write(to: &$0)
         },
         Sample("status") { Bare.write(.status, stamp: stamp, to: &$0) },
+        Sample("explain") {
+            Header(.explain, recordLength: Explain.recordSize, stamp: stamp, count: 2).write(to: &$0)
+            Explain.write(id, to: &$0)
+            Explain.write(after(1), to: &$0)
+        },
+        Sample("explanations") {
+            Header(.explanations, recordLength: Explanation.size, stamp: stamp, count: 2).write(to: &$0)
+            Explanation(
+                id, state: .queued, reason: .kindRate, until: 1_764_000_000_500_000,
+                detail: "kind text starts at its rate"
+            ).write(to: &$0)
+            Explanation(after(1), state: nil, reason: .none).write(to: &$0)
+        },
         Sample("status reply") {
             StatusReply.write(Array(#"{"queued":3}"#.utf8).span.bytes, stamp: stamp, to: &$0)
         },

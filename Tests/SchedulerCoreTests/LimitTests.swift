@@ -95,15 +95,22 @@ struct LimitTests {
         #expect(scheduler.leases.count == 2)
     }
 
-    @Test("Jobs of a limited kind never wait in a worker")
-    func noPrefetch() throws {
-        let scheduler = TestScheduler()
-        scheduler.core.follow(limited(kind: "text", running: 100), at: scheduler.now)
-        let client = scheduler.client()
-        _ = scheduler.worker(1, credit: 50, slots: 2)
-        try submit(20, to: scheduler, sequence: 1, client: client)
-        scheduler.settle()
-        #expect(scheduler.leases.count == 2)
+    @Test("Near a limit no job waits in a worker, far from it they do as without", arguments: [true, false])
+    func prefetch(byKind: Bool) throws {
+        for (running, leased) in [(3, 2), (4, 2), (10, 8), (1_000, 20)] {
+            let scheduler = TestScheduler()
+            scheduler.core.follow(
+                limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: running),
+                at: scheduler.now)
+            let client = scheduler.client()
+            let worker = scheduler.worker(1, credit: 50, slots: 2)
+            try submit(20, to: scheduler, sequence: 1, client: client)
+            scheduler.settle()
+            #expect(scheduler.leases.count == leased, "at most \(running)")
+            for lease in scheduler.leases { scheduler.report(lease, by: worker) }
+            scheduler.settle()
+            #expect(scheduler.leases.count > leased || leased == 20)
+        }
     }
 
     @Test("A limit may be set, changed and lifted while jobs wait")

@@ -128,6 +128,31 @@ struct StealTests {
         #expect(asked(scheduler).isEmpty)
     }
 
+    @Test("Jobs stuck behind others that run much longer than expected are called back, to be first in the queue")
+    func recall() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let stuck = scheduler.worker(1, credit: 2, slots: 1)
+        try scheduler.submit(sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.report(scheduler.leases[0], ranMicroseconds: 10_000, by: stuck)
+        try scheduler.submit((0..<6).map { _ in [TestScheduler.Job()] }, sequence: 2, client: client)
+        let other = scheduler.worker(2, credit: 1, slots: 1)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 4 && asked(scheduler).isEmpty)
+        let waiting = try #require(scheduler.leases.last { $0.workerIndex == stuck.index })
+        scheduler.tick(after: 100_000_000)
+        scheduler.settle()
+        #expect(asked(scheduler).map(\.id.rawValue) == [waiting.id])
+        scheduler.report(waiting, .returned, ranMicroseconds: 0, by: stuck)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 4, "nothing waits behind the stuck one again")
+        let running = try #require(scheduler.leases.first { $0.workerIndex == other.index })
+        scheduler.report(running, by: other)
+        scheduler.settle()
+        #expect(scheduler.leases.last?.id == waiting.id && scheduler.leases.last?.workerIndex == other.index)
+    }
+
     @Test("With stealing off nobody is asked")
     func off() throws {
         let scheduler = TestScheduler { $0.stealing = false }

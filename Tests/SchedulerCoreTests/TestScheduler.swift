@@ -19,9 +19,12 @@ final class TestScheduler {
     struct Written {
         var head: CommitBatch.Head
         var jobs: [CommitBatch.JobRow]
+        var options: [CommitBatch.OptionsRow]
         var leases: [CommitBatch.LeaseRow]
         var outcomes: [CommitBatch.OutcomeRow]
         var results: [CommitBatch.ResultRow]
+        /// The bodies of those results that are errors.
+        var errors: [ErrorText]
         var names: [CommitBatch.NameRow]
         var submits: [CommitBatch.SubmitRow]
         var keys: [CommitBatch.KeyRow]
@@ -31,9 +34,14 @@ final class TestScheduler {
         init(_ batch: CommitBatch) {
             head = batch.head
             jobs = batch.jobs
+            options = batch.options
             leases = batch.leases
             outcomes = batch.outcomes
             results = batch.results
+            let bytes = batch.resultBytes.array()
+            errors = batch.results.filter { $0.ending != .succeeded }.compactMap {
+                try? ErrorText(reading: bytes[$0.start..<$0.start + $0.length].span.bytes)
+            }
             names = batch.names
             submits = batch.submits
             keys = batch.keys
@@ -80,10 +88,13 @@ final class TestScheduler {
     // MARK: The journal
 
     /// Hands the next commit out; nil: there is nothing to write, or one is under way.
+    ///
+    /// - Parameter change: what the journal's shell does to the batch before it writes it.
     @discardableResult
-    func take() -> Written? {
+    func take(_ change: (CommitBatch) -> Void = { _ in }) -> Written? {
         core.dispatch(at: now, into: &out)
         guard let batch = core.takeBatch(at: now) else { return nil }
+        change(batch)
         let written = Written(batch)
         journal.append(written)
         core.validate()
@@ -110,6 +121,7 @@ final class TestScheduler {
 
     var leases: [CommitBatch.LeaseRow] { journal.flatMap(\.leases) }
     var outcomes: [CommitBatch.OutcomeRow] { journal.flatMap(\.outcomes) }
+    var errors: [ErrorText] { journal.flatMap(\.errors) }
 
     // MARK: Clients
 
@@ -268,7 +280,11 @@ final class TestScheduler {
     }
 
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
-    func restarted(_ change: (inout CoreSettings) -> Void = { _ in }) -> TestScheduler {
+    ///
+    /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
+    func restarted(
+        ended: [UInt64: JobState] = [:], _ change: (inout CoreSettings) -> Void = { _ in }
+    ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
             batch: last.batch + 1, incarnation: last.incarnation, epoch: last.epoch + 1, nextID: last.nextID,
@@ -284,13 +300,15 @@ final class TestScheduler {
                 next.core.recoveredName(row.family, row.name, number: row.number, at: now)
             }
         }
-        next.core.recovered(openJobs(), workerNames: workerNames, at: now)
+        next.core.recovered(openJobs().filter { ended[$0.id] == nil }, workerNames: workerNames, at: now)
         next.core.validate()
         return next
     }
 
     /// The journal of the one before goes on.
     func adopt(_ before: TestScheduler) { journal = before.journal + journal }
+
+    func final(of id: UInt64) -> JobState? { outcomes.first { $0.id == id && $0.final != nil }?.final }
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
@@ -318,6 +336,11 @@ final class TestScheduler {
                 job.worker = last.worker
             }
             job.isCancelled = cancelled.contains(row.id)
+            let request = row.id - UInt64(JobOpts.index(row.opts))
+            let options = journal.flatMap(\.options).first { $0.id == row.id }?.options
+            job.deadline = options?.deadline
+            job.notBefore = max(job.notBefore, options?.runAt ?? 0)
+            job.waitsFor = (options?.after ?? []).filter { final(of: request + UInt64($0.index)) != .succeeded }
             return job
         }
     }

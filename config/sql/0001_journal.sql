@@ -68,7 +68,8 @@ CREATE TABLE statex.job_options (
     resources       integer[],
     affinity        bytea,
     unique_key      bytea,
-    after_jobs      smallint[],           -- indices in the request
+    after_jobs      smallint[],           -- jobs of the request that it waits for: index & 4095; 4096: its result
+                                          -- is an input; 8192: this job fails with it (else it is skipped)
     tags            text[],
     traceparent     text,
     retry_of        bigint,

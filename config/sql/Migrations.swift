@@ -16,5 +16,6 @@ package struct Migration: Sendable {
     package static let all = [
         Migration(1, "journal", PackageResources._001_journal_sql),
         Migration(2, "views", PackageResources._002_views_sql),
+        Migration(3, "retention", PackageResources._003_retention_sql),
     ]
 }

@@ -1,17 +1,10 @@
 #!/usr/bin/env python3
 """A client of Statex in plain Python with pyzmq, written from docs/protocol.md alone.
 
-Submits one request with a job for each --payload, waits for all of its jobs, and prints one JSON object. What was
-not answered when the scheduler restarts is sent again with the same sequence; what is waited for is asked again.
-Exits 0 when all jobs succeeded, 1 when one did not, 3 when the request was refused, 4 when nobody answered.
+Submits one request with a job for each --payload, waits for its jobs, and prints one JSON object; a restart of the
+scheduler does not matter. Exits 0 when all jobs succeeded, 1 when one did not, 3 when refused, 4 when nobody answered.
 """
-import argparse
-import json
-import os
-import random
-import struct
-import sys
-import time
+import argparse, contextlib, json, os, random, struct, sys, time
 
 import zmq
 
@@ -23,35 +16,28 @@ class Refused(Exception):
     """For good: trying again does not help."""
 
 
-class SessionOver(Exception):
-    """A new socket and a new HELLO are due."""
-
-
 class Session:
-    """One connection after the other; `open` begins the next."""
+    """One connection after the other; `open` begins the next. ConnectionError: that is due."""
 
     def __init__(self, endpoint):
-        self.endpoint, self.context, self.socket, self.stamp = endpoint, zmq.Context(), None, (0, 0, 0)
+        self.endpoint, self.context = endpoint, zmq.Context()
+        self.socket = self.context.socket(zmq.DEALER)
         self.producer, self.incarnation = os.urandom(16), random.getrandbits(63) + 1
-        self.epochs, self.last_sequence, self.silence = {}, 0, 3.0  # epochs: the highest of each journal seen
+        self.epochs = {}  # the highest of each journal seen
 
     def open(self):
         end = time.monotonic() + 30
         while time.monotonic() < end:
-            if self.socket:
-                self.socket.close(linger=0)
+            self.socket.close(linger=0)
             self.socket = self.context.socket(zmq.DEALER)
-            for option, value in ((zmq.IMMEDIATE, 1), (zmq.SNDHWM, 64), (zmq.RCVHWM, 64), (zmq.MAXMSGSIZE, 4194304)):
-                self.socket.setsockopt(option, value)
+            self.socket.immediate, self.socket.hwm, self.socket.maxmsgsize = 1, 64, 4194304
             self.socket.connect(self.endpoint)
             self.stamp, self.heard, self.silence, self.heartbeat = (0, 0, 0), time.monotonic(), 3.0, 3.0
-            try:
-                self.send(HELLO, struct.pack("<BBBxHHIIQ16s", 1, 1, 1, 0, 6, 0, 0, self.incarnation, self.producer),
-                          b"python")
+            hello = struct.pack("<BBBxHHIIQ16s", 1, 1, 1, 0, 6, 0, 0, self.incarnation, self.producer)
+            with contextlib.suppress(ConnectionError):
+                self.send(HELLO, hello, b"python")
                 if self.welcomed(*self.receive()):
                     return
-            except SessionOver:
-                pass
             time.sleep(random.uniform(0.1, 0.2))
         raise TimeoutError(f"no scheduler answered at {self.endpoint} within 30 s")
 
@@ -67,43 +53,42 @@ class Session:
 
     def send(self, kind, fields=b"", body=b"", count=0, record=0):
         if not self.socket.poll(int(self.silence * 1000), zmq.POLLOUT):
-            raise SessionOver
+            raise ConnectionError
         header = struct.pack("<2sBBHHQQII", b"SX", 1, kind, 32 + len(fields), record, *self.stamp, count)
         self.socket.send(header + fields + body)
         self.sent = time.monotonic()
 
     def receive(self):
         """The next message: type, frame, where its records begin, their length and number."""
-        while True:
-            now = time.monotonic()
-            if now - self.heard >= self.silence:
-                raise SessionOver
-            if now - self.sent >= self.heartbeat and self.stamp[0]:
+        while time.monotonic() - self.heard < self.silence:
+            due = self.sent + self.heartbeat - time.monotonic()
+            if due <= 0 and self.stamp[0]:
                 self.send(HEARTBEAT, struct.pack("<II", 0, 0))
-            if not self.socket.poll(max(int(1000 * (self.sent + self.heartbeat - now)), 1)):
+            if not self.socket.poll(max(int(1000 * due), 1)):
                 continue
             frame = self.socket.recv()
-            kind, header_length, record_length, *stamp, count = struct.unpack_from("<3xBHHQQII", frame)
+            kind, offset, record_length, *stamp, count = struct.unpack_from("<3xBHHQQII", frame)
             if kind == FAULT:
                 code, length, wait = struct.unpack_from("<HHI", frame, 32)
                 if code not in (5, 6, 7, 10):
-                    raise Refused(frame[header_length:header_length + length].decode())
+                    raise Refused(frame[offset:offset + length].decode())
                 time.sleep(wait / 1000)
             elif self.stamp[0] and tuple(stamp) != self.stamp:
                 continue
             if kind in (FAULT, GOODBYE):
-                raise SessionOver
+                break
             self.heard = time.monotonic()
-            return kind, frame, header_length, record_length, count
+            return kind, frame, offset, record_length, count
+        raise ConnectionError
 
 
 def submit_body(kind, payloads, key):
-    names = b"".join(bytes([len(name)]) + name for name in (kind.encode(), b"default"))
+    body = b"".join(bytes([len(name)]) + name for name in (kind.encode(), b"default"))
     for index, payload in enumerate(payloads):
         options = struct.pack("<HH", 1, len(key)) + key if key and index == 0 else b""
-        names += struct.pack("<HHHHBBBxHxxI", 0, 1, index, len(payloads), 5, 0, 0, len(options), len(payload))
-        names += options + payload
-    return names
+        body += struct.pack("<HHHHBBBxHxxI", 0, 1, index, len(payloads), 5, 0, 0, len(options), len(payload))
+        body += options + payload
+    return body
 
 
 def run(session, body, count):
@@ -112,68 +97,54 @@ def run(session, body, count):
     while True:
         session.open()
         sequence = sequence or session.last_sequence + 1  # for good: sent again, it is the same
-        is_awaited = False
-        try:
+        with contextlib.suppress(ConnectionError):
+            while request is None:
+                session.send(SUBMIT, struct.pack("<QIHH", sequence, 0, 2, 0), body, count, 20)
+                request, wait = acknowledged(session, sequence)
+                backoff = min(max(2 * backoff, wait), 5) if wait else 0
+                time.sleep(backoff * random.uniform(1, 1.5))
+            session.send(AWAIT, body=struct.pack("<QII", request, 3, 0), count=1, record=16)
             while len(jobs) < count:
-                if request is None:
-                    session.send(SUBMIT, struct.pack("<QIHH", sequence, 0, 2, 0), body, count, 20)
-                    request, wait = acknowledged(session, sequence)
-                    if request is None:
-                        backoff = min(max(2 * backoff, wait), 5)
-                        time.sleep(backoff * random.uniform(1, 1.5))
-                elif not is_awaited:
-                    session.send(AWAIT, body=struct.pack("<QII", request, 3, 0), count=1, record=16)
-                    is_awaited = True
-                else:
-                    collect(jobs, request, *session.receive())
+                collect(jobs, request, *session.receive())
             return request, [jobs[index] for index in sorted(jobs)]
-        except SessionOver:
-            continue
 
 
 def acknowledged(session, sequence):
     """The request's id; or None and the seconds after which the scheduler wants to be asked again."""
     while True:
         kind, frame, offset, record_length, count = session.receive()
-        for _ in range(count if kind in (ACCEPTED, REFUSED) else 0):
-            if kind == ACCEPTED:
-                first, first_id, requests, jobs_each, _ = struct.unpack_from("<QQIHH", frame, offset)
-                if first <= sequence < first + requests:
-                    return first_id + (sequence - first) * jobs_each, 0
-                offset += record_length
-            else:
-                first, requests, _, length, wait = struct.unpack_from("<QIHHI", frame, offset)
-                offset += record_length + length
-                if first <= sequence < first + requests and wait > 0:
-                    return None, wait / 1000
-                if first <= sequence < first + requests:
+        for _ in range(count if kind == ACCEPTED else 0):
+            first, first_id, requests, jobs_each = struct.unpack_from("<QQIH", frame, offset)
+            offset += record_length
+            if first <= sequence < first + requests:
+                return first_id + (sequence - first) * jobs_each, 0
+        for _ in range(count if kind == REFUSED else 0):
+            first, requests, _, length, wait = struct.unpack_from("<QIHHI", frame, offset)
+            offset += record_length + length
+            if first <= sequence < first + requests:
+                if wait == 0:
                     raise Refused(frame[offset - length:offset].decode())
+                return None, wait / 1000
 
 
 def collect(jobs, request, kind, frame, offset, record_length, count):
     """Keeps what a RESULTS message says of the request's final jobs, by index."""
     for _ in range(count if kind == RESULTS else 0):
-        job, index, _, state, encoding, attempts, _, kind_length, _, length = struct.unpack_from(
-            "<QHHBBHHB5xqI", frame, offset)
-        name = frame[offset + record_length:][:kind_length].decode()
-        body = frame[offset + record_length + kind_length:][:length]
-        offset += record_length + kind_length + length
+        job, index, _, state, encoding, attempts, _, named, _, size = struct.unpack_from("<QHHBBHHB5xqI", frame, offset)
+        start = offset + record_length + named
+        name, body = frame[start - named:start].decode(), frame[start:start + size]
+        offset = start + size
         if state == 0 and job == request:
             raise Refused(f"no request {request} is known")
-        if job - index != request or state not in STATES:
-            continue
-        jobs[index] = {"id": str(job), "kind": name, "state": STATES[state], "attempts": attempts}
-        if state == 10:
-            jobs[index]["result"] = value(body) if encoding == 0 else {"object": json.loads(body)}
-        elif body:
-            jobs[index]["error"] = {"class": body[1:1 + body[0]].decode(), "message": body[1 + body[0]:].decode()}
-
-
-def value(body):
-    try:
-        return json.loads(body)
-    except ValueError:
-        return {"text": body.decode(errors="replace")}
+        if job - index == request and state in STATES:
+            jobs[index] = {"id": str(job), "kind": name, "state": STATES[state], "attempts": attempts}
+            if state == 10:
+                jobs[index]["result"] = {"text": body.decode(errors="replace")}
+                with contextlib.suppress(ValueError):
+                    jobs[index]["result"] = json.loads(body) if encoding == 0 else {"object": json.loads(body)}
+            elif body:
+                name, message = body[1:1 + body[0]].decode(), body[1 + body[0]:].decode()
+                jobs[index]["error"] = {"class": name, "message": message}
 
 
 def main():
@@ -183,14 +154,14 @@ def main():
     parser.add_argument("--payload", required=True, action="append", type=os.fsencode)
     parser.add_argument("--key", type=os.fsencode)
     given = parser.parse_args()
-    body = submit_body(given.kind, given.payload, given.key)
     try:
+        body = submit_body(given.kind, given.payload, given.key)
         request, jobs = run(Session(given.endpoint), body, len(given.payload))
     except (Refused, TimeoutError) as error:
         print(f"statex_client: {error}", file=sys.stderr)
         return 3 if isinstance(error, Refused) else 4
-    states = {job["state"] for job in jobs}
-    state = "failed" if states & {"failed", "dead", "expired"} else "cancelled" if "cancelled" in states else "succeeded"
+    ends = {job["state"] for job in jobs}
+    state = "failed" if ends & {"failed", "dead", "expired"} else "cancelled" if "cancelled" in ends else "succeeded"
     print(json.dumps({"request": str(request), "state": state, "jobs": jobs}, ensure_ascii=False))
     return 0 if state == "succeeded" else 1
 

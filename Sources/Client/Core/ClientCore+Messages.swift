@@ -44,7 +44,14 @@ extension ClientCore {
         case .statusReply:
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .credit, .leases, .outcomes, .durable,
+        case .explanations:
+            var cursor = try header.recordCursor(atLeast: Explanation.size)
+            for _ in 0..<header.count {
+                let explanation = try Explanation(reading: &cursor, header: header, in: bytes)
+                orders.explained(explanation, into: &completions)
+            }
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .explain, .credit, .leases, .outcomes,
+            .durable,
             .stale, .claim, .revoke, .offerAgain, .kept:
             // Not a scheduler's to say to a client.
             dropped += 1
@@ -135,6 +142,7 @@ extension ClientCore {
         let orders = orders.takeToSend()
         append(.cancel, CancelRecord.size, orders.cancels, stamp) { $0.write(to: &$1) }
         if orders.status { sendBare(.status, stamp) }
+        append(.explain, Explain.recordSize, orders.explains, stamp) { Explain.write($0, to: &$1) }
     }
 
     private mutating func append<Record>(

@@ -17,6 +17,7 @@ package enum Answer: Sendable, Equatable {
     /// How many open jobs the order reached.
     case cancelled(Int)
     case schedulerStatus(String)
+    case explained(Explanation)
     case finals(FinalCounts)
     case failed(ClientError)
 }
@@ -134,6 +135,11 @@ package struct ClientCore {
     package mutating func statusAsked(_ ticket: Ticket, deadline: Int64 = .max) {
         hasDeadlines = hasDeadlines || deadline < .max
         orders.status(ticket: ticket, deadline: deadline)
+    }
+
+    package mutating func explanationAsked(_ ticket: Ticket, _ id: JobID, deadline: Int64 = .max) {
+        hasDeadlines = hasDeadlines || deadline < .max
+        orders.explain(id, ticket: ticket, deadline: deadline)
     }
 
     /// Submissions that name `counter` are counted from now on.

@@ -16,6 +16,8 @@ struct Orders {
 
     private var cancels: [Key: [Asker]] = [:]
     private var statuses: [Asker] = []
+    private var explains: [UInt64: [Asker]] = [:]
+    private var explainsToSend: [JobID] = []
     private var cancelsToSend: [CancelRecord] = []
     private var isStatusToSend = false
 
@@ -29,17 +31,24 @@ struct Orders {
         statuses.append((ticket, deadline))
     }
 
-    mutating func takeToSend() -> (cancels: [CancelRecord], status: Bool) {
+    mutating func explain(_ id: JobID, ticket: Ticket, deadline: Int64) {
+        explains[id.rawValue, default: []].append((ticket, deadline))
+        explainsToSend.append(id)
+    }
+
+    mutating func takeToSend() -> (cancels: [CancelRecord], status: Bool, explains: [JobID]) {
         defer {
             cancelsToSend = []
+            explainsToSend = []
             isStatusToSend = false
         }
-        return (cancelsToSend, isStatusToSend)
+        return (cancelsToSend, isStatusToSend, explainsToSend)
     }
 
     mutating func sendAllAgain() {
         cancelsToSend = cancels.keys.sorted().map { CancelRecord(JobID(rawValue: $0.id), isRequest: $0.isRequest) }
         isStatusToSend = !statuses.isEmpty
+        explainsToSend = explains.keys.sorted().map { JobID(rawValue: $0) }
     }
 
     mutating func cancelled(_ record: CancelRecord, into completions: inout [Completion]) {
@@ -54,11 +63,21 @@ struct Orders {
         statuses = []
     }
 
+    mutating func explained(_ explanation: Explanation, into completions: inout [Completion]) {
+        for asker in explains.removeValue(forKey: explanation.id.rawValue) ?? [] {
+            completions.append((asker.ticket, .explained(explanation)))
+        }
+    }
+
     mutating func drop(where isDropped: (_ ticket: Ticket, _ deadline: Int64) -> Bool) {
         for key in Array(cancels.keys) {
             cancels[key]?.removeAll { isDropped($0.ticket, $0.deadline) }
             if cancels[key]?.isEmpty ?? false { cancels[key] = nil }
         }
         statuses.removeAll { isDropped($0.ticket, $0.deadline) }
+        for id in Array(explains.keys) {
+            explains[id]?.removeAll { isDropped($0.ticket, $0.deadline) }
+            if explains[id]?.isEmpty ?? false { explains[id] = nil }
+        }
     }
 }

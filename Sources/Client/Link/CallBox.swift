@@ -9,6 +9,7 @@ enum Command: Sendable {
     case ask(JobID, isRequest: Bool, waits: Bool, deadline: Int64)
     case cancel(JobID, isRequest: Bool, deadline: Int64)
     case status(deadline: Int64)
+    case explain(JobID, deadline: Int64)
     case beginCounting
     case awaitFinals(of: Ticket)
     case endCounting(Ticket)

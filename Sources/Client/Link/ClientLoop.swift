@@ -114,6 +114,7 @@ struct ClientLoop: ~Copyable {
             case .cancel(let id, let isRequest, let deadline):
                 core.cancelOrdered(letter.ticket, id, isRequest: isRequest, deadline: deadline)
             case .status(let deadline): core.statusAsked(letter.ticket, deadline: deadline)
+            case .explain(let id, let deadline): core.explanationAsked(letter.ticket, id, deadline: deadline)
             case .beginCounting: core.countingBegan(letter.ticket)
             case .awaitFinals(let counter): core.countAsked(letter.ticket, of: counter)
             case .endCounting(let counter): core.countingEnded(counter)

@@ -18,6 +18,8 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
+    case explain = 27
+    case explanations = 28
     // Worker and scheduler.
     case credit = 32
     case leases = 33

@@ -20,7 +20,7 @@ public enum Credit {
     }
 }
 
-/// One leased job: fixed fields, then its payload.
+/// One leased job: fixed fields, then its payload, then the results that it takes as input.
 public struct LeaseRecord: Sendable, Equatable {
     public static let size = 32
 
@@ -33,7 +33,13 @@ public struct LeaseRecord: Sendable, Equatable {
     /// Index into the kinds of the worker's HELLO.
     public var kind: UInt16
     public var encoding: UInt8
+    /// How many results of other jobs follow the payload, see `LeaseInput`; and their bytes together.
+    public var inputs: UInt8 = 0
+    public var inputsLength: UInt32 = 0
     public var payloadStart = 0
+
+    /// The bytes of payload and inputs.
+    public var contentLength: UInt32 { payloadLength + inputsLength }
 
     public init(
         id: JobID, token: UInt64, runLimitMilliseconds: UInt32, payloadLength: UInt32, attempt: UInt16, kind: UInt16,
@@ -57,16 +63,23 @@ public struct LeaseRecord: Sendable, Equatable {
         attempt = bytes.integer(UInt16.self, at: start + 24)
         kind = bytes.integer(UInt16.self, at: start + 26)
         encoding = bytes.integer(UInt8.self, at: start + 28)
+        inputs = bytes.integer(UInt8.self, at: start + 30)
         guard Int(payloadLength) <= Limits.inlineBytes else {
             throw WireError(.tooLarge, "a payload has \(payloadLength) bytes, the limit is \(Limits.inlineBytes)")
         }
         guard Encoding(rawValue: encoding) != nil else {
             throw WireError(.malformed, "encoding \(encoding) is unknown")
         }
+        guard Int(inputs) <= Limits.inputs else {
+            throw WireError(.tooLarge, "a lease has \(inputs) inputs, the limit is \(Limits.inputs)")
+        }
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
+        let inputsStart = cursor.offset
+        for _ in 0..<inputs { try LeaseInput.skip(&cursor, in: bytes) }
+        inputsLength = UInt32(cursor.offset - inputsStart)
     }
 
-    /// Writes the fixed fields; `payloadLength` bytes must follow.
+    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
         buffer.append(token)
@@ -76,7 +89,8 @@ public struct LeaseRecord: Sendable, Equatable {
         buffer.append(kind)
         buffer.append(encoding)
         buffer.append(UInt8(0))
-        buffer.append(UInt16(0))
+        buffer.append(inputs)
+        buffer.append(UInt8(0))
     }
 }
 

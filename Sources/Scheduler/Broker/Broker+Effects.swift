@@ -94,12 +94,14 @@ extension Broker {
     }
 
     /// A payload was read back; the lease may be over meanwhile.
-    mutating func sendLease(_ lease: Outbox.Lease, payload: [UInt8]) {
-        guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
-        content.record.payloadLength = UInt32(payload.count)
+    mutating func sendLease(_ found: FoundPayload) {
+        guard var content = core.leaseContent(found.wanted.lease), let peer = sessions[content.session] else { return }
+        content.record.payloadLength = UInt32(found.payload.count)
+        content.record.inputs = UInt8(found.inputs.count)
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
-        peer.buffer.append(payload)
+        peer.buffer.append(found.payload)
+        for input in found.inputs { input.write(to: &peer.buffer) }
         peer.added()
     }
 

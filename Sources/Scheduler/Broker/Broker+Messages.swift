@@ -46,7 +46,7 @@ extension Broker {
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .leases, .durable, .stale, .revoke, .offerAgain:
+            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -83,8 +83,16 @@ extension Broker {
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
+        case .explain:
+            let down = busyReason
+            for id in try Explain.read(frame.bytes, header: header) {
+                append(.explanations, recordLength: Explanation.size, to: peer)
+                core.explain(id, journalDown: down, at: time).write(to: &peer.buffer)
+                peer.added()
+            }
         case .goodbye: forget(peer, at: time)
-        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .credit, .leases,
+        case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
+            .leases,
             .outcomes,
             .durable, .stale, .claim, .revoke, .offerAgain, .kept:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
@@ -118,7 +126,7 @@ extension Broker {
         var keys: [(job: Int, key: UserKeys.Key)] = []
         for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
             let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), isFirstOfRequest: true)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
             guard let key = options?.userKey else { continue }
             keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
         }
@@ -143,7 +151,7 @@ extension Broker {
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
-            for (wanted, payload) in found { sendLease(wanted.lease, payload: payload) }
+            for content in found { sendLease(content) }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)

@@ -14,6 +14,7 @@ extension Broker {
             $0.member("uptime_seconds", Int((clinux_monotonic_nanoseconds() - startedAt) / 1_000_000_000))
             $0.member("open_jobs", core.openJobs)
             $0.member("delayed_jobs", core.delayedJobs)
+            $0.member("blocked_jobs", core.blockedJobs)
             $0.member("clients", core.clientCount)
             $0.object("journal") {
                 $0.member("state", busyReason == nil ? "up" : "down")

@@ -62,7 +62,8 @@ extension SchedulerCore {
         switch jobs[slot].state {
         case .queued: unqueue(slot)
         case .leased, .running: endLease(slot)
-        case .blocked, .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
+        case .blocked: blocked -= 1
+        case .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
         }
         jobs[slot].state = final
         counts.failed += 1
@@ -94,6 +95,12 @@ extension SchedulerCore {
             }
         }
         if job.losses > 0 { lostWith[job.id] = nil }
+        if job.flags.contains(.inGraph) {
+            // The journal may have refused the job or its result: then those that wait do not know yet.
+            jobs[slot].state = final
+            if final != .succeeded { endDependants(of: slot) }
+            leaveGraph(job)
+        }
         if let page = jobs.remove(slot) { closeIfEmpty(page: page) }
     }
 }

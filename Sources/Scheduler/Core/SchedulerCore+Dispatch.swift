@@ -11,8 +11,10 @@ extension SchedulerCore {
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
         releaseRetries(at: now)
+        lookAtWorkers(at: now)
         deal(toFreeSlots: true, at: now)
         deal(toFreeSlots: false, at: now)
+        listHeldBack()
         waitForRates(at: now)
         if settings.stealing { steal(at: now, into: &out) }
         dispatchStart = (dispatchStart + 1) % Int32(workers.indices.count)
@@ -46,18 +48,21 @@ extension SchedulerCore {
 
     private mutating func next(_ queue: Int32, _ toFreeSlots: Bool, at now: Now) -> ReadyQueue.Choice? {
         queues[Int(queue)].next(
-            toFreeSlots: toFreeSlots, ageing: settings.ageing, at: now, queue: queue, tenants: &tenants, jobs: jobs)
+            room: toFreeSlots ? .slot : .prefetch(fleetSlots: fleetSlots), ageing: settings.ageing, at: now,
+            queue: queue, tenants: &tenants, jobs: jobs)
     }
 
-    /// Whether the kind's own limits let a job start. Jobs of a limited kind never wait in a worker: their
-    /// leases would use the limit up.
+    /// Whether the kind's own limits let a job start, or wait in a worker.
     private mutating func mayStart(_ kind: Int32, _ toFreeSlots: Bool, at now: Now) -> Bool {
         guard kinds[Int(kind)].pausedBy == nil else { return false }
         if !kinds[Int(kind)].circuit.isClosed {
             guard toFreeSlots, kinds[Int(kind)].circuit.mayStart(at: now.monotonic) else { return false }
         }
         guard kinds[Int(kind)].limit.isSet else { return true }
-        guard toFreeSlots else { return false }
+        guard toFreeSlots else {
+            return kinds[Int(kind)].limit.hasSlack(
+                running: kinds[Int(kind)].leased, slots: fleetSlots, at: now.monotonic)
+        }
         switch kinds[Int(kind)].limit.verdict(running: kinds[Int(kind)].leased, at: now.monotonic) {
         case .open: return true
         case .full: return false
@@ -99,7 +104,8 @@ extension SchedulerCore {
     }
 
     private func room(_ worker: Int32, _ toFreeSlots: Bool) -> Int {
-        toFreeSlots ? workers[worker].freeSlots : workers[worker].freeCredit
+        if toFreeSlots { return workers[worker].freeSlots }
+        return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
     }
 
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {

@@ -60,7 +60,8 @@ extension SchedulerCore {
         for record in records {
             var ids: [UInt64] = []
             let count = record.isRequest ? UInt64(requestSize(record.id.rawValue)) : 1
-            for offset in 0..<count {
+            // From the end: who waits for others ends as cancelled before they do, not because of them.
+            for offset in (0..<count).reversed() {
                 let id = record.id.rawValue + offset
                 guard let slot = jobs.slot(of: id), !jobs[slot].state.isFinal else { continue }
                 ids.append(id)

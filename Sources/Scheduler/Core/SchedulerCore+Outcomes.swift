@@ -125,6 +125,7 @@ extension SchedulerCore {
         }
         if row.final == nil { tryAgain(slot, &row, asked: record.retryAfterMilliseconds, at: now) }
         write(row)
+        if row.final == .succeeded, wanted.contains(.inGraph) { releaseDependants(of: slot, at: now) }
     }
 
     private func finalAfterFailure(_ slot: Int32, retryable: Bool) -> JobState? {
@@ -154,9 +155,17 @@ extension SchedulerCore {
         return Int32(gathering.results.count - 1)
     }
 
-    /// Writes an outcome row; a final one ends the job once it is durable.
+    /// Writes an outcome row; a final one ends the job once it is durable, and those that wait for it.
     mutating func write(_ row: CommitBatch.OutcomeRow) {
+        record(row)
+        if let final = row.final, final != .succeeded, jobs[row.slot].flags.contains(.inGraph) {
+            endDependants(of: row.slot)
+        }
+    }
+
+    mutating func record(_ row: CommitBatch.OutcomeRow) {
         if let final = row.final {
+            if jobs[row.slot].state == .blocked { blocked -= 1 }
             jobs[row.slot].state = final
             switch final {
             case .succeeded: counts.succeeded += 1

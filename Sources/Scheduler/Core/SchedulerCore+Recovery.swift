@@ -18,6 +18,8 @@ package struct RecoveredJob: Sendable {
     package var runLimit: UInt32 = 0
     package var labels: [String] = []
     package var isCancelled = false
+    /// The jobs of its request that it waits for and that did not succeed yet, or will not.
+    package var waitsFor: [JobDependency] = []
 
     package init(id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32) {
         self.id = id
@@ -53,6 +55,13 @@ extension SchedulerCore {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
+        recoverDependencies(open, at: now)
+    }
+
+    /// Pages without an open job, whose closing an earlier owner did not live to record: so that they are
+    /// not read again at each recovery.
+    package mutating func recoveredFinishedPages(_ pages: [UInt64]) {
+        for page in pages { closeIfEmpty(page: page) }
     }
 
     private mutating func recover(
@@ -78,10 +87,7 @@ extension SchedulerCore {
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)
         {
-            if let deadline = job.deadline {
-                let due = now.monotonic + (deadline - now.wall) * 1_000
-                wake(Timers.Entry(due: due, id: job.id, slot: slot, purpose: .deadline))
-            }
+            watch(job.deadline, of: slot, at: now)
             jobs[slot].state = .leased
             jobs[slot].token = job.token
             jobs[slot].worker = holder
@@ -91,8 +97,11 @@ extension SchedulerCore {
             jobs[slot].leasedAt = Ticks(now.monotonic)
         } else if job.isCancelled {
             endUnleased(slot, ending: .cancelled, final: .cancelled)
+        } else if !job.waitsFor.isEmpty {
+            block(slot, runAt: nil, deadline: job.deadline, at: now)
         } else {
-            schedule(slot, runAt: job.notBefore, deadline: job.deadline, at: now)
+            watch(job.deadline, of: slot, at: now)
+            schedule(slot, runAt: job.notBefore, at: now)
         }
     }
 

@@ -1,16 +1,44 @@
 import StatexProtocol
 
-// Work stealing: a slot that is free while jobs wait unstarted in other workers gets some of those.
+// Work stealing: a slot that is free while jobs wait unstarted in other workers gets some of those. And
+// jobs that wait behind others that run much longer than was expected are called back into the queue.
 //
-// The scheduler asks the worker with the most expected remaining time to give its last jobs back; the
-// worker decides atomically, and only what it gave back is leased again, with a new token. What it has
-// started it keeps, and says so.
+// The scheduler asks a worker to give jobs back; the worker decides atomically, and only what it gave back
+// is leased again, with a new token. What it has started it keeps, and says so.
 
 extension SchedulerCore {
     /// A job moves so often at most: then it stays where it is.
     static var maxSteals: UInt8 { 3 }
 
+    /// Notes how many slots there are, and which workers are stuck: those get nothing to wait there.
+    mutating func lookAtWorkers(at now: Now) {
+        let time = Ticks(now.monotonic)
+        fleetSlots = 0
+        for worker in workers.indices {
+            if workers[worker].isConnected { fleetSlots += workers[worker].slots }
+            workers[worker].isOverrun = settings.stealing && isOverrun(worker, at: time)
+        }
+    }
+
+    /// Whether each slot has a job that runs much longer than was expected. (Slots take leases in their
+    /// order, so the first ones are those that run.)
+    private func isOverrun(_ worker: Int32, at time: Ticks) -> Bool {
+        guard workers[worker].slots > 0, workers[worker].leases.count >= workers[worker].slots else { return false }
+        var slot = workers[worker].leases.head
+        for _ in 0..<workers[worker].slots {
+            let expected = Int64(jobs[slot].expected) * 1_000
+            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * expected + settings.stealWorthNanoseconds else {
+                return false
+            }
+            slot = jobs[slot].next
+        }
+        return true
+    }
+
     mutating func steal(at now: Now, into out: inout Outbox) {
+        for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
+            ask(worker, for: nil, into: &out)
+        }
         guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
         for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {
             guard let victim = victim(for: thief, at: now) else { continue }
@@ -54,13 +82,14 @@ extension SchedulerCore {
         return sum / Int64(max(workers[worker].slots, 1))
     }
 
-    private func isStealable(_ slot: Int32, for thief: Int32) -> Bool {
+    private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
         let flags = jobs[slot].flags
         return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
             && !flags.contains(.stealing)
-            && !flags.contains(.unclaimed) && flags.stopState == nil && serves(thief, jobs[slot].queue)
+            && !flags.contains(.unclaimed) && flags.stopState == nil
             && kinds[Int(jobs[slot].kind)].circuit.isClosed
-            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
+            && (thief.map { serves($0, jobs[slot].queue) && workers[$0].quarantine.isClosed(for: jobs[slot].kind) }
+                ?? true)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
@@ -74,16 +103,22 @@ extension SchedulerCore {
         return -1
     }
 
-    /// Asks for half of what waits, from the end: what is first in the queue starts soonest where it is.
-    private mutating func ask(_ victim: Int32, for thief: Int32, into out: inout Outbox) {
-        var wanted = min((unstarted(victim) + 1) / 2, max(1, workers[thief].freeCredit - workers[thief].awaitedSteals))
+    /// Asks for jobs that wait, from the end: what is first in the queue starts soonest where it is. For an
+    /// idle worker half of them; for nobody all of them.
+    private mutating func ask(_ victim: Int32, for thief: Int32?, into out: inout Outbox) {
+        var wanted = unstarted(victim)
+        if let thief {
+            wanted = min((wanted + 1) / 2, max(1, workers[thief].freeCredit - workers[thief].awaitedSteals))
+        }
         var waiting = workers[victim].leases.count - workers[victim].slots
         var slot = workers[victim].leases.tail
         while slot >= 0, wanted > 0, waiting > 0 {
             if isStealable(slot, for: thief) {
                 jobs[slot].flags.insert(.stealing)
-                stolenFor[jobs[slot].id] = workers[thief].incarnation
-                workers[thief].awaitedSteals += 1
+                if let thief {
+                    stolenFor[jobs[slot].id] = workers[thief].incarnation
+                    workers[thief].awaitedSteals += 1
+                }
                 workers[victim].askedBack += 1
                 let record = TokenRecord(
                     JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)

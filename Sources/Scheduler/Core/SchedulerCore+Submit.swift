@@ -106,13 +106,14 @@ extension SchedulerCore {
             userKey = name
         }
         let firstID = allocateIDs(range.count, at: now)
+        let isInGraph = addGraph(request: firstID, options)
         for (offset, index) in range.enumerated() {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
                 kind: resolveKind(batch, index, &kindOf, at: now),
                 tenant: resolveTenant(batch, index, &tenantOf, at: now),
-                waiter: batch.notify ? client : 0, now)
+                waiter: batch.notify ? client : 0, isInGraph: isInGraph, now)
         }
         let size = UInt16(range.count)
         if let userKey, let key {
@@ -131,19 +132,26 @@ extension SchedulerCore {
         _ batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan, _ range: Range<Int>
     ) throws(WireError) -> [JobOptions?] {
         var options: [JobOptions?] = []
+        var dependencies = 0
         for index in range where batch.jobs[index].optionsLength > 0 {
             if options.isEmpty { options = [JobOptions?](repeating: nil, count: range.count) }
             let job = batch.jobs[index]
             options[index - range.lowerBound] = try JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength),
-                isFirstOfRequest: job.index == 0)
+                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: job.index)
+            dependencies += options[index - range.lowerBound]?.after.count ?? 0
+            guard dependencies <= Limits.dependenciesInRequest else {
+                throw WireError(
+                    .tooLarge,
+                    "the jobs up to job \(job.index) have \(dependencies) dependencies together, the limit of a request is \(Limits.dependenciesInRequest)"
+                )
+            }
         }
         return options
     }
 
     private mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
-        waiter: UInt32, _ now: Now
+        waiter: UInt32, isInGraph: Bool, _ now: Now
     ) {
         let attempts = job.attempts == 0 ? kinds[Int(kind)].policy.attempts : job.attempts
         let start = gathering.payloads.buffer.count
@@ -173,24 +181,35 @@ extension SchedulerCore {
         record.priority = job.priority
         record.encoding = job.encoding
         record.runLimit = options?.runLimitMilliseconds ?? 0
+        if isInGraph { record.flags.insert(.inGraph) }
+        // Its inputs are read from the journal when it is leased, and its payload with them.
+        if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
         let slot = jobs.insert(record)
         counts.submitted += 1
         if let options {
             let numbers = options.labels.map { number(.label, $0) }
             gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
-            schedule(slot, runAt: options.runAt, deadline: options.deadline, at: now)
+            if options.after.isEmpty {
+                watch(options.deadline, of: slot, at: now)
+                schedule(slot, runAt: options.runAt, at: now)
+            } else {
+                block(slot, runAt: options.runAt, deadline: options.deadline, at: now)
+            }
         } else {
             makeReady(slot, at: now)
         }
     }
 
-    /// Puts a job where its times say: delayed, or ready.
-    mutating func schedule(_ slot: Int32, runAt: Int64?, deadline: Int64?, at now: Now) {
+    /// Sets the timer of a job's deadline, if it has one.
+    mutating func watch(_ deadline: Int64?, of slot: Int32, at now: Now) {
+        guard let deadline else { return }
+        let due = now.monotonic + (deadline - now.wall) * 1_000
+        wake(Timers.Entry(due: due, id: jobs[slot].id, slot: slot, purpose: .deadline))
+    }
+
+    /// Puts a job where its time says: delayed, or ready.
+    mutating func schedule(_ slot: Int32, runAt: Int64?, at now: Now) {
         let id = jobs[slot].id
-        if let deadline {
-            let due = now.monotonic + (deadline - now.wall) * 1_000
-            wake(Timers.Entry(due: due, id: id, slot: slot, purpose: .deadline))
-        }
         if let runAt, runAt > now.wall {
             jobs[slot].state = .delayed
             wake(Timers.Entry(due: now.monotonic + (runAt - now.wall) * 1_000, id: id, slot: slot, purpose: .ready))

@@ -57,12 +57,14 @@ extension SchedulerCore {
 
     package var clientCount: Int { clients.count }
     package var delayedJobs: Int { timers.count }
+    package var blockedJobs: Int { blocked }
 
     /// Holds what must be true between events; the simulator calls it after each. It looks at every job.
     package borrowing func validate() {
         var leased = 0
         var queued = 0
         var held = 0
+        var blocked = 0
         jobs.visit { slot, job in
             if job.flags.contains(.heldRetry) {
                 held += 1
@@ -76,7 +78,12 @@ extension SchedulerCore {
             case .queued:
                 queued += 1
                 precondition(job.token == 0 && job.worker < 0, "a queued job with a lease")
-            case .blocked, .delayed:
+            case .blocked:
+                blocked += 1
+                precondition(job.token == 0 && job.worker < 0, "a blocked job with a lease")
+                precondition(
+                    graphs[job.id - UInt64(job.index)]?.isBlocked(job.index) == true, "a job is blocked by nothing")
+            case .delayed:
                 precondition(job.token == 0 && job.worker < 0, "a delayed job with a lease")
             case .succeeded, .failed, .dead, .cancelled, .expired:
                 precondition(job.token == 0, "a final job with a lease")
@@ -90,6 +97,7 @@ extension SchedulerCore {
         precondition(
             held == heldRetries && held == kinds.reduce(0) { $0 + $1.heldRetries.count },
             "held retries and jobs disagree")
+        precondition(blocked == self.blocked, "the count of blocked jobs is wrong")
         precondition(queued == kinds.reduce(0) { $0 + $1.queued }, "kinds and jobs disagree")
         let ofTenants = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
             $0.queued += tenants[$1].queued
@@ -97,7 +105,7 @@ extension SchedulerCore {
         }
         precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
-            stolenFor.count == workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
+            stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)
     }
 }

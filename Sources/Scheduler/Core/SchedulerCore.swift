@@ -55,6 +55,8 @@ package struct SchedulerCore: ~Copyable {
     var waits = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
+    /// By the request's id, for the few that have dependencies.
+    var graphs: [UInt64: RequestGraph] = [:]
     var names = Names()
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
@@ -78,10 +80,14 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
+    /// Slots of all connected workers.
+    var fleetSlots = 0
     /// Jobs in all ready queues.
     var queued = 0
     /// Retries that wait for the budgets of their kinds.
     var heldRetries = 0
+    /// Jobs that wait for others.
+    var blocked = 0
     package var counts = CoreCounts()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.

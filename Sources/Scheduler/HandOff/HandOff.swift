@@ -70,10 +70,40 @@ package enum JournalEvent: Sendable {
 package enum StepDown: Sendable, Equatable {
     /// Another owner appended to the chain.
     case fenced(by: String)
-    /// The chain ends before what was acknowledged: a failover lost commits, or a restore.
-    case wentBackwards(from: UInt64, to: UInt64)
+    /// The chain lacks what was acknowledged: a failover lost commits, or a restore.
+    case wentBackwards(LostCommits)
     /// Something that should not be.
     case broken(String)
+}
+
+/// What an owner had acknowledged and its journal no longer holds.
+package struct LostCommits: Sendable, Equatable, CustomStringConvertible {
+    /// The last commit that was acknowledged, and the last of before that is left (0: none).
+    package var acknowledged: UInt64
+    package var left: UInt64
+    /// Jobs that vanished, rising; in an hour ids have no gaps.
+    package var jobs: [Range<UInt64>]
+
+    package init(acknowledged: UInt64, left: UInt64, jobs: [Range<UInt64>]) {
+        self.acknowledged = acknowledged
+        self.left = left
+        self.jobs = jobs
+    }
+
+    /// One range is an hour at most: a day of them is as much as a person reads.
+    private static let rangesShown = 24
+
+    package var description: String {
+        let commits = "commit \(acknowledged) was acknowledged and the chain goes to \(left)"
+        guard !jobs.isEmpty else { return commits + "; no job vanished, outcomes of some may have" }
+        var shown = jobs.prefix(Self.rangesShown).map { range in
+            range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound - 1)"
+        }
+        if let last = jobs.last, jobs.count > shown.count {
+            shown.append("and \(jobs.count - shown.count) ranges more up to \(last.upperBound - 1)")
+        }
+        return commits + "; acknowledged jobs that vanished: " + shown.joined(separator: ", ")
+    }
 }
 
 /// What the reading thread is asked.
@@ -99,11 +129,25 @@ package struct PayloadWanted: Sendable {
 }
 
 package enum ReadAnswer: Sendable {
-    case payloads([(wanted: PayloadWanted, payload: [UInt8])])
+    case payloads([FoundPayload])
     case outcomes([(lookup: Outbox.OutcomeLookup, isRecorded: Bool)])
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+}
+
+/// What a leased job is handed, as it stands in the journal.
+package struct FoundPayload: Sendable {
+    package var wanted: PayloadWanted
+    package var payload: [UInt8]
+    /// The results that it takes as input, by rising index.
+    package var inputs: [LeaseInput]
+
+    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput]) {
+        self.wanted = wanted
+        self.payload = payload
+        self.inputs = inputs
+    }
 }
 
 /// How a job stands in the journal.

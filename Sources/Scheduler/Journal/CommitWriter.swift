@@ -155,6 +155,8 @@ struct CommitWriter: ~Copyable {
             if row.options.tags.isEmpty { writer.null() } else { writer.texts(row.options.tags) }
             writer.text(row.options.traceparent)
             if row.labels.isEmpty { writer.null() } else { writer.int4s(row.labels) { Int32(bitPattern: $0) } }
+            let after = row.options.after
+            if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
         }
     }
 

@@ -16,6 +16,7 @@ package struct Committer: ~Copyable {
     private var isDown = false
     /// The end of the chain, as far as this owner made it.
     private var last: ChainHead
+    private var acknowledged: AcknowledgedIDs
 
     /// So long the journal is not looked at when there is nothing to commit.
     private static let idleMilliseconds = 1_000
@@ -25,6 +26,7 @@ package struct Committer: ~Copyable {
         self.handOff = handOff
         writer = CommitWriter(owner: settings.owner)
         last = opened.head
+        acknowledged = AcknowledgedIDs(from: opened.head.nextID)
         link = Link(opened.takeConnection())
     }
 
@@ -47,6 +49,7 @@ package struct Committer: ~Copyable {
                         return
                     }
                     last.batch = lent.object.head.batch
+                    acknowledged.committed(nextID: lent.object.head.nextID)
                     let took = clinux_monotonic_nanoseconds() - started
                     handOff.events.put(.committed(batch: last.batch, nanoseconds: took))
                 }
@@ -134,24 +137,36 @@ package struct Committer: ~Copyable {
     /// What the chain says about a batch whose fate is unknown; nil: it did not happen (yet).
     private func judge(_ head: CommitBatch.Head, on connection: borrowing Connection) throws(PostgresError) -> Attempt?
     {
-        guard let end = try Chain.end(connection, shard: settings.shard) else {
-            return .stepDown(.wentBackwards(from: head.batch - 1, to: 0))
+        let end = try Chain.end(connection, shard: settings.shard)
+        if let end, isOurs(end) {
+            if end.head.batch == head.batch { return .durable }
+            if end.head.batch == head.batch - 1 { return nil }
         }
-        guard end.head.incarnation == head.incarnation else {
-            return .stepDown(.fenced(by: "a journal of another incarnation"))
-        }
-        if end.head.batch == head.batch, end.ownerNumber == settings.owner.number,
-            end.head.epoch == head.epoch
-        {
-            return .durable
-        }
-        if end.head.batch >= head.batch || end.head.epoch > head.epoch {
+        if let end, try holdsOurs(connection, upTo: end) {
             return .stepDown(.fenced(by: "\(end.owner), backend \(end.backendPID)"))
         }
-        guard end.head.batch == head.batch - 1 else {
-            return .stepDown(.wentBackwards(from: head.batch - 1, to: end.head.batch))
+        let left = try Chain.common(
+            connection, shard: settings.shard, owner: settings.owner.number, before: last.epoch)?.head
+        return .stepDown(
+            .wentBackwards(
+                LostCommits(
+                    acknowledged: last.batch, left: left?.batch ?? 0,
+                    jobs: acknowledged.missing(from: left?.nextID ?? 0))))
+    }
+
+    private func isOurs(_ row: ChainEnd) -> Bool {
+        row.ownerNumber == settings.owner.number && row.head.epoch == last.epoch
+            && row.head.incarnation == last.incarnation
+    }
+
+    /// Whether a chain that another owner went on with still has our last commit below.
+    private func holdsOurs(_ connection: borrowing Connection, upTo end: ChainEnd) throws(PostgresError) -> Bool {
+        if let row = try Chain.row(connection, shard: settings.shard, batch: last.batch) { return isOurs(row) }
+        // Or retention took it: then nothing older is there either.
+        guard end.head.batch > last.batch, let start = try Chain.start(connection, shard: settings.shard) else {
+            return false
         }
-        return nil
+        return start > last.batch
     }
 
     private mutating func afterFailure(_ error: PostgresError, _ batch: CommitBatch) -> Attempt {

@@ -74,7 +74,7 @@ extension JournalSettings {
 
     /// Courtesy before force: the owner's connection holds a session lock. The fence stays the chain.
     /// - Returns: who holds it, or nil if it is ours now.
-    private func waitForLock(_ connection: borrowing Connection) throws(PostgresError) -> String? {
+    func waitForLock(_ connection: borrowing Connection) throws(PostgresError) -> String? {
         let until = clinux_monotonic_nanoseconds() + Int64(takesOver ? 0 : courtesySeconds) * 1_000_000_000
         while true {
             let row = try connection.query(
@@ -94,6 +94,8 @@ extension JournalSettings {
 
     /// Any number that nothing else uses: "stx" in ASCII.
     static let lockClass = 0x737478
+    /// Held by who does retention.
+    static let retentionLockClass = lockClass + 1
 
     /// Appends the first row of a new epoch: from then on every earlier owner's commit fails.
     private func append(to connection: borrowing Connection) throws(PostgresError) -> ChainHead {
@@ -109,7 +111,6 @@ extension JournalSettings {
                 ?? ChainHead(batch: 0, incarnation: incarnation, epoch: 0, nextID: firstID, nextToken: 1, nextName: 1)
             head.batch += 1
             head.epoch += 1
-            head.incarnation = incarnation
             try Partitions.prepare(on: connection, at: now, hour: head.nextID >> 43, batch: head.batch)
             let batch = CommitBatch()
             batch.head = CommitBatch.Head(head, shard: shard, at: now)

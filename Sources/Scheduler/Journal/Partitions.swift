@@ -7,6 +7,9 @@ package enum Partitions {
     /// Prepares the next range of commits this many commits before it is needed.
     static let commitsAhead: UInt64 = 2_000_000
 
+    /// A partition holds 2^24 commits.
+    static let commitRangeBits: UInt64 = 24
+
     /// Makes what is missing for a time (microseconds since 1970) and a batch number.
     ///
     /// Each partition is a transaction of its own, so that a lock is held for one only.
@@ -17,8 +20,10 @@ package enum Partitions {
         // The clock may have stepped back behind the chain's hour.
         let chainDay = Int(hour / 24)
         let start = max(today, chainDay)
+        // Keys go by the clock, wherever the ids are.
+        if today < start { try call("SELECT statex.add_day(\(today))", on: connection) }
         for day in start...start + daysAhead { try call("SELECT statex.add_day(\(day))", on: connection) }
-        for range in batch >> 24...(batch + commitsAhead) >> 24 {
+        for range in batch >> commitRangeBits...(batch + commitsAhead) >> commitRangeBits {
             try call("SELECT statex.add_commit_range(\(range))", on: connection)
         }
     }

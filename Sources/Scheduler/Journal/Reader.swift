@@ -77,7 +77,7 @@ package struct Reader: ~Copyable {
     private func read(_ request: ReadRequest) throws(PostgresError) -> ReadAnswer? {
         guard let link else { return nil }
         switch request {
-        case .payloads(let wanted): return try payloads(wanted, link.connection)
+        case .payloads(let wanted): return .payloads(try PayloadReader.read(wanted, link.connection))
         case .outcomes(let lookups): return try outcomes(lookups, link.connection)
         case .results(let lookups): return .results(try results(lookups, link.connection))
         case .producer(let producer, let tag):
@@ -105,25 +105,6 @@ package struct Reader: ~Copyable {
         }
     }
 
-    private func list(_ ids: [UInt64]) -> String { "{" + ids.map { String($0) }.joined(separator: ",") + "}" }
-
-    private func payloads(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
-        -> ReadAnswer
-    {
-        let ids = wanted.map(\.id)
-        let rows = try connection.queryBinary(
-            "SELECT id, payload FROM statex.all_jobs WHERE id = ANY($1::bigint[])", [list(ids)], doing: "payloads")
-        var payloads: [UInt64: [UInt8]] = [:]
-        payloads.reserveCapacity(rows.rows)
-        for row in 0..<rows.rows {
-            payloads[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) {
-                $0.array(0..<$0.byteCount)
-            }
-        }
-        return .payloads(
-            wanted.compactMap { wanted in payloads[wanted.id].map { (wanted: wanted, payload: $0) } })
-    }
-
     private func outcomes(_ lookups: [Outbox.OutcomeLookup], _ connection: borrowing Connection) throws(PostgresError)
         -> ReadAnswer
     {
@@ -133,7 +114,7 @@ package struct Reader: ~Copyable {
             JOIN statex.outcome_chunks c ON c.page = w.job >> 12
             CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends) AS e(slot, token, ends)
             WHERE e.slot = w.job & 4095 AND c.base + e.token = w.token
-            """, [list(lookups.map(\.id)), list(lookups.map(\.token))], doing: "outcomes")
+            """, [idList(lookups.map(\.id)), idList(lookups.map(\.token))], doing: "outcomes")
         var recorded: [UInt64: Ending] = [:]
         for row in 0..<rows.rows {
             let ending = Ending(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 1)))
@@ -152,7 +133,7 @@ package struct Reader: ~Copyable {
             """
             SELECT id, opts, kind, state, attempts, losses, ended, encoding, body
             FROM statex.job_results($1::bigint[])
-            """, [list(lookups.map(\.record.id.rawValue))], doing: "results")
+            """, [idList(lookups.map(\.record.id.rawValue))], doing: "results")
         var byID: [UInt64: Int] = [:]
         for row in 0..<rows.rows { byID[UInt64(bitPattern: rows.binaryInteger(row, 0))] = row }
         var found: [FoundResult] = []

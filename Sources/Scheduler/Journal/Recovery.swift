@@ -7,7 +7,11 @@ package struct RecoveredState: Sendable {
     package var names: [(number: UInt32, family: NameFamily, name: String)] = []
     package var jobs: [RecoveredJob] = []
     package var workerNames: [UInt32: String] = [:]
+    /// Pages without an open job that are not recorded as closed: the owner went before it could.
+    package var finishedPages: [UInt64] = []
     var labelNames: [String: String] = [:]
+    /// The final states of the jobs of one page, for dependencies that lie in the page before.
+    var finals: (page: Int64, states: [UInt8]) = (-1, [])
 }
 
 /// Reads chunks, not rows: the outcomes of the pages that are still open become a bitmap, and only
@@ -26,7 +30,9 @@ package struct Recovery: ~Copyable {
         let pages = try openPages()
         let cancelled = try cancelledJobs()
         for (index, page) in pages.enumerated() {
+            let before = state.jobs.count
             try readPage(page, cancelled: cancelled, into: &state)
+            if state.jobs.count == before { state.finishedPages.append(UInt64(page)) }
             progress(index + 1, pages.count)
         }
         return state
@@ -82,7 +88,9 @@ package struct Recovery: ~Copyable {
     }
 
     private struct Ends {
-        var isFinal = false
+        /// The final state's number; 0: open.
+        var final: UInt8 = 0
+        var isFinal: Bool { final > 0 }
         var failures = 0
         var lost: [UInt32] = []
         var retryAt: Int64 = 0
@@ -122,7 +130,7 @@ package struct Recovery: ~Copyable {
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
-                array_to_string(o.labels, ' ') FROM statex.jobs j
+                array_to_string(o.labels, ' '), array_to_string(o.after_jobs, ' ') FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
@@ -141,6 +149,9 @@ package struct Recovery: ~Copyable {
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
+            if !jobs.isNull(row, 8) {
+                job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
+            }
             if end.token != 0, !end.endedTokens.contains(end.token) {
                 job.token = UInt64(end.token)
                 job.worker = end.worker
@@ -149,9 +160,44 @@ package struct Recovery: ~Copyable {
         }
     }
 
+    /// Those of a job's dependencies that did not succeed, or not yet.
+    private func unmet(
+        _ after: [JobDependency], of job: RecoveredJob, _ ends: [Ends], _ page: Int64, _ state: inout RecoveredState
+    ) throws(PostgresError) -> [JobDependency] {
+        let request = Int64(job.id) - Int64(JobOpts.index(job.opts))
+        var unmet: [JobDependency] = []
+        for dependency in after {
+            let id = request + Int64(dependency.index)
+            let final: UInt8
+            if id >> 12 == page {
+                final = ends[Int(id & 4_095)].final
+            } else {
+                // That page may be closed, and so not be read otherwise.
+                if state.finals.page != id >> 12 { state.finals = (id >> 12, try finals(ofPage: id >> 12)) }
+                final = state.finals.states[Int(id & 4_095)]
+            }
+            if final != JobState.succeeded.rawValue { unmet.append(dependency) }
+        }
+        return unmet
+    }
+
+    private func finals(ofPage page: Int64) throws(PostgresError) -> [UInt8] {
+        let rows = try connection.query(
+            """
+            SELECT e.slot, e.ends >> 8 FROM statex.outcome_chunks c
+            CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
+            WHERE c.page = \(page) AND e.ends >> 8 > 0
+            """, doing: "ends of a page")
+        var states = [UInt8](repeating: 0, count: 4_096)
+        for row in 0..<rows.rows {
+            states[Int(rows.integer(row, 0)) & 4_095] = UInt8(truncatingIfNeeded: rows.integer(row, 1))
+        }
+        return states
+    }
+
     private func note(_ end: inout Ends, token: Int64, ends number: Int64, retryAt: Int64) {
         end.endedTokens.append(token)
-        if number >> 8 > 0 { end.isFinal = true }
+        if number >> 8 > 0 { end.final = UInt8(truncatingIfNeeded: number >> 8) }
         switch Ending(rawValue: UInt8(truncatingIfNeeded: number & 255)) {
         case .failed:
             end.failures += 1

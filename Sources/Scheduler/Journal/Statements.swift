@@ -28,8 +28,9 @@ enum Statements {
         (
             "options",
             """
-            INSERT INTO statex.job_options (id, batch, run_at, deadline, run_limit, tags, traceparent, labels)
-            VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int4, $6::text[], $7::text, $8::int4[])
+            INSERT INTO statex.job_options (id, batch, run_at, deadline, run_limit, tags, traceparent, labels,
+                after_jobs)
+            VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int4, $6::text[], $7::text, $8::int4[], $9::int2[])
             """
         ),
         (

@@ -36,6 +36,8 @@ public struct Job: Sendable {
     /// Counted from 1.
     public let attempt: Int
     public let payload: Payload
+    /// The results that it was to take from other jobs of its request, by rising index of those.
+    public let inputs: [JobInput]
     /// How long the attempt may run, in milliseconds; 0: no limit. The runtime cancels it then.
     public let runLimitMilliseconds: Int
     /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
@@ -44,16 +46,31 @@ public struct Job: Sendable {
     public let onProgress: @Sendable (Progress) -> Void
 
     public init(
-        id: JobID, kind: String, attempt: Int, payload: Payload, runLimitMilliseconds: Int = 0,
+        id: JobID, kind: String, attempt: Int, payload: Payload, inputs: [JobInput] = [],
+        runLimitMilliseconds: Int = 0,
         cancellation: Cancellation = Cancellation(), onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) {
         self.id = id
         self.kind = kind
         self.attempt = attempt
         self.payload = payload
+        self.inputs = inputs
         self.runLimitMilliseconds = runLimitMilliseconds
         self.cancellation = cancellation
         self.onProgress = onProgress
+    }
+}
+
+/// The result of a job that this one waited for.
+public struct JobInput: Sendable, Equatable {
+    /// Which job of the request it is, from 0.
+    public let job: Int
+    /// What its handler returned.
+    public let payload: Payload
+
+    public init(job: Int, payload: Payload) {
+        self.job = job
+        self.payload = payload
     }
 }
 

@@ -31,9 +31,9 @@ struct CreditPolicy {
         kinds = Array(repeating: Kind(), count: settings.kinds)
     }
 
-    mutating func leased(kind: UInt16, payloadLength: UInt32) {
+    mutating func leased(kind: UInt16, contentLength: UInt32) {
         kinds[Int(kind)].held += 1
-        payload += (Double(payloadLength) - payload) / 16
+        payload += (Double(contentLength) - payload) / 16
     }
 
     mutating func ran(kind: UInt16, nanoseconds: Int64) {

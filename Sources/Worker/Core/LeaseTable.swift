@@ -44,7 +44,8 @@ struct LeaseRow {
     /// When the outcome was first sent, for the measure of the loop; 0: not sent, or sent again.
     var sentAt: Int64 = 0
     var generation: UInt32 = 0
-    var payloadLength: UInt32 = 0
+    /// Of its payload and its inputs, in bytes.
+    var contentLength: UInt32 = 0
     var runLimitMilliseconds: UInt32 = 0
     var retryAfterMilliseconds: UInt32 = 0
     var kind: UInt16 = 0
@@ -88,7 +89,7 @@ struct LeaseTable: ~Copyable {
         fresh.counter = lease.token
         fresh.incarnation = incarnation
         fresh.generation = generation
-        fresh.payloadLength = lease.payloadLength
+        fresh.contentLength = lease.contentLength
         fresh.runLimitMilliseconds = lease.runLimitMilliseconds
         fresh.kind = lease.kind
         fresh.state = .waiting

@@ -49,7 +49,7 @@ extension WorkerCore {
             switch table.rows[row].state {
             case .waiting:
                 waiting -= 1
-                waitingBytes -= Int(table.rows[row].payloadLength)
+                waitingBytes -= Int(table.rows[row].contentLength)
             case .running: running -= 1
             case .free, .ended: continue
             }

@@ -10,7 +10,7 @@ extension WorkerCore {
                 continue
             case .waiting:
                 waiting += 1
-                waitingBytes += Int(row.payloadLength)
+                waitingBytes += Int(row.contentLength)
             case .running:
                 running += 1
                 if row.stop == .revoked { stuck += 1 }

@@ -28,8 +28,8 @@ extension WorkerCore {
             return nil
         }
         waiting += 1
-        waitingBytes += Int(lease.payloadLength)
-        policy.leased(kind: lease.kind, payloadLength: lease.payloadLength)
+        waitingBytes += Int(lease.contentLength)
+        policy.leased(kind: lease.kind, contentLength: lease.contentLength)
         return table.handle(row)
     }
 
@@ -153,7 +153,7 @@ extension WorkerCore {
 
     private mutating func leaveQueue(_ row: Int) {
         waiting -= 1
-        waitingBytes -= Int(table.rows[row].payloadLength)
+        waitingBytes -= Int(table.rows[row].contentLength)
     }
 
     /// A handler that does not react keeps its slot and its lease: an attempt is never reported as ended

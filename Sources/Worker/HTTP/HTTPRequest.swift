@@ -9,7 +9,15 @@ struct RequestBody {
     let bytes: [UInt8]
 
     init(_ job: Job, _ settings: HTTPSettings) throws(HandlerError) {
-        let payload = try payloadBytes(job.payload, settings)
+        var payload = try payloadBytes(job.payload, settings)
+        if !settings.takesAudio, !job.inputs.isEmpty {
+            let texts = try ResultTexts(job.inputs) { input throws(HandlerError) in try payloadBytes(input, settings) }
+            payload = try texts.fill(payload, limit: settings.requestBytes)
+        } else if payload.isEmpty, let first = job.inputs.first {
+            // A job without a payload of its own works on what it is given.
+            payload = try payloadBytes(first.payload, settings)
+        }
+        guard !payload.isEmpty else { throw HandlerError(.payload, "the payload is empty", retryable: false) }
         if settings.takesAudio {
             self.init(recording: payload, fields: settings.fields)
         } else {
@@ -82,6 +90,5 @@ private func payloadBytes(_ payload: Payload, _ settings: HTTPSettings) throws(H
         throw HandlerError(
             .payload, "the payload has \(bytes.count) bytes, the limit is \(settings.requestBytes)", retryable: false)
     }
-    guard !bytes.isEmpty else { throw HandlerError(.payload, "the payload is empty", retryable: false) }
     return bytes
 }

@@ -118,10 +118,14 @@ func cut(_ text: String, to limit: Int = messageLimit) -> String {
 }
 
 /// What the worker says to start a job.
-func jobLine(_ job: Job, size: Int, directory: String, timeLimitMilliseconds: Int) -> [UInt8] {
+func jobLine(_ job: Job, _ sizes: ContentSizes, directory: String, timeLimitMilliseconds: Int) -> [UInt8] {
+    let inputs = zip(job.inputs, sizes.inputs).map { input, size in
+        #"{"job":\#(input.job),"path":"\#(inputName(input))","size":\#(size)}"#
+    }
     let text = """
         {"type":"job","id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
-        "payload":{"path":"\(payloadName)","size":\(size)},"directory":\(JSONText.quoted(directory)),\
+        "payload":{"path":"\(payloadName)","size":\(sizes.payload)},\
+        "inputs":[\(inputs.joined(separator: ","))],"directory":\(JSONText.quoted(directory)),\
         "time_limit_ms":\(timeLimitMilliseconds)}
 
         """
@@ -130,3 +134,6 @@ func jobLine(_ job: Job, size: Int, directory: String, timeLimitMilliseconds: In
 
 /// The file in the private directory that holds the job's payload.
 let payloadName = "input"
+
+/// The file that holds the result of another job.
+func inputName(_ input: JobInput) -> String { "input-\(input.job)" }

@@ -24,9 +24,9 @@ extension HandlerProcess {
         tail.clear()
         jobBytes = 0
         do {
-            let size = try putPayload(job.payload, in: path, settings)
+            let sizes = try putContent(of: job, in: path, settings)
             control.say("j")
-            let line = jobLine(job, size: size, directory: path, timeLimitMilliseconds: limit)
+            let line = jobLine(job, sizes, directory: path, timeLimitMilliseconds: limit)
             // Its last line was read before it answered, so there is room, unless it does not read at all.
             let patience = min(deadline, .after(milliseconds: 10_000))
             if input.write(line, until: patience) { jobBytes = line.count } else { return crashed(settings) }

@@ -1,12 +1,27 @@
-// The job's payload as a file in the private directory: whatever its size, a handler reads a file.
+// The job's payload and inputs as files in the private directory: whatever its size, a handler reads a file.
 
 import CLinux
 import Glibc
 import StatexHandlerAPI
 
-/// Writes the payload to `input` below `path`; returns its size.
-func putPayload(_ payload: Payload, in path: String, _ settings: ProcessSettings) throws(HandlerError) -> Int {
-    let target = try create(payloadName, below: path)
+/// Writes the payload to `input` below `path`, and what the job takes from others beside it.
+/// - Returns: their sizes.
+func putContent(of job: Job, in path: String, _ settings: ProcessSettings) throws(HandlerError) -> ContentSizes {
+    var sizes = ContentSizes(payload: try put(job.payload, payloadName, in: path, settings))
+    for input in job.inputs { sizes.inputs.append(try put(input.payload, inputName(input), in: path, settings)) }
+    return sizes
+}
+
+struct ContentSizes {
+    var payload: Int
+    /// By the place of the input.
+    var inputs: [Int] = []
+}
+
+private func put(_ payload: Payload, _ name: String, in path: String, _ settings: ProcessSettings) throws(HandlerError)
+    -> Int
+{
+    let target = try create(name, below: path)
     let limit = settings.limits.diskBytes
     switch payload {
     case .bytes(let bytes):

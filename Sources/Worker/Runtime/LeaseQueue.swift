@@ -16,6 +16,9 @@ struct QueuedLease: Sendable {
     let attempt: UInt16
     let kind: UInt16
     let encoding: UInt8
+    /// Results of other jobs that stand behind the payload, and their bytes.
+    let inputs: UInt8
+    let inputsLength: UInt32
 
     /// - Parameter expectedRun: in nanoseconds; nil: it was not measured yet.
     init(_ record: LeaseRecord, _ handle: LeaseHandle, expectedRun: Int64?) {
@@ -28,6 +31,8 @@ struct QueuedLease: Sendable {
         attempt = record.attempt
         kind = record.kind
         encoding = record.encoding
+        inputs = record.inputs
+        inputsLength = record.inputsLength
     }
 }
 

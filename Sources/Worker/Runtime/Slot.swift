@@ -30,9 +30,9 @@ struct Slot: Sendable {
         let lease = started.lease
         let startedAt = started.startedAt
         let kind = Int(lease.kind)
-        let job = Job(started, kind: kinds[kind])
         var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
         do {
+            let job = try Job(started, kind: kinds[kind])
             try results.report(try await handlers[kind].run(job), in: &attempt)
         } catch {
             results.report(error, in: &attempt)
@@ -42,13 +42,22 @@ struct Slot: Sendable {
     }
 }
 
+extension JobInput {
+    package init(_ input: LeaseInput) {
+        self.init(
+            job: Int(input.index),
+            payload: input.encoding == .object ? .object(reference: input.body) : .bytes(input.body))
+    }
+}
+
 extension Job {
-    init(_ started: consuming StartedJob, kind: String) {
+    init(_ started: consuming StartedJob, kind: String) throws(WireError) {
         let lease = started.lease
         self.init(
             id: lease.id, kind: kind, attempt: Int(lease.attempt),
             payload: lease.encoding == Encoding.object.rawValue
                 ? .object(reference: started.payload) : .bytes(started.payload),
+            inputs: try LeaseInput.list(Int(lease.inputs), in: started.inputs.span.bytes).map(JobInput.init),
             runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation)
     }
 }

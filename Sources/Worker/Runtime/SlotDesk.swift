@@ -7,6 +7,8 @@ import Synchronization
 struct StartedJob: Sendable {
     let lease: QueuedLease
     let payload: [UInt8]
+    /// The lease's inputs as they stand in its message.
+    let inputs: [UInt8]
     let startedAt: Int64
     let cancellation: Cancellation
 }
@@ -65,13 +67,17 @@ final class SlotDesk: Sendable {
         guard let lease = state.waiting.leases.popFirst() else { return nil }
         let end = lease.payloadStart + Int(lease.payloadLength)
         let payload = state.waiting.message.span.bytes.array(lease.payloadStart..<end)
+        let inputs =
+            lease.inputs == 0
+            ? [] : state.waiting.message.span.bytes.array(end..<end + Int(lease.inputsLength))
         if state.waiting.isEmpty { state.waiting = Handful() }
         // A handler may have kept the last one; then the next gets one of its own.
         if !isKnownUniquelyReferenced(&state.cancellation) || !state.cancellation.isUnused {
             state.cancellation = Cancellation()
         }
         state.running = (lease.handle, now)
-        return StartedJob(lease: lease, payload: payload, startedAt: now, cancellation: state.cancellation)
+        return StartedJob(
+            lease: lease, payload: payload, inputs: inputs, startedAt: now, cancellation: state.cancellation)
     }
 
     // What the owner of the core calls.

@@ -138,7 +138,8 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
-        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
+        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply, .explain,
+            .explanations,
             .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }

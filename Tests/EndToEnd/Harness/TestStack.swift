@@ -138,6 +138,10 @@ final class TestStack: @unchecked Sendable {
         return worker
     }
 
+    func launchSubmit(_ arguments: [String]) throws -> RunningProcess {
+        try start("submit", Self.program, ["submit", "--endpoint", submitEndpoint()] + arguments)
+    }
+
     /// One with the gate handler too.
     func startGateWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
         let worker = try start(
@@ -191,10 +195,15 @@ final class TestStack: @unchecked Sendable {
 
     /// `statex verify`, a program of its own.
     func runVerify(allFinal: Bool) throws -> (end: ProcessEnd, said: String) {
-        let log = directory + "/verify.log"
-        var command = Command(
-            Self.program, ["verify", "--database", database] + (allFinal ? ["--all-final"] : []),
-            environment: ["PATH": "/usr/bin:/bin"])
+        try run(["verify", "--database", database] + (allFinal ? ["--all-final"] : []))
+    }
+
+    /// Runs a command of `statex` to its end.
+    func run(_ arguments: [String]) throws -> (end: ProcessEnd, said: String) {
+        let log = "\(directory)/\(arguments[0]).log"
+        // Each has its own words only.
+        unlink(log)
+        var command = Command(Self.program, arguments, environment: ["PATH": "/usr/bin:/bin"])
         command.log = log
         return (try ChildProcess.run(command, limit: .seconds(120)), ProcessTable.text(log))
     }

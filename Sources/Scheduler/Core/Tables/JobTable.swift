@@ -54,8 +54,10 @@ package struct JobRecord: Sendable {
         package static let stealing = Flags(rawValue: 16)
         /// It was ready before: `since` stands.
         package static let wasReady = Flags(rawValue: 32)
+        /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
+        package static let inGraph = Flags(rawValue: 64)
         /// It is delayed past its time: its kind's retry budget is used up.
-        package static let heldRetry = Flags(rawValue: 64)
+        package static let heldRetry = Flags(rawValue: 256)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

@@ -23,7 +23,7 @@ package struct ReadyQueue: Sendable {
     }
     package let kind: Int32
     package let labels: LabelSet
-    /// Two for each priority: lanes of tenants without limits, and of the others.
+    /// Two for each priority: lanes of tenants without limits, and of those with some.
     private var heaps = [LaneHeap](repeating: LaneHeap(), count: 2 * Limits.priorities)
     /// One bit for each heap that is not empty.
     private var occupied: UInt32 = 0
@@ -72,6 +72,8 @@ package struct ReadyQueue: Sendable {
         count -= 1
     }
 
+    func tenant(ofLane lane: Int32) -> Int32 { lanes[Int(lane)].tenant }
+
     /// A lane that waited for its tenant may go on.
     mutating func unpark(_ lane: Int32, pass: Int64) { list(lane, isLimited: true, pass: pass) }
 
@@ -111,12 +113,16 @@ package struct ReadyQueue: Sendable {
 
     // MARK: Whose turn
 
+    /// What a job would get: a slot, so that it starts at once, or a place to wait in a worker.
+    package enum Room: Sendable {
+        case slot
+        /// - fleetSlots: the slots of all workers.
+        case prefetch(fleetSlots: Int)
+    }
+
     /// The job that goes next.
-    ///
-    /// - Parameter toFreeSlots: it will start at once; else it waits in a worker, which those of limited
-    ///   tenants never do.
     package mutating func next(
-        toFreeSlots: Bool, ageing: Ageing, at now: Now, queue: Int32, tenants: inout Tenants, jobs: borrowing JobTable
+        room: Room, ageing: Ageing, at now: Now, queue: Int32, tenants: inout Tenants, jobs: borrowing JobTable
     ) -> Choice? {
         guard count > 0 else { return nil }
         let isAgeingTurn = ageing.isTurn(picks)
@@ -126,7 +132,7 @@ package struct ReadyQueue: Sendable {
         while left != 0 {
             let level = left.trailingZeroBitCount / 2
             left &= ~(3 << UInt32(2 * level))
-            guard let top = top(level, toFreeSlots, now, queue, &tenants) else { continue }
+            guard let top = top(level, room, now, queue, &tenants) else { continue }
             guard isAgeingTurn else { return top }
             guard best != nil else {
                 best = top
@@ -142,17 +148,17 @@ package struct ReadyQueue: Sendable {
     }
 
     private mutating func top(
-        _ level: Int, _ toFreeSlots: Bool, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+        _ level: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
     ) -> Choice? {
-        let open = top(ofHeap: 2 * level, now, queue, &tenants)
-        guard toFreeSlots, let limited = top(ofHeap: 2 * level + 1, now, queue, &tenants) else { return open }
+        let open = top(ofHeap: 2 * level, room, now, queue, &tenants)
+        guard let limited = top(ofHeap: 2 * level + 1, room, now, queue, &tenants) else { return open }
         guard let open else { return limited }
         return (limited.pass, limited.slot) < (open.pass, open.slot) ? limited : open
     }
 
     /// The top of a heap once it is right: no empty lane, no pass that has risen, no tenant that may not.
     private mutating func top(
-        ofHeap heap: Int, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+        ofHeap heap: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
     ) -> Choice? {
         guard occupied & 1 << UInt32(heap) != 0 else { return nil }
         while let entry = heaps[heap].first {
@@ -166,6 +172,11 @@ package struct ReadyQueue: Sendable {
             } else if heap & 1 == 1, !tenants[tenant].mayStart(at: now.monotonic) {
                 heaps[heap].removeFirst()
                 tenants.park(ParkedLane(queue: queue, lane: entry.lane), tenant)
+            } else if heap & 1 == 1, case .prefetch(let slots) = room,
+                !tenants[tenant].mayWait(slots: slots, at: now.monotonic)
+            {
+                heaps[heap].removeFirst()
+                tenants.holdBack(ParkedLane(queue: queue, lane: entry.lane))
             } else {
                 return Choice(
                     slot: lanes[lane].jobs.head, lane: entry.lane, level: UInt8(heap / 2), pass: entry.pass)

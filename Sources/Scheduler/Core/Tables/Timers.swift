@@ -25,6 +25,11 @@ package struct Timers: ~Copyable {
 
     package init() {}
 
+    /// When a job's timer goes off, or nil. It searches: for people who ask, not for a hot path.
+    package func due(of id: UInt64, _ purpose: Purpose) -> Int64? {
+        heap.first { $0.id == id && $0.purpose == purpose }?.due
+    }
+
     package var count: Int { heap.count }
     package var nextDue: Int64? { heap.first?.due }
 

@@ -17,6 +17,8 @@ package struct WorkerRecord: Sendable {
     package var expected: Int64 = 0
     /// Jobs that were asked back from it for others, and jobs that others were asked for it.
     package var askedBack = 0
+    /// Each of its slots has a job that runs much longer than was expected.
+    package var isOverrun = false
     package var awaitedSteals = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []

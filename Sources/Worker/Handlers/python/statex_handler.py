@@ -32,12 +32,56 @@ class Failure(Exception):
         self.retry_after = retry_after
 
 
+class Input:
+    """The result of a job that this one waited for, as a file."""
+
+    def __init__(self, entry):
+        self.job = entry["job"]
+        self.path = entry["path"]
+        self.size = entry["size"]
+
+    def text(self):
+        """The text of the result: the member `text` of an object, an answer of a chat or completion, else
+        all of it. The same rule as of http handlers, see docs/handlers.md."""
+        with open(self.path, "rb") as file:
+            content = file.read()
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Failure("invalid_text", f"the result of job {self.job} is not UTF-8") from None
+        try:
+            result = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        return _result_text(result, text)
+
+
+def _result_text(result, otherwise):
+    if not isinstance(result, dict):
+        return result if isinstance(result, str) else otherwise
+    if isinstance(result.get("text"), str):
+        return result["text"]
+    choices = result.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    if isinstance(choice.get("text"), str):
+        return choice["text"]
+    message = choice.get("message")
+    if isinstance(message, dict) and isinstance(message.get("content"), str):
+        return message["content"]
+    return otherwise
+
+
 class Job:
-    """One attempt: its input file, its private directory, and how much time is left."""
+    """One attempt: its input files, its private directory, and how much time is left."""
 
     def __init__(self, message, send):
         self.id = message["id"]
         self.path = message["payload"]["path"]
+        # The results that the job takes from others of its request, in the order of those.
+        self.inputs = [Input(entry) for entry in message.get("inputs") or []]
+        self.has_payload = self.size > 0
+        if self.inputs and not self.has_payload:
+            self.path = self.inputs[0].path  # A job without a payload of its own works on what it is given.
         self.directory = message["directory"]
         limit = message.get("time_limit_ms") or 0
         self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None

@@ -1,0 +1,107 @@
+import StatexProtocol
+
+// Why does a job wait? Looks at what dispatch looks at, and never changes anything.
+
+extension SchedulerCore {
+    /// The one reason why a job waits, as things stand now.
+    ///
+    /// - Parameter journalDown: nothing can be made durable at the moment.
+    package mutating func explain(_ id: JobID, journalDown: String?, at now: Now) -> Explanation {
+        guard let slot = jobs.slot(of: id.rawValue), !jobs[slot].state.isFinal else {
+            return Explanation(id, state: nil, reason: .none)
+        }
+        var explanation = explain(slot, at: now)
+        if let journalDown, explanation.reason == .next || explanation.reason == .committing {
+            explanation.reason = .journalBehind
+            explanation.detail = journalDown
+        }
+        return explanation
+    }
+
+    private func explain(_ slot: Int32, at now: Now) -> Explanation {
+        let job = jobs[slot]
+        func because(_ reason: WaitingReason, until: Int64? = nil, _ detail: String = "") -> Explanation {
+            let wall = until.map { now.wall + ($0 - now.monotonic) / 1_000 } ?? 0
+            return Explanation(JobID(rawValue: job.id), state: job.state, reason: reason, until: wall, detail: detail)
+        }
+        switch job.state {
+        case .blocked: return because(.afterJobs)
+        case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
+        case .leased:
+            guard wasSent(job.token) else { return because(.committing) }
+            guard isBehindOthers(slot) else { return because(.none) }
+            let worker = workers[job.worker].name
+            return because(
+                .inWorker, until: now.monotonic + expectedRemaining(job.worker, at: now), "behind others in \(worker)")
+        case .queued: break
+        case .running, .succeeded, .failed, .dead, .cancelled, .expired: return because(.none)
+        }
+        let kind = kinds[Int(job.kind)]
+        let tenant = tenants[job.tenant]
+        if let who = kind.pausedBy { return because(.kindPaused, "kind \(kind.name) is paused by \(who)") }
+        if let who = tenant.pausedBy { return because(.tenantPaused, "tenant \(tenant.name) is paused by \(who)") }
+        guard workers.indices.contains(where: { isWorking($0) && workers[$0].ownIndex(of: job.kind) != nil }) else {
+            return because(.noWorkerForKind, "no worker has a handler for \(kind.name)")
+        }
+        guard workers.indices.contains(where: { isWorking($0) && serves($0, job.queue) }) else {
+            let labels = labelSets[queues[Int(job.queue)].labels].joined(separator: ", ")
+            return because(.noWorkerWithLabels, "no worker for \(kind.name) has all of: \(labels)")
+        }
+        switch kind.limit.verdict(running: kind.leased, at: now.monotonic) {
+        case .full(let limit): return because(.kindLimit, "\(kind.leased) of at most \(limit) of kind \(kind.name) run")
+        case .until(let time): return because(.kindRate, until: time, "kind \(kind.name) starts at its rate")
+        case .open: break
+        }
+        switch tenant.limit.verdict(running: tenant.leased, at: now.monotonic) {
+        case .full(let limit):
+            return because(.tenantLimit, "\(tenant.leased) of at most \(limit) of tenant \(tenant.name) run")
+        case .until(let time): return because(.tenantRate, until: time, "tenant \(tenant.name) starts at its rate")
+        case .open: break
+        }
+        guard !workers.indices.contains(where: { workers[$0].freeSlots > 0 && serves($0, job.queue) }) else {
+            return because(.next)
+        }
+        let wait = expectedWait(job.queue, at: now)
+        return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")
+    }
+
+    private func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
+
+    /// Whether a leased job stands behind its worker's slots.
+    private func isBehindOthers(_ slot: Int32) -> Bool {
+        let worker = jobs[slot].worker
+        var ahead = workers[worker].leases.head
+        for _ in 0..<workers[worker].slots {
+            guard ahead >= 0 else { return false }
+            if ahead == slot { return false }
+            ahead = jobs[ahead].next
+        }
+        return true
+    }
+
+    /// When the last job that waits in this queue should start, if nothing else comes: an estimate.
+    private func expectedWait(_ queue: Int32, at now: Now) -> Int64 {
+        var slots = 0
+        var soonest = Int64.max
+        for worker in workers.indices where isWorking(worker) && serves(worker, queue) {
+            slots += workers[worker].slots
+            soonest = min(soonest, expectedRemaining(worker, at: now))
+        }
+        guard slots > 0 else { return 0 }
+        let run = kinds[Int(queues[Int(queue)].kind)].run.expected
+        let ahead = Int64(queues[Int(queue)].count).multipliedReportingOverflow(by: run)
+        // A century at most: it is shown as a date.
+        return min(max(soonest, 0) + (ahead.overflow ? .max / 4 : ahead.partialValue) / Int64(slots), 3 << 60)
+    }
+
+    /// Queued jobs that no reason keeps from a slot that is free; right after `dispatch` there are none. The
+    /// simulator asks. It looks at every job.
+    package func unexplained(at now: Now) -> [UInt64] {
+        var ids: [UInt64] = []
+        jobs.visit { slot, job in
+            guard job.state == .queued, explain(slot, at: now).reason == .next else { return }
+            ids.append(job.id)
+        }
+        return ids
+    }
+}

@@ -1,0 +1,83 @@
+import StatexHandOff
+import StatexPostgres
+import StatexProtocol
+import StatexSchedulerCore
+
+/// Reads what leased jobs are handed: payloads that are no longer cached, and the results of other jobs that
+/// some take as input.
+enum PayloadReader {
+    private struct Row {
+        var payload: [UInt8]
+        /// The request's id, and the jobs of it whose results the job takes.
+        var request: UInt64
+        var inputs: [UInt16]
+    }
+
+    static func read(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
+        -> [FoundPayload]
+    {
+        let rows = try rows(of: wanted.map(\.id), connection)
+        let jobs = rows.values.flatMap { row in row.inputs.map { row.request + UInt64($0) } }
+        let results = jobs.isEmpty ? [:] : try results(of: jobs, connection)
+        return wanted.compactMap { wanted in
+            guard let row = rows[wanted.id] else { return nil }
+            let inputs = row.inputs.map { index in
+                // A result that is empty has no row.
+                results[row.request + UInt64(index)].map { input in
+                    var input = input
+                    input.index = index
+                    return input
+                } ?? LeaseInput(index: index, encoding: .bytes, body: [])
+            }
+            return FoundPayload(wanted: wanted, payload: row.payload, inputs: inputs)
+        }
+    }
+
+    private static func rows(of ids: [UInt64], _ connection: borrowing Connection) throws(PostgresError) -> [UInt64:
+        Row]
+    {
+        let found = try connection.queryBinary(
+            """
+            SELECT j.id, j.payload, j.opts, array_to_string(o.after_jobs, ' ') FROM statex.all_jobs j
+            LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
+            WHERE j.id = ANY($1::bigint[])
+            """, [idList(ids)], doing: "payloads")
+        var rows: [UInt64: Row] = [:]
+        rows.reserveCapacity(found.rows)
+        for row in 0..<found.rows {
+            let id = UInt64(bitPattern: found.binaryInteger(row, 0))
+            let index = JobOpts.index(UInt64(bitPattern: found.binaryInteger(row, 2)))
+            rows[id] = Row(
+                payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) }, request: id - UInt64(index),
+                inputs: found.isNull(row, 3)
+                    ? [] : dependencies(inList: found.text(row, 3)).filter(\.isInput).map(\.index))
+        }
+        return rows
+    }
+
+    /// The results of these jobs, which succeeded.
+    private static func results(of ids: [UInt64], _ connection: borrowing Connection) throws(PostgresError) -> [UInt64:
+        LeaseInput]
+    {
+        let found = try connection.queryBinary(
+            """
+            SELECT job, encoding, body FROM statex.results
+            WHERE job = ANY($1::bigint[]) AND ending = \(Ending.succeeded.rawValue)
+            """, [idList(ids)], doing: "inputs")
+        var results: [UInt64: LeaseInput] = [:]
+        for row in 0..<found.rows {
+            let encoding = Encoding(rawValue: UInt8(truncatingIfNeeded: found.binaryInteger(row, 1))) ?? .bytes
+            results[UInt64(bitPattern: found.binaryInteger(row, 0))] = LeaseInput(
+                index: 0, encoding: encoding, body: found.withBytes(row, 2) { $0.array(0..<$0.byteCount) })
+        }
+        return results
+    }
+}
+
+/// Ids as the text of a Postgres array.
+func idList(_ ids: [UInt64]) -> String { "{" + ids.map { String($0) }.joined(separator: ",") + "}" }
+
+/// What a job waits for, from `after_jobs` as text: numbers with a space between.
+func dependencies(inList text: String) -> [JobDependency] {
+    text.split(separator: " ").compactMap { UInt16($0).map(JobDependency.init(packed:)) }
+}

@@ -1,0 +1,94 @@
+import ArgumentParser
+import Foundation
+import StatexClient
+import StatexProtocol
+
+struct ExplainCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Say why a job waits: one reason, and until when if that is known.",
+        discussion: "Exits 5 when no open job of that id is known: `statex job` shows those that ended.")
+
+    @Argument(help: "The job's id.") var job: UInt64
+    @Flag(help: "Print one JSON object.") var json = false
+    @OptionGroup var options: ClientOptions
+
+    func run() async throws {
+        let client = try await options.connect(options.load())
+        let explanation = try await asClient { () throws(ClientError) in
+            try await client.explain(job: JobID(rawValue: job))
+        }
+        await client.close()
+        guard let state = explanation.state else { throw ending(.unknown, "no open job \(job) is known") }
+        if json {
+            var text = JSONText()
+            text.object {
+                $0.member("id", String(job))
+                $0.member("state", state.name)
+                $0.member("reason", explanation.reason.name)
+                if let until = explanation.untilText { $0.member("until", until) }
+                $0.member("detail", explanation.detail)
+            }
+            return print(String(decoding: text.bytes, as: UTF8.self))
+        }
+        print("job \(job) is \(state.name): \(explanation.sentence)")
+    }
+}
+
+extension Explanation {
+    /// As ISO 8601; nil: not known.
+    var untilText: String? {
+        until > 0 ? Date(timeIntervalSince1970: Double(until) / 1_000_000).formatted(.iso8601) : nil
+    }
+
+    /// For people.
+    var sentence: String {
+        let detail = detail.isEmpty ? "" : " (\(detail))"
+        guard let untilText else { return reason.words + detail }
+        return "\(reason.words)\(detail), expected until \(untilText)"
+    }
+}
+
+extension WaitingReason {
+    /// As it stands in JSON.
+    var name: String {
+        switch self {
+        case .none: "none"
+        case .notDue: "not_due"
+        case .afterJobs: "after_jobs"
+        case .kindPaused: "kind_paused"
+        case .tenantPaused: "tenant_paused"
+        case .noWorkerForKind: "no_worker_for_kind"
+        case .noWorkerWithLabels: "no_worker_with_labels"
+        case .kindLimit: "kind_limit"
+        case .kindRate: "kind_rate"
+        case .tenantLimit: "tenant_limit"
+        case .tenantRate: "tenant_rate"
+        case .slotsBusy: "slots_busy"
+        case .next: "next"
+        case .committing: "committing"
+        case .inWorker: "in_worker"
+        case .journalBehind: "journal_behind"
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .none: "it does not wait: a worker has it"
+        case .notDue: "its time has not come"
+        case .afterJobs: "it needs other jobs of its request first"
+        case .kindPaused: "its kind is paused"
+        case .tenantPaused: "its tenant is paused"
+        case .noWorkerForKind: "no worker serves its kind"
+        case .noWorkerWithLabels: "no worker has its labels"
+        case .kindLimit: "its kind is at its limit"
+        case .kindRate: "its kind's starts a second are used up"
+        case .tenantLimit: "its tenant is at its limit"
+        case .tenantRate: "its tenant's starts a second are used up"
+        case .slotsBusy: "every slot that could take it is busy"
+        case .next: "it goes out with the next commit"
+        case .committing: "its lease is being made durable"
+        case .inWorker: "it waits in a worker behind others"
+        case .journalBehind: "the journal does not answer"
+        }
+    }
+}

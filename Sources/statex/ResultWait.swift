@@ -1,0 +1,99 @@
+import Foundation
+import StatexClient
+
+/// Waits for a request's results, and says on stderr when no worker serves one of its kinds: a job that nobody
+/// will run looks like one that takes long.
+struct ResultWait {
+    /// Time for workers that are just starting.
+    private static let firstLook = Duration.seconds(2)
+    private static let nextLooks = Duration.seconds(10)
+
+    private let handle: RequestHandle
+    private let client: Client
+    private let timeout: Double?
+
+    private enum Event: Sendable {
+        case ended(Result<RequestStatus, ClientError>)
+        case timedOut
+        case stoppedLooking
+    }
+
+    init(_ handle: RequestHandle, _ client: Client, timeout: Double?) {
+        self.handle = handle
+        self.client = client
+        self.timeout = timeout
+    }
+
+    /// The results; how it stands, when the time was over first.
+    func run() async throws(ClientError) -> RequestStatus {
+        let result = await withTaskGroup(of: Event.self) { group -> Result<RequestStatus, ClientError>? in
+            group.addTask {
+                do throws(ClientError) { return .ended(.success(try await handle.result())) } catch {
+                    return .ended(.failure(error))
+                }
+            }
+            group.addTask {
+                await look()
+                return .stoppedLooking
+            }
+            if let timeout {
+                group.addTask {
+                    // Cut short when the result was first; nobody looks at this event then.
+                    try? await Task.sleep(for: .seconds(timeout))
+                    return .timedOut
+                }
+            }
+            defer { group.cancelAll() }
+            for await event in group {
+                switch event {
+                case .ended(let result): return result
+                case .timedOut: return nil
+                case .stoppedLooking: continue
+                }
+            }
+            return nil
+        }
+        if let result { return try result.get() }
+        return try await handle.status()
+    }
+
+    /// Says each kind once, until it is cancelled.
+    private func look() async {
+        var said = Set<String>()
+        var pause = Self.firstLook
+        while (try? await Task.sleep(for: pause)) != nil {
+            pause = Self.nextLooks
+            guard let status = try? await handle.status(), let text = try? await client.schedulerStatus(),
+                let serving = try? JSONDecoder().decode(Serving.self, from: Data(text.utf8))
+            else { continue }
+            for job in status.jobs where !job.state.isFinal && !serving.serves(job.kind) {
+                guard said.insert(job.kind).inserted else { continue }
+                let reason = serving.reason(job.kind).map { " (\(printable($0)))" } ?? ""
+                complain("no worker serves kind \(printable(job.kind))\(reason); waiting for one")
+            }
+        }
+    }
+}
+
+/// What a scheduler's status says of the kinds that its workers serve.
+private struct Serving: Decodable {
+    struct Worker: Decodable {
+        struct Kind: Decodable {
+            var kind: String
+            var reason: String?
+        }
+        var connected: Bool
+        var kinds: [Kind]
+        var unavailable: [Kind]
+    }
+    var workers: [Worker]
+
+    func serves(_ kind: String) -> Bool {
+        workers.contains { $0.connected && $0.kinds.contains { $0.kind == kind } }
+    }
+
+    /// Why a worker that has the handler does not offer it.
+    func reason(_ kind: String) -> String? {
+        workers.lazy.flatMap(\.unavailable).first { $0.kind == kind }?.reason
+    }
+}
