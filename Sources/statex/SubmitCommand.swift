@@ -64,7 +64,6 @@ struct SubmitCommand: AsyncParsableCommand {
         for input in file { jobs.append(JobSpec(kind: "file", payload: try await input.payload(client))) }
         for (kind, payload) in zip(kind, payload) { jobs.append(JobSpec(kind: kind, payload: .text(payload))) }
         jobs += later.jobs(after: jobs.indices)
-        for index in jobs.indices { jobs[index].attempts = loaded.configuration.attempts }
         var request = Request(jobs, tenant: tenant, key: key)
         request.failsDependants = later.failsDependants
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
