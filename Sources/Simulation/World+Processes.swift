@@ -59,7 +59,7 @@ extension World {
         settings.leaseNanoseconds = options.leaseNanoseconds
         settings.graceNanoseconds = options.graceNanoseconds
         settings.policies.otherKinds.retry.baseNanoseconds = options.retryNanoseconds
-        settings.policies.maxOpenJobs = options.maxOpenJobs
+        settings.policies.bounds.jobs = options.maxOpenJobs
         var core = SchedulerCore(settings, head: head, seed: random.next())
         let found = journal.recover()
         for row in journal.names where row.family != .worker {

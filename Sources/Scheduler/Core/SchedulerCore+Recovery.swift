@@ -16,6 +16,7 @@ package struct RecoveredJob: Sendable {
     package var notBefore: Int64 = 0
     package var deadline: Int64?
     package var runLimit: UInt32 = 0
+    package var payloadLength: UInt32 = 0
     package var labels: [String] = []
     package var isCancelled = false
     /// The jobs of its request that it waits for and that did not succeed yet, or will not.
@@ -56,6 +57,7 @@ extension SchedulerCore {
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
         recoverDependencies(open, at: now)
+        followSchedules(at: now)
     }
 
     /// Pages without an open job, whose closing an earlier owner did not live to record: so that they are
@@ -80,6 +82,9 @@ extension SchedulerCore {
         let lost = Set(job.lostWith.compactMap { workerNames[$0].flatMap(Self.incarnation(inName:)) })
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
+        record.payloadLength = job.payloadLength
+        backlog.add(bytes: job.payloadLength)
+        tenants[tenant].backlog.add(bytes: job.payloadLength)
         record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
         let slot = jobs.insert(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }

@@ -28,7 +28,7 @@ extension SchedulerCore {
         busy: String? = nil, at now: Now, into out: inout Outbox
     ) {
         guard let producer = clients[client]?.producer else { return }
-        if let reason = busy ?? admissionRefusal(jobs: batch.jobs.count, bytes: batch.payloadBytes) {
+        if let reason = busy ?? gatheringRefusal(bytes: batch.payloadBytes) {
             counts.refused += UInt64(batch.requests)
             refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
             return
@@ -57,16 +57,11 @@ extension SchedulerCore {
         flush(&run, client)
     }
 
-    /// Why so much more cannot be admitted, or nil.
-    private func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
-        if jobs.count + more > policies.maxOpenJobs {
-            return "\(jobs.count) jobs are open, the limit is \(policies.maxOpenJobs)"
-        }
-        if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
-            return
-                "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
-        }
-        return nil
+    /// Why the next commit cannot take so much more, or nil.
+    private func gatheringRefusal(bytes: Int) -> String? {
+        guard gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes else { return nil }
+        return
+            "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
     }
 
     /// Takes one request, or answers why not.
@@ -104,6 +99,11 @@ extension SchedulerCore {
                 return nil
             }
             userKey = name
+        }
+        if let refusal = admit(batch, range, &tenantOf, at: now) {
+            let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
+            refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
+            return nil
         }
         let firstID = allocateIDs(range.count, at: now)
         let isInGraph = addGraph(request: firstID, options)
@@ -149,7 +149,7 @@ extension SchedulerCore {
         return options
     }
 
-    private mutating func addJob(
+    mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
         waiter: UInt32, isInGraph: Bool, _ now: Now
     ) {
@@ -226,7 +226,7 @@ extension SchedulerCore {
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(
+    mutating func resolveTenant(
         _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
     )
         -> Int32
@@ -299,6 +299,17 @@ extension SchedulerCore {
         _ out: inout Outbox
     ) {
         let run = RefusedRun(sequence: sequence, requests: requests, error: error, retryAfterMilliseconds: retryAfter)
-        out.refused.append(Outbox.Refused(client: client, run: run))
+        if let last = out.refused.last, last.client == client, last.run.isContinued(by: run) {
+            out.refused[out.refused.count - 1].run.requests += requests
+        } else {
+            out.refused.append(Outbox.Refused(client: client, run: run))
+        }
+    }
+}
+
+extension RefusedRun {
+    fileprivate func isContinued(by next: RefusedRun) -> Bool {
+        sequence + UInt64(requests) == next.sequence && code == next.code && message == next.message
+            && retryAfterMilliseconds == next.retryAfterMilliseconds
     }
 }

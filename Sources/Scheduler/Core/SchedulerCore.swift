@@ -77,11 +77,16 @@ package struct SchedulerCore: ~Copyable {
     var spare: CommitBatch?
     package var committedBatch: UInt64
     var policies: Policies
+    /// What schedules did, those of former configurations too, and when they are looked at next.
+    var scheduled: [String: ScheduleProgress] = [:]
+    var nextLookAtSchedules: Int64?
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
     /// Slots of all connected workers.
     var fleetSlots = 0
+    /// All that is open.
+    var backlog = Backlog()
     /// Jobs in all ready queues.
     var queued = 0
     /// Retries that wait for the budgets of their kinds.
@@ -170,6 +175,7 @@ package struct SchedulerCore: ~Copyable {
     /// The loop sleeps until then, or for ever.
     package var nextDeadline: Int64? {
         var soonest = timers.nextDue
+        if let look = nextLookAtSchedules { soonest = min(soonest ?? .max, look) }
         for index in workers.indices where workers.isPresent(index) {
             soonest = min(soonest ?? .max, workers[index].deadline)
         }
@@ -181,6 +187,7 @@ package struct SchedulerCore: ~Copyable {
         for index in workers.indices where workers.isPresent(index) && workers[index].deadline <= now.monotonic {
             workerLost(index, at: now, into: &out)
         }
+        if let look = nextLookAtSchedules, look <= now.monotonic { lookAtSchedules(at: now) }
         while let entry = timers.popDue(at: now.monotonic) {
             switch entry.purpose {
             case .ready:

@@ -38,6 +38,7 @@ struct CommitWriter: ~Copyable {
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
+        for row in batch.schedules { schedule(row, batch.head) }
         writer.begin("commit")
     }
 
@@ -255,5 +256,13 @@ struct CommitWriter: ~Copyable {
         writer.int8s(row.ids) { Int64($0) }
         writer.integer(Int32(bitPattern: row.reached))
         writer.text(row.filter)
+    }
+
+    private mutating func schedule(_ row: CommitBatch.ScheduleRow, _ head: CommitBatch.Head) {
+        writer.begin("schedule")
+        writer.text(row.schedule)
+        writer.integer(row.due)
+        writer.integer(Int64(row.job))
+        writer.integer(Int64(head.batch))
     }
 }

@@ -78,6 +78,13 @@ enum Statements {
             VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4, $7::text)
             """
         ),
+        (
+            "schedule",
+            """
+            INSERT INTO statex.schedules_fired (schedule, due, job, batch)
+            VALUES ($1::text, $2::int8, $3::int8, $4::int8)
+            """
+        ),
         ("commit", "COMMIT"),
         ("rollback", "ROLLBACK"),
     ]
