@@ -6,6 +6,13 @@ extension Client {
         RequestStatus(id: id, jobs: try await ask(id, isRequest: true, waits: true))
     }
 
+    public func updates(ofRequest id: JobID) -> RequestUpdates {
+        RequestUpdates { [calls] () async throws(ClientError) in
+            let following = Following(id, calls)
+            return { () async throws(ClientError) in try await following.next() }
+        }
+    }
+
     public func result(ofJob id: JobID) async throws(ClientError) -> JobStatus {
         try await one(ask(id, isRequest: false, waits: true), id)
     }
@@ -26,6 +33,17 @@ extension Client {
         let answer = await calls.ask(.status(deadline: patienceEnd))
         guard case .schedulerStatus(let json) = answer else { throw answer.error }
         return json
+    }
+
+    /// Gives an operator's order, and returns what came of it once that is durable. The order is known by its
+    /// number, one of this client's own: given again under it, it does nothing twice.
+    package func order(_ order: Order) async throws(ClientError) -> OrderReply {
+        do throws(WireError) { try order.check() } catch { throw .invalid(error.message) }
+        try RequestPacker.check(name: order.who, "who")
+        let answer = await calls.ask(.order(order, deadline: patienceEnd))
+        guard case .ordered(let reply) = answer else { throw answer.error }
+        guard reply.code == 0 else { throw .refused(code: reply.code, reply.message) }
+        return reply
     }
 
     public func explain(job id: JobID) async throws(ClientError) -> Explanation {

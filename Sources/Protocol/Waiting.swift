@@ -38,6 +38,8 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case retryBudget = 17
     /// The workers with a free slot for it fail all of its kind.
     case quarantined = 18
+    /// Somebody paused everything.
+    case everythingPaused = 19
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

@@ -71,6 +71,7 @@ extension WaitingReason {
         case .circuitOpen: "circuit_open"
         case .retryBudget: "retry_budget"
         case .quarantined: "quarantined"
+        case .everythingPaused: "everything_paused"
         }
     }
 
@@ -95,6 +96,7 @@ extension WaitingReason {
         case .circuitOpen: "its kind is paused, for every attempt failed"
         case .retryBudget: "its kind may have no more retries now"
         case .quarantined: "free workers fail all of its kind"
+        case .everythingPaused: "everything is paused"
         }
     }
 }

@@ -32,7 +32,12 @@ struct SchedulerCommand: ParsableCommand {
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
             "lease_seconds": leaseSeconds,
         ])
-        let loaded = try LoadedConfiguration.load(sources)
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationError) {
+            loaded = try .load(sources)
+        } catch {
+            throw ending(.usage, error.description)
+        }
         let configuration = loaded.configuration
         guard let url = configuration.database else {
             throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
@@ -121,6 +126,7 @@ struct SchedulerCommand: ParsableCommand {
         let started = clinux_monotonic_nanoseconds()
         let state = try Recovery(url: url).run()
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
+        core.recovered(state.pauses, drained: state.drained)
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         for schedule in state.schedules { core.recoveredSchedule(schedule.name, schedule.progress) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)

@@ -17,12 +17,19 @@ struct Statex: AsyncParsableCommand {
             CommandGroup(name: "Run:", subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self]),
             CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self]),
             CommandGroup(
+                name: "Operate:",
+                subcommands: [
+                    JobsCommand.self, JobCommand.self, CancelCommand.self, RetryCommand.self, DeadCommand.self,
+                    WorkersCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self, TopCommand.self,
+                    AuditCommand.self,
+                ]),
+            CommandGroup(
                 name: "Inspect:",
                 subcommands: [
                     DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SchedulesCommand.self, SQLCommand.self,
                 ]),
             CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
-            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
+            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 
     /// As ArgumentParser does it, but for what it cannot know: arguments that are no text, options by the

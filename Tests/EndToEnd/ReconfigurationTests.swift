@@ -26,7 +26,7 @@ extension EndToEnd {
                 scheduler.signal(SIGHUP)
                 #expect(try await handle.result().state == .succeeded)
                 #expect(
-                    try stack.rows("SELECT action, who, filter FROM statex.actions", columns: 3) == [
+                    try stack.rows("SELECT action, who, note FROM statex.actions", columns: 3) == [
                         [
                             "configure", "configuration \(stack.directory)/statex.yaml",
                             "kinds.sleep.limit.running: 0 to 4",

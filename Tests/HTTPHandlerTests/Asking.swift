@@ -23,10 +23,12 @@ func ask(
 }
 
 func ask(
-    _ payload: [UInt8], _ settings: HTTPSettings, _ cancellation: Cancellation = Cancellation()
+    _ payload: [UInt8], _ settings: HTTPSettings, _ cancellation: Cancellation = Cancellation(),
+    inputs: [JobInput] = []
 ) -> Result<String, HandlerError> {
     let job = Job(
-        id: JobID(rawValue: 1), kind: "test", attempt: 1, payload: .bytes(payload), cancellation: cancellation)
+        id: JobID(rawValue: 1), kind: "test", attempt: 1, payload: .bytes(payload), inputs: inputs,
+        cancellation: cancellation)
     return Result { () throws(HandlerError) in
         guard case .bytes(let bytes) = try HTTPHandler(settings).attempt(job) else { return "a reference" }
         return String(decoding: bytes, as: UTF8.self)

@@ -1,5 +1,6 @@
 """Language, summary, key phrases and embedding of texts."""
 
+import json
 import math
 
 import numpy
@@ -120,3 +121,25 @@ def test_long_and_monotonous_texts_cost_bounded_time(text, long):
 
 def test_a_text_above_the_limit_is_refused(text):
     assert text.failure(b"a " * (1 << 20) + b"b") == "too_large"
+
+
+def test_the_text_of_a_result_is_analysed_in_place_of_a_payload(text):
+    sentence = "The quick brown fox jumps over the lazy dog. It did so every day of the week."
+    plain = text.result(sentence.encode())
+    transcript = {"text": sentence, "language": "en", "segments": []}
+    for result in [
+            transcript, {"choices": [{"text": sentence}]}, {"choices": [{"message": {"content": sentence}}]}, sentence]:
+        assert text.result(b"", inputs=[json.dumps(result).encode()]) == plain
+    assert text.result(b"", inputs=[sentence.encode()]) == plain
+
+
+def test_payload_and_results_are_joined_in_order(text):
+    joined = text.result(b"One sentence stands here.\n\nTwo more follow it.\n\nAnd three end it.")
+    inputs = [json.dumps({"text": part}).encode() for part in ("Two more follow it.", "And three end it.")]
+    assert text.result(b"One sentence stands here.", inputs=inputs) == joined
+
+
+def test_results_without_text_are_refused(text):
+    assert text.failure(b"", inputs=[b'{"text": ""}']) == "empty_input"
+    assert text.failure(b"", inputs=[b"\xff\xfe"]) == "invalid_text"
+    assert text.failure(b"", inputs=[b"a" * (2 << 20), b"a"]) == "too_large"

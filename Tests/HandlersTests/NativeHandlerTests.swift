@@ -15,7 +15,7 @@ struct NativeHandlerTests {
     @Test("Each kind is there once")
     func kinds() {
         let kinds = NativeHandlers.all.map(\.kind)
-        #expect(kinds == ["noop", "echo", "sleep", "fail", "crash", "hang"])
+        #expect(kinds == ["noop", "echo", "sleep", "fail", "crash", "hang", "stream"])
         #expect(NativeHandlers.named("sleep")?.kind == "sleep")
         #expect(NativeHandlers.named("audio") == nil)
     }
@@ -27,6 +27,14 @@ struct NativeHandlerTests {
         let reference = Payload.object(reference: [1, 2])
         let large = Job(id: JobID(rawValue: 1), kind: "echo", attempt: 1, payload: reference)
         #expect(try await EchoHandler().run(large) == reference)
+        let inputs = [JobInput(job: 0, payload: .bytes([1])), JobInput(job: 2, payload: reference)]
+        func echo(_ payload: [UInt8], _ inputs: [JobInput]) async throws -> Payload {
+            try await EchoHandler().run(
+                Job(id: JobID(rawValue: 1), kind: "echo", attempt: 1, payload: .bytes(payload), inputs: inputs))
+        }
+        #expect(try await echo([], [inputs[1]]) == reference)
+        #expect(try await echo([9], [inputs[0]]) == .bytes([9, 1]))
+        await #expect(throws: HandlerError.self) { try await echo([], inputs) }
     }
 
     @Test(

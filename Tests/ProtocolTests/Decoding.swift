@@ -34,7 +34,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         let heartbeat = try Heartbeat(reading: bytes, header: header)
         fields["held"] = Int(heartbeat.held)
         fields["running"] = Int(heartbeat.running)
-    case .goodbye, .status, .offerAgain: break
+    case .goodbye, .status, .offerAgain, .drain: break
     case .submit:
         try batch.read(bytes, header: header)
         fields["first_sequence"] = batch.firstSequence
@@ -45,10 +45,18 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["jobs"] = jobs
     case .explain: fields["ids"] = try Explain.read(bytes, header: header).map(\.rawValue)
     case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
+    case .order: fields.merge(describe(try Order(reading: bytes, header: header))) { $1 }
+    case .orderReply:
+        let reply = try OrderReply(reading: bytes, header: header)
+        fields["number"] = reply.number
+        fields["reached"] = Int(reply.reached)
+        fields["code"] = Int(reply.code)
+        fields["repeated"] = reply.isRepeated
+        fields["more"] = reply.hasMore
+        fields["message"] = reply.message
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .explanations, .leases, .outcomes, .durable,
-        .stale, .claim,
-        .revoke, .kept:
+        .stale, .claim, .revoke, .kept, .progress, .follow, .report, .checkpoint, .checkpointed:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
         fields["records"] = try records(bytes, header)
     }
@@ -72,6 +80,8 @@ private func minimumRecord(_ type: MessageType) -> Int {
     case .explanations: Explanation.size
     case .leases: LeaseRecord.size
     case .outcomes: OutcomeRecord.size
+    case .progress, .report: ProgressRecord.size
+    case .checkpoint: CheckpointRecord.size
     default: TokenRecord.size
     }
 }
@@ -94,7 +104,9 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         ]
     case .await:
         let record = try AwaitRecord(reading: &cursor, header: header, in: bytes)
-        return ["id": record.id.rawValue, "is_request": record.isRequest, "waits": record.waits]
+        return [
+            "id": record.id.rawValue, "is_request": record.isRequest, "waits": record.waits, "follows": record.follows,
+        ]
     case .results:
         let record = try ResultRecord(reading: &cursor, header: header, in: bytes)
         let body = record.bodyStart..<record.bodyStart + Int(record.bodyLength)
@@ -120,7 +132,24 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         return [
             "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
             "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
-            "payload": hex(bytes.array(payload)),
+            "payload": hex(bytes.array(payload)), "inputs": try inputs(of: lease, bytes), "followed": lease.isFollowed,
+            "checkpoint": lease.hasCheckpoint
+                ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength))) : "none"
+                ,
+        ]
+    case .progress, .report:
+        let record = try ProgressRecord(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": record.id.rawValue, "token": record.token, "offset": record.offset, "attempt": Int(record.attempt),
+            "index": Int(record.index), "fraction": record.fraction.map { Int($0) } ?? -1,
+            "text": try bytes.text(record.textStart..<record.pieceStart, "text"),
+            "piece": try bytes.text(record.pieceStart..<record.pieceStart + Int(record.pieceLength), "piece"),
+        ]
+    case .checkpoint:
+        let record = try CheckpointRecord(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": record.id.rawValue, "token": record.token,
+            "data": hex(bytes.array(record.start..<record.start + Int(record.length))),
         ]
     case .outcomes:
         let outcome = try OutcomeRecord(reading: &cursor, header: header, in: bytes)
@@ -158,7 +187,34 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let trace = options.traceparent { fields["traceparent"] = trace }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
+    if !options.after.isEmpty {
+        fields["after"] = options.after.map {
+            "\($0.index)\($0.isInput ? " input" : "")\($0.failsDependant ? " fails" : "")"
+        }
+    }
     return fields
+}
+
+private func describe(_ order: Order) -> [String: any Sendable] {
+    var fields: [String: any Sendable] = [
+        "number": order.number, "action": Int(order.action.rawValue), "dry_run": order.isDryRun, "who": order.who,
+    ]
+    if order.filter.everything { fields["everything"] = true }
+    if let kind = order.filter.kind { fields["kind"] = kind }
+    if let tenant = order.filter.tenant { fields["tenant"] = tenant }
+    if !order.filter.tags.isEmpty { fields["tags"] = order.filter.tags }
+    if let state = order.filter.state { fields["state"] = Int(state.rawValue) }
+    if let worker = order.filter.worker { fields["worker"] = worker }
+    if !order.filter.jobs.isEmpty { fields["jobs"] = order.filter.jobs.map(\.rawValue) }
+    if !order.filter.requests.isEmpty { fields["requests"] = order.filter.requests.map(\.rawValue) }
+    if !order.note.isEmpty { fields["note"] = order.note }
+    return fields
+}
+
+private func inputs(of lease: LeaseRecord, _ bytes: borrowing RawSpan) throws(WireError) -> [String] {
+    let start = lease.payloadStart + Int(lease.payloadLength)
+    let list = try LeaseInput.list(Int(lease.inputs), in: bytes.extracting(start..<start + Int(lease.inputsLength)))
+    return list.map { "\($0.index) \($0.encoding.rawValue) \(hex($0.body))" }
 }
 
 func hex(_ bytes: [UInt8]) -> String {

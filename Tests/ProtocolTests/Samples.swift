@@ -25,7 +25,7 @@ struct Sample {
 
     private static let none: [UInt8] = []
 
-    static let all: [Sample] = handshake + submits + answers + questions + work
+    static let all: [Sample] = handshake + submits + answers + questions + orders + work + progress
 
     private static let handshake = [
         Sample("hello of a client") {
@@ -86,6 +86,25 @@ struct Sample {
                 writer.append(
                     SubmitJob(kind: writer.number(of: "text"), tenant: tenant), options: none.span.bytes,
                     payload: none.span.bytes)
+            }),
+        Sample(
+            "submit of a request with dependencies",
+            bytes: submit(notify: false) { writer in
+                let tenant = writer.number(of: "default")
+                for index in 0..<UInt16(4) {
+                    var options = JobOptions()
+                    if index == 3 {
+                        options.after = [
+                            JobDependency(on: 0, failsDependant: true), JobDependency(on: 1, failsDependant: true),
+                            JobDependency(on: 2, isInput: true),
+                        ]
+                    }
+                    var buffer = ByteBuffer()
+                    options.write(to: &buffer)
+                    writer.append(
+                        SubmitJob(kind: writer.number(of: "text"), tenant: tenant, index: index, count: 4),
+                        options: buffer.bytes, payload: none.span.bytes)
+                }
             }),
     ]
 
@@ -168,6 +187,48 @@ struct Sample {
         },
     ]
 
+    private static let orders = [
+        Sample("order to pause a kind") {
+            var order = Order(.pause, number: 1, who: "mira@ops")
+            order.filter.kind = "audio"
+            order.note = "the model is broken"
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to cancel by a filter, dry") {
+            var order = Order(.cancel, number: 2, who: "mira@ops")
+            order.isDryRun = true
+            order.filter.kind = "text"
+            order.filter.tenant = "müller"
+            order.filter.tags = ["nightly", "eu"]
+            order.filter.state = .queued
+            order.filter.worker = "wörker-1/9"
+            order.filter.requests = [id]
+            order.filter.jobs = [after(7), after(8)]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to resume everything") {
+            var order = Order(.resume, number: 3, who: "mira@ops")
+            order.filter.everything = true
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to retry") {
+            var order = Order(.retry, number: 4, who: "mira@ops")
+            order.filter.jobs = [id]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply") {
+            var reply = OrderReply(number: 2)
+            reply.reached = 10_000
+            reply.hasMore = true
+            reply.isRepeated = true
+            reply.message = "done"
+            reply.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply of a refused order") {
+            OrderReply(number: 5, WireError(.unknown, "no worker of that name is here")).write(to: &$0, stamp: stamp)
+        },
+    ]
+
     private static let work = [
         Sample("credit") { Credit.write(64, stamp: stamp, to: &$0) },
         Sample("leases") {
@@ -181,6 +242,16 @@ struct Sample {
                 encoding: 1
             ).write(to: &$0)
             $0.append("{}")
+        },
+        Sample("leases with inputs") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            var lease = LeaseRecord(
+                id: after(3), token: 1_003, runLimitMilliseconds: 0, payloadLength: 2, attempt: 1, kind: 0, encoding: 0)
+            lease.inputs = 2
+            lease.write(to: &$0)
+            $0.append("hi")
+            LeaseInput(index: 0, encoding: .bytes, body: Array("one".utf8)).write(to: &$0)
+            LeaseInput(index: 2, encoding: .object, body: Array("{}".utf8)).write(to: &$0)
         },
         Sample("outcomes") {
             OutcomeRecord.begin(credit: 64, stamp: stamp, to: &$0)
@@ -214,8 +285,59 @@ struct Sample {
         },
         Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
         Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+        Sample("drain") { Bare.write(.drain, stamp: stamp, to: &$0) },
         Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
+
+    private static let progress = [
+        Sample("await that follows") {
+            Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            AwaitRecord(id, isRequest: true, waits: true, follows: true).write(to: &$0)
+        },
+        Sample("progress") {
+            Header(.progress, recordLength: ProgressRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            writeProgress(
+                after(1), attempt: 2, index: 1, fraction: 0.25, "25 s transcribed", offset: 70_000, "hé", to: &$0)
+            writeProgress(id, attempt: 1, fraction: nil, "", offset: 12, "", to: &$0)
+        },
+        Sample("follow") { writeTokens(.follow, [TokenRecord(id, token: 1_001)], to: &$0) },
+        Sample("report") {
+            Header(.report, recordLength: ProgressRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            writeProgress(id, fraction: 1, "", offset: 0, "one token", to: &$0)
+        },
+        Sample("checkpoint") {
+            Header(.checkpoint, recordLength: CheckpointRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            CheckpointRecord(id, token: 1_001, length: 3).write(to: &$0)
+            $0.append([1, 0, 0xFF])
+        },
+        Sample("checkpointed") { writeTokens(.checkpointed, [TokenRecord(id, token: 1_001)], to: &$0) },
+        Sample("lease of a job that is followed and has a checkpoint") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            var lease = LeaseRecord(
+                id: id, token: 1_002, runLimitMilliseconds: 0, payloadLength: 2, attempt: 2, kind: 0, encoding: 0)
+            lease.isFollowed = true
+            lease.hasCheckpoint = true
+            lease.write(to: &$0)
+            $0.append([7, 8])
+            $0.append(UInt32(1))
+            $0.append([9])
+        },
+    ]
+
+    private static func writeProgress(
+        _ id: JobID, attempt: UInt16 = 0, index: UInt16 = 0, fraction: Double?, _ text: String, offset: UInt64,
+        _ piece: String, to buffer: inout ByteBuffer
+    ) {
+        var record = ProgressRecord(id, token: 1_001, offset: offset)
+        record.attempt = attempt
+        record.index = index
+        record.fraction = fraction.map(ProgressRecord.fraction)
+        record.textLength = UInt16(text.utf8.count)
+        record.pieceLength = UInt32(piece.utf8.count)
+        record.write(to: &buffer)
+        buffer.append(text)
+        buffer.append(piece)
+    }
 
     private static func writeResult(_ record: ResultRecord, kind: String, body: [UInt8], to buffer: inout ByteBuffer) {
         var record = record

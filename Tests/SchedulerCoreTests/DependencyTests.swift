@@ -29,13 +29,12 @@ struct DependencyTests {
     }
 
     /// Works off everything that is leased, until nothing is.
-    private func workOff(_ scheduler: TestScheduler, _ worker: TestScheduler.Worker) -> [UInt64] {
-        var done: [UInt64] = []
-        while done.count < scheduler.leases.count {
-            for lease in scheduler.leases[done.count...] {
-                scheduler.report(lease, by: worker)
-                done.append(lease.id)
-            }
+    private func workOff(_ scheduler: TestScheduler, _ worker: TestScheduler.Worker) -> Int {
+        var done = 0
+        while done < scheduler.leases.count {
+            let leases = scheduler.leases[done...]
+            scheduler.succeed(leases, by: worker)
+            done += leases.count
             scheduler.settle()
         }
         return done
@@ -163,8 +162,9 @@ struct DependencyTests {
             let scheduler = TestScheduler()
             let worker = scheduler.worker(1, credit: 4_096, slots: 4_096)
             _ = try submit(jobs, to: scheduler)
+            // A chain is worked off one by one: the end-to-end tests do that without a look at all jobs each time.
             if jobs[1].options.after == jobs[2].options.after {
-                #expect(workOff(scheduler, worker).count == 4_096)
+                #expect(workOff(scheduler, worker) == 4_096)
                 #expect(scheduler.core.openJobs == 0)
             }
             let other = TestScheduler()

@@ -20,6 +20,24 @@ struct ExplainTests {
         #expect(reason(scheduler).reason == .notDue && reason(scheduler).until == options.runAt)
     }
 
+    @Test("A job that waits for others names the first that is not done, and how many more there are")
+    func afterJobs() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1, credit: 1, slots: 1)
+        var options = JobOptions()
+        options.after = (0..<3).map { JobDependency(on: $0) }
+        try scheduler.submit(
+            [[.init(), .init(), .init(), .init(options: options)]], sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        #expect(reason(scheduler, job + 3).reason == .afterJobs)
+        #expect(reason(scheduler, job + 3).detail == "after job \(job) (text, leased) and 2 others")
+        for _ in 0..<2 {
+            scheduler.report(try #require(scheduler.leases.last), by: worker)
+            scheduler.settle()
+        }
+        #expect(reason(scheduler, job + 3).detail == "after job \(job + 2) (text, leased)")
+    }
+
     @Test("Without a worker for the kind, or with its labels, it says which is missing")
     func noWorker() throws {
         let scheduler = TestScheduler()

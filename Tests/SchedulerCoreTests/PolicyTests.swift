@@ -63,7 +63,7 @@ struct PolicyTests {
         #expect(scheduler.leases.count == 1)
         let actions = scheduler.journal.flatMap(\.actions)
         #expect(actions.map(\.action) == ["configure"])
-        #expect(actions.first?.who == "configuration /x" && actions.first?.filter == "limit: 2 to 1")
+        #expect(actions.first?.who == "configuration /x" && actions.first?.note == "limit: 2 to 1")
     }
 
     @Test("Policies reach kinds and tenants that come later, and those that the journal knows")

@@ -35,6 +35,11 @@ extension ClientCore {
             var cursor = try header.recordCursor(atLeast: ResultRecord.size)
             for _ in 0..<header.count { found(try ResultRecord(reading: &cursor, header: header, in: bytes), bytes) }
             for counter in counters.keys { finishCounting(counter) }
+        case .progress:
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                progressed(try ProgressRecord(reading: &cursor, header: header, in: bytes), bytes)
+            }
         case .cancelled:
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)
             for _ in 0..<header.count {
@@ -44,15 +49,16 @@ extension ClientCore {
         case .statusReply:
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
+        case .orderReply: orders.replied(try OrderReply(reading: bytes, header: header), into: &completions)
         case .explanations:
             var cursor = try header.recordCursor(atLeast: Explanation.size)
             for _ in 0..<header.count {
                 let explanation = try Explanation(reading: &cursor, header: header, in: bytes)
                 orders.explained(explanation, into: &completions)
             }
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .explain, .credit, .leases, .outcomes,
-            .durable,
-            .stale, .claim, .revoke, .offerAgain, .kept:
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .explain, .credit, .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain, .follow, .report, .checkpoint,
+            .checkpointed:
             // Not a scheduler's to say to a client.
             dropped += 1
         }
@@ -103,6 +109,14 @@ extension ClientCore {
         }
     }
 
+    private mutating func progressed(_ record: ProgressRecord, _ bytes: borrowing RawSpan) {
+        let tickets = questions.followers(of: record)
+        guard !tickets.isEmpty else { return }
+        let text = try? bytes.text(record.textStart..<record.pieceStart, "progress text")
+        let piece = bytes.array(record.pieceStart..<record.pieceStart + Int(record.pieceLength))
+        news.append(News(tickets: tickets, record: record, text: text ?? "", piece: piece))
+    }
+
     private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {
         if !questions.isEmpty { questions.found(record, in: bytes, into: &completions) }
         forEachCounter { $0.count(record.id, record.state) }
@@ -142,6 +156,11 @@ extension ClientCore {
         let orders = orders.takeToSend()
         append(.cancel, CancelRecord.size, orders.cancels, stamp) { $0.write(to: &$1) }
         if orders.status { sendBare(.status, stamp) }
+        for order in orders.orders {
+            var buffer = ByteBuffer(capacity: 256)
+            order.write(to: &buffer, stamp: stamp)
+            control.append(buffer.array())
+        }
         append(.explain, Explain.recordSize, orders.explains, stamp) { Explain.write($0, to: &$1) }
     }
 

@@ -16,6 +16,7 @@ package enum Answer: Sendable, Equatable {
     case statuses([JobStatus])
     /// How many open jobs the order reached.
     case cancelled(Int)
+    case ordered(OrderReply)
     case schedulerStatus(String)
     case explained(Explanation)
     case finals(FinalCounts)
@@ -27,6 +28,15 @@ package struct Receipt: Sendable, Equatable {
     package let firstSequence: UInt64
     package var accepted: [AcceptedRun] = []
     package var refused: [RefusedRun] = []
+}
+
+/// How far a job is, for those who follow its request.
+package struct News: Sendable, Equatable {
+    package let tickets: [Ticket]
+    package let record: ProgressRecord
+    package let text: String
+    /// UTF-8.
+    package let piece: [UInt8]
 }
 
 package typealias Completion = (ticket: Ticket, answer: Answer)
@@ -75,6 +85,7 @@ package struct ClientCore {
     /// Messages that are ready, before any submit.
     var control = Fifo<[UInt8]>()
     var completions: [Completion] = []
+    var news: [News] = []
 
     var current = SessionStamp()
     var left: [UInt64] = []
@@ -127,9 +138,20 @@ package struct ClientCore {
         questions.ask(.init(id: id.rawValue, isRequest: isRequest, waits: waits), ticket: ticket, deadline: deadline)
     }
 
+    /// Waits for a request's results, and hears until then how far it is.
+    package mutating func followed(_ ticket: Ticket, _ id: JobID) {
+        questions.ask(
+            .init(id: id.rawValue, isRequest: true, waits: true, follows: true), ticket: ticket, deadline: .max)
+    }
+
     package mutating func cancelOrdered(_ ticket: Ticket, _ id: JobID, isRequest: Bool, deadline: Int64 = .max) {
         hasDeadlines = hasDeadlines || deadline < .max
         orders.cancel(id, isRequest: isRequest, ticket: ticket, deadline: deadline)
+    }
+
+    package mutating func ordered(_ ticket: Ticket, _ order: Order, deadline: Int64 = .max) {
+        hasDeadlines = hasDeadlines || deadline < .max
+        orders.order(order, ticket: ticket, deadline: deadline)
     }
 
     package mutating func statusAsked(_ ticket: Ticket, deadline: Int64 = .max) {
@@ -190,6 +212,11 @@ package struct ClientCore {
     package mutating func takeCompletions() -> [Completion] {
         defer { completions.removeAll(keepingCapacity: true) }
         return completions
+    }
+
+    package mutating func takeNews() -> [News] {
+        defer { news.removeAll(keepingCapacity: true) }
+        return news
     }
 
     mutating func complete(_ ticket: Ticket, _ answer: Answer) { completions.append((ticket, answer)) }

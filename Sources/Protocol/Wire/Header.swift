@@ -18,8 +18,11 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
+    case order = 25
+    case orderReply = 26
     case explain = 27
     case explanations = 28
+    case progress = 30
     // Worker and scheduler.
     case credit = 32
     case leases = 33
@@ -30,6 +33,11 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case revoke = 38
     case offerAgain = 39
     case kept = 40
+    case drain = 41
+    case follow = 44
+    case report = 45
+    case checkpoint = 46
+    case checkpointed = 47
 }
 
 /// The first 32 bytes of every message.

@@ -42,11 +42,30 @@ extension Broker {
             core.leasesKept(
                 try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: time)
+        case .report:
+            reports.removeAll(keepingCapacity: true)
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                reports.append(try ProgressRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.progressReported(
+                reports, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .checkpoint:
+            var records: [CheckpointRecord] = []
+            var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CheckpointRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.checkpointsHandedOver(
+                records, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
+            .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke,
+            .offerAgain, .drain, .progress, .follow, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -83,6 +102,7 @@ extension Broker {
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
+        case .order: try ordered(peer, header, frame)
         case .explain:
             let down = busyReason
             for id in try Explain.read(frame.bytes, header: header) {
@@ -94,7 +114,8 @@ extension Broker {
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
             .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain, .kept:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain, .progress, .follow, .report,
+            .checkpoint, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -117,6 +138,23 @@ extension Broker {
         keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
         handOff.reads.put(.keys(keys.map(\.key), tag: nextTag))
         nextTag += 1
+    }
+
+    /// An order that cannot be read is answered alone: other questions of its session are not concerned.
+    private mutating func ordered(_ peer: Peer, _ header: Header, _ frame: borrowing Frame) throws(WireError) {
+        let number = try Order.number(in: frame.bytes, header: header)
+        if let reason = busyReason { throw WireError(.busy, reason) }
+        do throws(WireError) {
+            let order = try Order(reading: frame.bytes, header: header)
+            guard core.ordered(order, client: peer.session, into: &outbox) else {
+                throw WireError(.busy, "too many orders wait")
+            }
+        } catch {
+            guard error.code != .busy else { throw error }
+            scratch.removeAll()
+            OrderReply(number: number, error).write(to: &scratch, stamp: stamp(for: peer))
+            sendScratch(to: peer)
+        }
     }
 
     /// The requests of a submit that have a user key. Options that cannot be read are the core's to refuse.
@@ -160,6 +198,7 @@ extension Broker {
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
         }
     }
 
@@ -172,7 +211,9 @@ extension Broker {
                 result.record.count > 1
             {
                 let others = (1..<UInt64(result.record.count)).map {
-                    AwaitRecord(JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits)
+                    AwaitRecord(
+                        JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits,
+                        follows: result.lookup.record.follows)
                 }
                 core.awaited(others, client: result.lookup.client, into: &outbox)
             }

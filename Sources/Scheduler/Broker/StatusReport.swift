@@ -40,6 +40,11 @@ extension Broker {
                 json.member("leased", queue.leased)
                 json.member("held_retries", queue.heldRetries)
                 json.member("circuit", queue.circuit, at: time)
+                if let by = queue.pausedBy { json.member("paused_by", by) }
+            }
+            $0.array("paused", core.pauseStatus) { pause, json in
+                json.member("what", "\(pause.subject)")
+                json.member("by", pause.by)
             }
             $0.array("schedules", schedules) { schedule, json in
                 json.member("name", schedule.schedule.name)
@@ -57,6 +62,7 @@ extension Broker {
                 json.member("name", worker.name)
                 json.member("incarnation", String(worker.incarnation, radix: 16))
                 json.member("connected", worker.isConnected)
+                json.member("draining", worker.isDraining)
                 json.member("slots", worker.slots)
                 json.member("credit", worker.credit)
                 json.member("leases", worker.leases.count)
@@ -88,6 +94,7 @@ extension Broker {
             ("stale", core.stale), ("put_off", core.putOff), ("malformed", counts.malformed),
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
+            ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
         ] { json.member(name, Int(value)) }
     }
 }

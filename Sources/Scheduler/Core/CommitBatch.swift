@@ -55,6 +55,19 @@ package final class CommitBatch {
         package var options: JobOptions
         /// The numbers of the labels' names.
         package var labels: [UInt32]
+        /// Of a retry by hand: the dead letter, and the request that both belong to.
+        package var retryOf: UInt64?
+        package var request: UInt64?
+
+        package init(
+            id: UInt64, options: JobOptions, labels: [UInt32], retryOf: UInt64? = nil, request: UInt64? = nil
+        ) {
+            self.id = id
+            self.options = options
+            self.labels = labels
+            self.retryOf = retryOf
+            self.request = request
+        }
     }
 
     package struct LeaseRow: Sendable {
@@ -131,6 +144,30 @@ package final class CommitBatch {
         }
     }
 
+    package struct CheckpointRow: Sendable {
+        package var job: UInt64
+        package var token: UInt64
+        /// Where its data stands in `resultBytes`.
+        package var start: Int
+        package var length: Int
+        // What answering it needs.
+        package var slot: Int32
+        package var worker: Int32
+        package var session: UInt32
+
+        package init(
+            job: UInt64, token: UInt64, start: Int, length: Int, slot: Int32 = 0, worker: Int32 = 0, session: UInt32 = 0
+        ) {
+            self.job = job
+            self.token = token
+            self.start = start
+            self.length = length
+            self.slot = slot
+            self.worker = worker
+            self.session = session
+        }
+    }
+
     package struct NameRow: Sendable {
         package var number: UInt32
         package var family: NameFamily
@@ -164,8 +201,19 @@ package final class CommitBatch {
         package var who: String
         package var ids: [UInt64]
         package var reached: UInt32
-        /// What it chose, or changed.
+        /// Of an operator's order: its filter as JSON, why it was given, and who numbered it, by which it is
+        /// known when it comes again, with its answer.
         package var filter: String?
+        package var note = ""
+        package var sender: Producer?
+        package var reply: OrderReply?
+
+        package init(action: String, who: String, ids: [UInt64], reached: UInt32) {
+            self.action = action
+            self.who = who
+            self.ids = ids
+            self.reached = reached
+        }
     }
 
     /// A due time of a schedule that is settled. Job 0: it has none, or the schedule was first seen then.
@@ -183,6 +231,7 @@ package final class CommitBatch {
     package var leases: [LeaseRow] = []
     package var outcomes: [OutcomeRow] = []
     package var results: [ResultRow] = []
+    package var checkpoints: [CheckpointRow] = []
     package var names: [NameRow] = []
     package var submits: [SubmitRow] = []
     package var keys: [KeyRow] = []
@@ -207,9 +256,14 @@ package final class CommitBatch {
         package var client: UInt32
         package var record: CancelRecord
     }
+    package struct Ordered: Sendable {
+        package var client: UInt32
+        package var reply: OrderReply
+    }
     package var accepted: [Accepted] = []
     package var durable: [Durable] = []
     package var cancelled: [Cancelled] = []
+    package var ordered: [Ordered] = []
     /// Asked of the journal once everything before them is durable.
     package var outcomeLookups: [Outbox.OutcomeLookup] = []
 
@@ -220,7 +274,7 @@ package final class CommitBatch {
         !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !schedules.isEmpty || !keys.isEmpty
             || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
-            || !outcomeLookups.isEmpty
+            || !outcomeLookups.isEmpty || !checkpoints.isEmpty
     }
 
     /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
@@ -231,6 +285,7 @@ package final class CommitBatch {
         leases.removeAll(keepingCapacity: true)
         outcomes.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
+        checkpoints.removeAll(keepingCapacity: true)
         names.removeAll(keepingCapacity: true)
         submits.removeAll(keepingCapacity: true)
         keys.removeAll(keepingCapacity: true)
@@ -240,6 +295,7 @@ package final class CommitBatch {
         accepted.removeAll(keepingCapacity: true)
         durable.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        ordered.removeAll(keepingCapacity: true)
         outcomeLookups.removeAll(keepingCapacity: true)
         payloads = PayloadSlab()
         resultBytes.removeAll()

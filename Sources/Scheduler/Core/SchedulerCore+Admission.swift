@@ -3,72 +3,59 @@ import StatexProtocol
 // How much may be open: a submit beyond that is refused before anything of it is recorded.
 
 extension SchedulerCore {
-    /// Counts a request as open, or says why it is not admitted; then nothing is counted.
-    ///
-    /// By tenants first: one that is at its bound hears that, whatever the rest is at.
-    mutating func admit(
+    /// A job is open from now on.
+    mutating func open(_ record: JobRecord) -> Int32 {
+        backlog.add(bytes: record.payloadLength)
+        tenants[record.tenant].backlog.add(bytes: record.payloadLength)
+        return jobs.insert(record)
+    }
+
+    /// Why a request is not admitted, or nil. By tenants first: one that is at its bound hears that,
+    /// whatever the rest is at.
+    mutating func admissionRefusal(
         _ batch: borrowing SubmitBatch, _ range: Range<Int>, _ tenantOf: inout [Int32], at now: Now
-    ) -> (message: String, isForGood: Bool)? {
+    ) -> Backlog.Refusal? {
+        var whole = Backlog()
+        let first = batch.jobs[range.lowerBound].tenant
+        var isOfOneTenant = true
         for index in range {
-            let bytes = batch.jobs[index].payloadLength
+            whole.add(bytes: batch.jobs[index].payloadLength)
+            if batch.jobs[index].tenant != first { isOfOneTenant = false }
+        }
+        let tenant = resolveTenant(batch, range.lowerBound, &tenantOf, at: now)
+        if isOfOneTenant {
+            if let refusal = admissionRefusal(whole, of: tenant) { return refusal }
+        } else if let refusal = admissionRefusalOfTenants(batch, range, &tenantOf, at: now) {
+            return refusal
+        }
+        return backlog.refusal(whole, policies.bounds, of: "")
+    }
+
+    func admissionRefusal(_ request: Backlog, of tenant: Int32) -> Backlog.Refusal? {
+        tenants[tenant].backlog.refusal(request, tenants[tenant].bounds, of: " of tenant \(tenants[tenant].name)")
+    }
+
+    private mutating func admissionRefusalOfTenants(
+        _ batch: borrowing SubmitBatch, _ range: Range<Int>, _ tenantOf: inout [Int32], at now: Now
+    ) -> Backlog.Refusal? {
+        var parts: [UInt16: Backlog] = [:]
+        for index in range {
+            let job = batch.jobs[index]
+            parts[job.tenant, default: Backlog()].add(bytes: job.payloadLength)
+        }
+        // In the order of the jobs: that of a dictionary changes from process to process.
+        for index in range {
+            guard let part = parts.removeValue(forKey: batch.jobs[index].tenant) else { continue }
             let tenant = resolveTenant(batch, index, &tenantOf, at: now)
-            tenants[tenant].backlog.add(bytes: bytes)
-            backlog.add(bytes: bytes)
+            if let refusal = admissionRefusal(part, of: tenant) { return refusal }
         }
-        var refusal: (message: String, isForGood: Bool)?
-        var last: Int32 = -1
-        for index in range {
-            let tenant = resolveTenant(batch, index, &tenantOf, at: now)
-            // Nearly always the one of the job before.
-            guard tenant != last else { continue }
-            last = tenant
-            guard !tenants[tenant].backlog.isWithin(tenants[tenant].bounds) else { continue }
-            let request = adds(batch, range) { $0.tenant == batch.jobs[index].tenant }
-            refusal = tenants[tenant].backlog.refusal(
-                request, tenants[tenant].bounds, of: " of tenant \(tenants[tenant].name)")
-            break
-        }
-        if refusal == nil, !backlog.isWithin(policies.bounds) {
-            refusal = backlog.refusal(adds(batch, range) { _ in true }, policies.bounds, of: "")
-        }
-        guard let refusal else { return nil }
-        for index in range {
-            let bytes = batch.jobs[index].payloadLength
-            tenants[resolveTenant(batch, index, &tenantOf, at: now)].backlog.remove(bytes: bytes)
-            backlog.remove(bytes: bytes)
-        }
-        counts.refused += 1
-        return refusal
+        return nil
     }
 
-    package enum Admission {
-        case admitted
-        /// Not now.
-        case later
-        /// Not by these bounds.
-        case never
-    }
-
-    /// The same for the job of a schedule.
-    mutating func admit(_ schedule: Schedule, _ tenant: Int32) -> Admission {
-        let request = Backlog(jobs: 1, bytes: schedule.payload.count)
-        guard request.isWithin(tenants[tenant].bounds), request.isWithin(policies.bounds) else { return .never }
-        let bytes = UInt32(schedule.payload.count)
-        tenants[tenant].backlog.add(bytes: bytes)
-        backlog.add(bytes: bytes)
-        if tenants[tenant].backlog.isWithin(tenants[tenant].bounds), backlog.isWithin(policies.bounds) {
-            return .admitted
-        }
-        tenants[tenant].backlog.remove(bytes: bytes)
-        backlog.remove(bytes: bytes)
-        return .later
-    }
-
-    private func adds(
-        _ batch: borrowing SubmitBatch, _ range: Range<Int>, _ isCounted: (SubmitJob) -> Bool
-    ) -> Backlog {
-        var request = Backlog()
-        for index in range where isCounted(batch.jobs[index]) { request.add(bytes: batch.jobs[index].payloadLength) }
-        return request
+    /// Why the next commit cannot take so many bytes more, or nil.
+    func gatheringRefusal(bytes: Int) -> String? {
+        guard gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes else { return nil }
+        return
+            "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
     }
 }

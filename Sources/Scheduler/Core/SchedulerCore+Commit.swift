@@ -32,6 +32,12 @@ extension SchedulerCore {
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)
         out.outcomeLookups.append(contentsOf: batch.outcomeLookups)
+        out.ordered.append(contentsOf: batch.ordered)
+        if !batch.ordered.isEmpty {
+            desk.done()
+            serveDesk(into: &out)
+        }
+        checkpointsCommitted(batch.checkpoints, into: &out)
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
@@ -94,6 +100,7 @@ extension SchedulerCore {
                 }
             }
         }
+        if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
         if job.flags.contains(.inGraph) {
             // The journal may have refused the job or its result: then those that wait do not know yet.

@@ -96,6 +96,17 @@ extension SchedulerCore {
         if graphs[request]?.present == 0 { graphs[request] = nil }
     }
 
+    /// Whom a blocked job waits for, for people.
+    mutating func awaited(by slot: Int32) -> String {
+        let request = request(of: slot)
+        let open = (graphs[request]?.dependencies(of: jobs[slot].index) ?? []).filter {
+            isOpen(request + UInt64($0))
+        }
+        guard let first = open.first, let awaited = jobs.slot(of: request + UInt64(first)) else { return "" }
+        let others = open.count > 1 ? " and \(open.count - 1) others" : ""
+        return "after job \(jobs[awaited].id) (\(kindName(jobs[awaited].kind)), \(jobs[awaited].state))\(others)"
+    }
+
     func request(of slot: Int32) -> UInt64 { jobs[slot].id - UInt64(jobs[slot].index) }
 
     // MARK: A new owner

@@ -10,8 +10,10 @@ extension SchedulerCore {
     /// The leases leave when their commit is durable. Called once after each batch of events.
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
-        releaseRetries(at: now)
+        tellDrains(into: &out)
+        guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
+        releaseRetries(at: now)
         deal(toFreeSlots: true, at: now)
         deal(toFreeSlots: false, at: now)
         listHeldBack()

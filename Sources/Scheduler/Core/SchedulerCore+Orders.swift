@@ -15,7 +15,7 @@ extension SchedulerCore {
             }
             for offset in 0..<UInt64(jobs[slot].count) {
                 let id = JobID(rawValue: record.id.rawValue + offset)
-                awaitJob(AwaitRecord(id, isRequest: false, waits: record.waits), client, &out)
+                awaitJob(AwaitRecord(id, isRequest: false, waits: record.waits, follows: record.follows), client, &out)
             }
         }
     }
@@ -25,7 +25,10 @@ extension SchedulerCore {
             out.resultLookups.append(Outbox.ResultLookup(client: client, record: record))
             return
         }
-        if record.waits, addWait(client, slot) { return }
+        if record.waits, addWait(client, slot) {
+            if record.follows { follow(slot, client: client, into: &out) }
+            return
+        }
         var result = resultRecord(slot)
         // Final but not yet durable: still open for everybody else.
         if jobs[slot].state.isFinal { result.state = .running }
@@ -77,7 +80,7 @@ extension SchedulerCore {
     }
 
     /// How many jobs a request may have, by any open job of it.
-    private mutating func requestSize(_ first: UInt64) -> Int {
+    mutating func requestSize(_ first: UInt64) -> Int {
         for offset in 0..<UInt64(Limits.jobsInRequest) {
             guard let slot = jobs.slot(of: first + offset) else { continue }
             return UInt64(jobs[slot].index) == offset ? Int(jobs[slot].count) : 0
@@ -91,7 +94,7 @@ extension SchedulerCore {
     }
 
     /// Stops a job: at once if no worker can have it, else by telling its worker.
-    private mutating func stop(_ slot: Int32, _ why: JobRecord.Flags, into out: inout Outbox) {
+    mutating func stop(_ slot: Int32, _ why: JobRecord.Flags, into out: inout Outbox) {
         let final: JobState = why == .cancelling ? .cancelled : .expired
         let ending: Ending = why == .cancelling ? .cancelled : .expired
         switch jobs[slot].state {

@@ -97,7 +97,7 @@ extension SchedulerCore {
         case .failed where record.retryable: attemptFailed(slot, on: worker, at: now)
         case .failed, .cancelled, .returned, .lost, .expired: break
         }
-        let wasStealing = jobs[slot].flags.contains(.stealing)
+        let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {

@@ -19,6 +19,7 @@ package struct RecoveredJob: Sendable {
     package var payloadLength: UInt32 = 0
     package var labels: [String] = []
     package var isCancelled = false
+    package var hasCheckpoint = false
     /// The jobs of its request that it waits for and that did not succeed yet, or will not.
     package var waitsFor: [JobDependency] = []
 
@@ -31,6 +32,12 @@ package struct RecoveredJob: Sendable {
 }
 
 extension SchedulerCore {
+    /// Takes over what operators ordered and still holds, before names.
+    package mutating func recovered(_ pauses: Pauses, drained: Set<UInt64>) {
+        self.pauses = pauses
+        self.drained = drained
+    }
+
     /// Takes names over, before jobs.
     package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32, at now: Now) {
         names.restore(family, name, number: number)
@@ -83,12 +90,11 @@ extension SchedulerCore {
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
         record.payloadLength = job.payloadLength
-        backlog.add(bytes: job.payloadLength)
-        tenants[tenant].backlog.add(bytes: job.payloadLength)
         record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
-        let slot = jobs.insert(record)
+        let slot = open(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
+        if job.hasCheckpoint { jobs[slot].flags.insert(.hasCheckpoint) }
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)
         {

@@ -84,12 +84,12 @@ extension SchedulerCore {
             return true
         }
         let tenant = tenantIndex(schedule.tenant, at: now)
-        switch admit(schedule, tenant) {
-        case .admitted: break
-        case .later: return false
-        case .never:
-            settle(schedule.name, due: due * 1_000_000, job: 0)
-            return true
+        let request = Backlog(jobs: 1, bytes: schedule.payload.count)
+        let refusal = admissionRefusal(request, of: tenant) ?? backlog.refusal(request, policies.bounds, of: "")
+        if let refusal {
+            // A time whose job no bound would ever admit passes without one.
+            if refusal.isForGood { settle(schedule.name, due: due * 1_000_000, job: 0) }
+            return refusal.isForGood
         }
         let id = allocateIDs(1, at: now)
         let job = SubmitJob(

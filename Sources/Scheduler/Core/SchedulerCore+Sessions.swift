@@ -21,6 +21,7 @@ extension SchedulerCore {
         guard let record = clients.removeValue(forKey: client) else { return }
         producers.sessionEnded(record.producer, committed: committedBatch)
         waits.remove(client: client)
+        followers.remove(client: client)
     }
 
     // MARK: Workers
@@ -63,6 +64,8 @@ extension SchedulerCore {
         workers[index].credit = 0
         workers[index].kinds = served
         workers[index].isResuming = true
+        workers[index].isDraining = drained.contains(hello.incarnation)
+        workers[index].isToldToDrain = false
         workers[index].details = hello.details
         workers[index].labels = hello.labels
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }
@@ -89,6 +92,7 @@ extension SchedulerCore {
             }
             jobs[slot].flags.remove(.unclaimed)
             if jobs[slot].flags.stopState != nil { revoke(slot, into: &out) }
+            askToReport(slot, into: &out)
         }
     }
 

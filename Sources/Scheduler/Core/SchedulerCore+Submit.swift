@@ -57,13 +57,6 @@ extension SchedulerCore {
         flush(&run, client)
     }
 
-    /// Why the next commit cannot take so much more, or nil.
-    private func gatheringRefusal(bytes: Int) -> String? {
-        guard gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes else { return nil }
-        return
-            "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
-    }
-
     /// Takes one request, or answers why not.
     /// - Returns: its run of one if it is new.
     private mutating func takeRequest(
@@ -100,7 +93,8 @@ extension SchedulerCore {
             }
             userKey = name
         }
-        if let refusal = admit(batch, range, &tenantOf, at: now) {
+        if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
+            counts.refused += 1
             let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
             refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
             return nil
@@ -184,7 +178,7 @@ extension SchedulerCore {
         if isInGraph { record.flags.insert(.inGraph) }
         // Its inputs are read from the journal when it is leased, and its payload with them.
         if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
-        let slot = jobs.insert(record)
+        let slot = open(record)
         counts.submitted += 1
         if let options {
             let numbers = options.labels.map { number(.label, $0) }

@@ -13,10 +13,12 @@ extension SchedulerCore {
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
-        let record = LeaseRecord(
+        var record = LeaseRecord(
             id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
             payloadLength: job.payloadLength,
             attempt: job.attempt, kind: own, encoding: job.encoding)
+        record.isFollowed = job.flags.contains(.followed)
+        record.hasCheckpoint = job.flags.contains(.hasCheckpoint)
         return LeaseContent(
             session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
         )
@@ -41,15 +43,19 @@ extension SchedulerCore {
         package var leased: Int
         package var circuit: Circuit.State
         package var heldRetries: Int
+        package var pausedBy: String?
     }
 
     package func queueStatus(at now: Now) -> [QueueStatus] {
         kinds.map {
             QueueStatus(
                 kind: $0.name, queued: $0.queued, leased: $0.leased, circuit: $0.circuit.state(at: now.monotonic),
-                heldRetries: $0.heldRetries.count)
+                heldRetries: $0.heldRetries.count, pausedBy: $0.pausedBy)
         }
     }
+
+    /// What is paused, and by whom.
+    package var pauseStatus: [(subject: Pauses.Subject, by: String)] { pauses.all }
 
     package var workerStatus: [WorkerRecord] {
         workers.indices.filter { workers.isPresent($0) }.map { workers[$0] }
@@ -63,8 +69,8 @@ extension SchedulerCore {
     package borrowing func validate() {
         var leased = 0
         var queued = 0
-        var held = 0
         var blocked = 0
+        var held = 0
         jobs.visit { slot, job in
             if job.flags.contains(.heldRetry) {
                 held += 1
@@ -94,10 +100,10 @@ extension SchedulerCore {
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
         precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
         precondition(queued == self.queued, "the count of queued jobs is wrong")
+        precondition(blocked == self.blocked, "the count of blocked jobs is wrong")
         precondition(
             held == heldRetries && held == kinds.reduce(0) { $0 + $1.heldRetries.count },
             "held retries and jobs disagree")
-        precondition(blocked == self.blocked, "the count of blocked jobs is wrong")
         precondition(queued == kinds.reduce(0) { $0 + $1.queued }, "kinds and jobs disagree")
         let ofTenants = (0..<Int32(tenants.count)).reduce(into: (queued: 0, leased: 0)) {
             $0.queued += tenants[$1].queued

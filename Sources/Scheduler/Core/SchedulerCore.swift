@@ -53,6 +53,8 @@ package struct SchedulerCore: ~Copyable {
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
+    /// Clients that want to hear how far a job is, and wait for it too.
+    var followers = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
     /// By the request's id, for the few that have dependencies.
@@ -80,6 +82,10 @@ package struct SchedulerCore: ~Copyable {
     /// What schedules did, those of former configurations too, and when they are looked at next.
     var scheduled: [String: ScheduleProgress] = [:]
     var nextLookAtSchedules: Int64?
+    var pauses = Pauses()
+    var desk = OrderDesk()
+    /// Worker incarnations that operators drain: one for each such order.
+    var drained: Set<UInt64> = []
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
@@ -89,10 +95,10 @@ package struct SchedulerCore: ~Copyable {
     var backlog = Backlog()
     /// Jobs in all ready queues.
     var queued = 0
-    /// Retries that wait for the budgets of their kinds.
-    var heldRetries = 0
     /// Jobs that wait for others.
     var blocked = 0
+    /// Retries that wait for the budgets of their kinds.
+    var heldRetries = 0
     package var counts = CoreCounts()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
@@ -150,6 +156,7 @@ package struct SchedulerCore: ~Copyable {
         let index = Int32(kinds.count)
         kinds.append(record)
         kinds[Int(index)].follow(policies.kind(record.name), at: now)
+        kinds[Int(index)].pausedBy = pauses[.kind(record.name)]
         kindIndices[record.name] = index
         return index
     }
@@ -160,6 +167,7 @@ package struct SchedulerCore: ~Copyable {
 
     mutating func addTenant(_ record: TenantRecord, at now: Now) -> Int32 {
         let index = tenants.add(record)
+        tenants[index].pausedBy = pauses[.tenant(record.name)]
         tenants[index].follow(policies.tenant(record.name), at: now)
         return index
     }
@@ -231,6 +239,24 @@ package struct ChainHead: Sendable, Equatable {
         self.nextToken = nextToken
         self.nextName = nextName
     }
+
+    /// The row that takes a restored journal as it is: another incarnation, and ids that were never given.
+    ///
+    /// Jobs that were lost had ids that somebody still asks for. An hour that has not come is past them; and a
+    /// page in it by chance, because one backup may be restored twice.
+    package func adopted(as incarnation: UInt64, at wall: Int64) -> ChainHead {
+        let last = JobID(rawValue: nextID)
+        let hour = max(UInt64(max(wall, 0)) / 3_600_000_000, last.hour) + 1
+        let shard = last.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
+        // In the lower half of the hour's pages, so that there is room behind it.
+        let page = incarnation % (1 << (JobID.counterBits - JobID.pageBits - 1))
+        var head = self
+        head.batch += 1
+        head.epoch += 1
+        head.incarnation = incarnation
+        head.nextID = JobID(hour: hour, shard: shard, counter: page << JobID.pageBits)?.rawValue ?? nextID
+        return head
+    }
 }
 
 /// What happened since the start, for status.
@@ -250,6 +276,7 @@ package struct CoreCounts: Sendable {
     package var stealsAsked: UInt64 = 0
     package var stolen: UInt64 = 0
     package var stale: UInt64 = 0
+    package var staleReports: UInt64 = 0
     package var putOff: UInt64 = 0
     package init() {}
 }

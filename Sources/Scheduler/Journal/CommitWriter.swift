@@ -35,6 +35,7 @@ struct CommitWriter: ~Copyable {
         leases(batch)
         outcomes(batch)
         results(batch, batch.results.indices)
+        checkpoints(batch)
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
@@ -156,6 +157,8 @@ struct CommitWriter: ~Copyable {
             if row.options.tags.isEmpty { writer.null() } else { writer.texts(row.options.tags) }
             writer.text(row.options.traceparent)
             if row.labels.isEmpty { writer.null() } else { writer.int4s(row.labels) { Int32(bitPattern: $0) } }
+            writer.optional(row.retryOf.map { Int64($0) })
+            writer.optional(row.request.map { Int64($0) })
             let after = row.options.after
             if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
         }
@@ -212,6 +215,17 @@ struct CommitWriter: ~Copyable {
         writer.byteas(rows, in: batch.resultBytes) { ($0.start, $0.length) }
     }
 
+    private mutating func checkpoints(_ batch: CommitBatch) {
+        guard !batch.checkpoints.isEmpty else { return }
+        let rows = batch.checkpoints[...]
+        writer.begin("checkpoints")
+        writer.integer(Int64(batch.head.batch))
+        writer.integer(batch.head.at)
+        writer.int8s(rows) { Int64($0.job) }
+        writer.int8s(rows) { Int64($0.token) }
+        writer.byteas(rows, in: batch.resultBytes) { ($0.start, $0.length) }
+    }
+
     /// One row for each producer: its runs of this commit, by sequence.
     private mutating func submits(_ batch: CommitBatch) {
         guard !batch.submits.isEmpty else { return }
@@ -253,9 +267,14 @@ struct CommitWriter: ~Copyable {
         writer.integer(head.at)
         writer.text(row.action)
         writer.text(row.who)
-        writer.int8s(row.ids) { Int64($0) }
+        writer.int8s(row.ids) { Int64(bitPattern: $0) }
         writer.integer(Int32(bitPattern: row.reached))
         writer.text(row.filter)
+        writer.text(row.note.isEmpty ? nil : row.note)
+        if let sender = row.sender { writer.uuid(sender) } else { writer.null() }
+        writer.optional(row.reply.map { Int64($0.number) })
+        writer.text(row.reply?.message)
+        writer.integer(Int32(row.reply?.hasMore == true ? 1 : 0))
     }
 
     private mutating func schedule(_ row: CommitBatch.ScheduleRow, _ head: CommitBatch.Head) {

@@ -83,6 +83,7 @@ package struct Reader: ~Copyable {
         case .producer(let producer, let tag):
             return .producer(producer, runs: try runs(of: producer, link.connection), tag: tag)
         case .keys(let keys, let tag): return .keys(try uses(of: keys, link.connection), tag: tag)
+        case .order(let lookup): return .order(try OrderReader(connection: link).findings(of: lookup))
         case .stop: return nil
         }
     }

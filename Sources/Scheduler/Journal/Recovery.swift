@@ -8,6 +8,8 @@ package struct RecoveredState: Sendable {
     package var jobs: [RecoveredJob] = []
     package var workerNames: [UInt32: String] = [:]
     package var schedules: [(name: String, progress: ScheduleProgress)] = []
+    package var pauses = Pauses()
+    package var drained: Set<UInt64> = []
     /// Pages without an open job that are not recorded as closed: the owner went before it could.
     package var finishedPages: [UInt64] = []
     var labelNames: [String: String] = [:]
@@ -29,6 +31,7 @@ package struct Recovery: ~Copyable {
         var state = RecoveredState()
         try readNames(into: &state)
         try readSchedules(into: &state)
+        try readStandingOrders(into: &state)
         let pages = try openPages()
         let cancelled = try cancelledJobs()
         for (index, page) in pages.enumerated() {
@@ -53,6 +56,28 @@ package struct Recovery: ~Copyable {
                 state.names.append((number, family, name))
                 if family == .label { state.labelNames[String(number)] = name }
             }
+        }
+    }
+
+    /// Pauses that nobody took back. A worker that was told to drain ends by itself, so only late ones count.
+    private func readStandingOrders(into state: inout RecoveredState) throws(PostgresError) {
+        let rows = try connection.query(
+            """
+            SELECT action, filter->>'kind', filter->>'tenant', who, array_to_string(ids, ' ') FROM statex.actions
+            WHERE action IN ('pause', 'resume', 'drain')
+                AND (action <> 'drain' OR at > (extract(epoch FROM now()) - 86400) * 1000000)
+            ORDER BY batch
+            """, doing: "standing orders")
+        for row in 0..<rows.rows {
+            guard rows.text(row, 0) != "drain" else {
+                let incarnations = rows.text(row, 4).split(separator: " ").compactMap { Int64($0) }
+                state.drained.formUnion(incarnations.map { UInt64(bitPattern: $0) })
+                continue
+            }
+            let subject: Pauses.Subject =
+                !rows.isNull(row, 1)
+                ? .kind(rows.text(row, 1)) : !rows.isNull(row, 2) ? .tenant(rows.text(row, 2)) : .everything
+            state.pauses[subject] = rows.text(row, 0) == "pause" ? rows.text(row, 3) : nil
         }
     }
 
@@ -153,10 +178,18 @@ package struct Recovery: ~Copyable {
                 ends: outcomes.integer(row, 2),
                 retryAt: outcomes.integer(row, 3))
         }
+        let checkpoints = try connection.query(
+            """
+            SELECT DISTINCT job FROM statex.checkpoints
+            WHERE job >= \(page)::bigint << 12 AND job < (\(page)::bigint + 1) << 12
+            """, doing: "checkpoints of a page")
+        let checkpointed = Set((0..<checkpoints.rows).map { checkpoints.integer($0, 0) })
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
-                array_to_string(o.labels, ' '), array_to_string(o.after_jobs, ' '), octet_length(j.payload)
+                array_to_string(o.labels, ' '),
+                -- What a retry by hand waited for is over.
+                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END, octet_length(j.payload)
             FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
@@ -171,12 +204,14 @@ package struct Recovery: ~Copyable {
                 tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
             job.failures = UInt8(min(end.failures, 255))
             job.lostWith = end.lost
-            job.notBefore = max(end.retryAt, jobs.integer(row, 4))
+            // A job that had a lease was due, whatever the clock on the wall says now.
+            job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.payloadLength = UInt32(truncatingIfNeeded: jobs.integer(row, 9))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
+            job.hasCheckpoint = checkpointed.contains(id)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }

@@ -28,9 +28,10 @@ enum Statements {
         (
             "options",
             """
-            INSERT INTO statex.job_options (id, batch, run_at, deadline, run_limit, tags, traceparent, labels,
-                after_jobs)
-            VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int4, $6::text[], $7::text, $8::int4[], $9::int2[])
+            INSERT INTO statex.job_options (id, batch, run_at, deadline, run_limit, tags, traceparent, labels, retry_of,
+                request, after_jobs)
+            VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int4, $6::text[], $7::text, $8::int4[], $9::int8, $10::int8,
+                $11::int2[])
             """
         ),
         (
@@ -58,6 +59,14 @@ enum Statements {
             """
         ),
         (
+            "checkpoints",
+            """
+            INSERT INTO statex.checkpoints (job, token, batch, at, data)
+            SELECT u.job, u.token, $1::int8, $2::int8, u.data
+            FROM unnest($3::int8[], $4::int8[], $5::bytea[]) AS u(job, token, data)
+            """
+        ),
+        (
             "submits",
             """
             INSERT INTO statex.submits (batch, producer, last_sequence, sequences, counts, first_ids, jobs_each)
@@ -74,8 +83,9 @@ enum Statements {
         (
             "action",
             """
-            INSERT INTO statex.actions (batch, at, action, who, ids, reached, filter)
-            VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4, $7::text)
+            INSERT INTO statex.actions (batch, at, action, who, ids, reached, filter, note, sender, number, answer, more)
+            VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4, $7::text::jsonb, $8::text, $9::uuid,
+                $10::int8, $11::text, $12::int4 <> 0)
             """
         ),
         (

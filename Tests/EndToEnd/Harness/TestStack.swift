@@ -21,7 +21,7 @@ final class TestStack: @unchecked Sendable {
     static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
 
     /// What workers serve: the handlers that need no model.
-    private static let kinds = "noop,echo,sleep,fail,crash,hang,child"
+    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child"
 
     /// Starts Postgres; everything else is started by the test.
     init(_ settings: [String: String] = [:]) throws {
@@ -122,18 +122,22 @@ final class TestStack: @unchecked Sendable {
         return scheduler
     }
 
-    func launchWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
+    func launchWorker(
+        _ name: String, slots: Int = 2, site: String = "a", kinds: String = kinds
+    ) throws -> RunningProcess {
         try start(
             name, Self.program,
             [
                 "worker", "--endpoint", workerEndpoint(site), "--slots", String(slots), "--name", name, "--config",
-                directory + "/statex.yaml", "--handlers", Self.kinds,
+                directory + "/statex.yaml", "--handlers", kinds,
             ])
     }
 
     /// Starts one and waits until the scheduler welcomed it.
-    func startWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
-        let worker = try launchWorker(name, slots: slots, site: site)
+    func startWorker(
+        _ name: String, slots: Int = 2, site: String = "a", kinds: String = kinds
+    ) throws -> RunningProcess {
+        let worker = try launchWorker(name, slots: slots, site: site, kinds: kinds)
         try worker.waitUntilReady()
         return worker
     }

@@ -10,6 +10,13 @@ package struct Backlog: Sendable, Equatable {
         }
     }
 
+    /// Why more is not admitted.
+    package struct Refusal: Sendable, Equatable {
+        package var message: String
+        /// The bound is less than what was asked for alone.
+        package var isForGood: Bool
+    }
+
     package var jobs = 0
     package var bytes = 0
 
@@ -31,22 +38,20 @@ package struct Backlog: Sendable, Equatable {
         precondition(jobs >= 0 && bytes >= 0, "more jobs end than were open")
     }
 
-    @inline(__always)
-    package func isWithin(_ bounds: Bounds) -> Bool { jobs <= bounds.jobs ?? .max && bytes <= bounds.bytes ?? .max }
-
-    /// Why a request is refused with which this is open: it stands outside of the bounds.
-    ///
-    /// - Parameter request: what the request alone adds.
-    package func refusal(_ request: Backlog, _ bounds: Bounds, of whom: String) -> (message: String, isForGood: Bool) {
-        if let most = bounds.jobs, jobs > most {
-            return (
-                "\(jobs - request.jobs) jobs\(whom) are open and the request has \(request.jobs), "
-                    + "max_open_jobs\(whom) is \(most)", request.jobs > most
-            )
+    /// Why a request that adds so much does not fit, or nil.
+    /// - Parameter whom: stands behind the names of bounds: ` of tenant acme`.
+    package func refusal(_ request: Backlog, _ bounds: Bounds, of whom: @autoclosure () -> String) -> Refusal? {
+        if let most = bounds.jobs, jobs + request.jobs > most {
+            return Refusal(
+                message: "\(jobs) jobs\(whom()) are open and the request has \(request.jobs), max_open_jobs\(whom()) is \(most)",
+                isForGood: request.jobs > most)
         }
-        return (
-            "payloads of open jobs\(whom) have \(bytes - request.bytes) bytes and those of the request \(request.bytes), "
-                + "max_open_bytes\(whom) is \(bounds.bytes ?? .max)", request.bytes > bounds.bytes ?? .max
-        )
+        if let most = bounds.bytes, bytes + request.bytes > most {
+            return Refusal(
+                message:
+                    "payloads of open jobs\(whom()) have \(bytes) bytes and those of the request \(request.bytes), max_open_bytes\(whom()) is \(most)",
+                isForGood: request.bytes > most)
+        }
+        return nil
     }
 }

@@ -86,8 +86,9 @@ extension SchedulerCore {
     /// The operator's configuration was read again: its change is followed, and recorded.
     package mutating func reconfigured(_ policies: Policies, by who: String, changes: String, at now: Now) {
         follow(policies, at: now)
-        gathering.actions.append(
-            CommitBatch.ActionRow(action: "configure", who: who, ids: [], reached: 0, filter: changes))
+        var row = CommitBatch.ActionRow(action: "configure", who: who, ids: [], reached: 0)
+        row.note = changes
+        gathering.actions.append(row)
     }
 
     /// After a change of which tenants are limited.

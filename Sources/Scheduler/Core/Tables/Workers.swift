@@ -31,6 +31,8 @@ package struct WorkerRecord: Sendable {
     /// Kinds that fail in it.
     package var quarantine = Quarantine()
     package var isDraining = false
+    /// It was told so in this session.
+    var isToldToDrain = false
     /// Outcomes of it were put off; it is to offer them again.
     package var owesOutcomes = false
     package var details = ""
