@@ -343,7 +343,8 @@ final class TestScheduler {
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
     func restarted(
-        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(), _ change: (inout CoreSettings) -> Void = { _ in }
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(),
+        _ change: (inout CoreSettings) -> Void = { _ in }
     ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(

@@ -43,7 +43,8 @@ package struct Backlog: Sendable, Equatable {
     package func refusal(_ request: Backlog, _ bounds: Bounds, of whom: @autoclosure () -> String) -> Refusal? {
         if let most = bounds.jobs, jobs + request.jobs > most {
             return Refusal(
-                message: "\(jobs) jobs\(whom()) are open and the request has \(request.jobs), max_open_jobs\(whom()) is \(most)",
+                message:
+                    "\(jobs) jobs\(whom()) are open and the request has \(request.jobs), max_open_jobs\(whom()) is \(most)",
                 isForGood: request.jobs > most)
         }
         if let most = bounds.bytes, bytes + request.bytes > most {
