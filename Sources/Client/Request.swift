@@ -45,6 +45,9 @@ public struct JobSpec: Sendable {
     public var tags: [String] = []
     /// It runs only in a worker that has all of these labels (`gpu`, a region): up to 8 of 1 to 64 bytes.
     public var labels: [String] = []
+    /// What it is best run with, such as the name of a model: a worker that ran it lately is preferred. 1 to 64
+    /// bytes.
+    public var affinity: String?
     /// Jobs of the request that must succeed before it starts, by their indices; all before its own.
     public var after: [Int] = []
     /// Jobs of the request whose results its handler is given; it waits for them too. Up to `Limits.inputs`.

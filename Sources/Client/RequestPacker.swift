@@ -56,6 +56,7 @@ struct RequestPacker {
         options.traceparent = job.traceparent
         options.tags = job.tags
         options.labels = job.labels
+        options.affinity = job.affinity
         options.after = dependencies(of: job, fail: request.failsDependants)
         return options
     }
@@ -67,6 +68,7 @@ struct RequestPacker {
         for job in request.jobs {
             bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
             for tag in job.tags { bytes += 4 + tag.utf8.count }
+            if let affinity = job.affinity { bytes += 4 + affinity.utf8.count }
             for label in job.labels { bytes += 4 + label.utf8.count }
             bytes += 8 * (job.after.count + job.inputs.count)
             if job.kind != kind {
@@ -144,6 +146,7 @@ struct RequestPacker {
             throw .invalid("traceparent is not 55 printable ASCII characters, as W3C Trace Context has it")
         }
         try check(words: job.tags, "tag", count: JobOptions.tags, bytes: JobOptions.tagBytes)
+        try check(words: job.affinity.map { [$0] } ?? [], "affinity", count: 1, bytes: Limits.affinityBytes)
         try check(words: job.labels, "label", count: Limits.labels, bytes: Limits.labelBytes)
     }
 

@@ -30,6 +30,8 @@ public enum Limits {
     public static let labels = 8
     public static let labelsInWorker = 64
     public static let labelBytes = 64
+    /// The key that a job is best run with, in bytes.
+    public static let affinityBytes = 64
     /// Slots of one worker.
     public static let slots = 4_096
     /// Jobs that one worker may hold, slots and prefetch together.

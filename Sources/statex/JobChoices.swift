@@ -12,7 +12,8 @@ struct JobChoices: ParsableArguments {
     @Option(help: ArgumentHelp("Stop an attempt that runs longer: 500ms, 90s, 15m.", valueName: "time"))
     var runLimit: Span?
     @Option(help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
-    @Option(help: "How often a job may fail before it is dead, 1 to 100 (default: as configured).") var attempts: Int?
+    @Option(help: "How often a job may fail before it is dead, 1 to 100 (default: as configured for its kind).")
+    var attempts: Int?
 
     func validate() throws {
         guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }

@@ -23,7 +23,11 @@ extension EndToEnd {
             ["config", "show", "--set", "bogus=1"], ["config", "--set", "bogus"], ["up", "--workers", "-1"],
             ["up", "--set", "data_dir=/nowhere", "--submit-endpoint", "udp://x"],
             ["scheduler", "--slots", "1"], ["scheduler", "--database", "file:/x"], ["worker", "--slots", "0"],
-            ["worker", "--handlers", "nobody"],
+            ["worker", "--handlers", "nobody"], ["jobs", "--state", "bogus"], ["jobs", "--limit", "0"],
+            ["jobs", "--since", "yesterday"], ["job", "x"], ["cancel"], ["cancel", "--state", "dead"], ["retry"],
+            ["retry", "--all", "--rate", "0"], ["dead", "drop"], ["dead", "--before", "x"], ["drain"], ["pause"],
+            ["pause", "--all", "--kind", "a"], ["resume"], ["top", "--interval", "1ms"], ["audit", "--before", "x"],
+            ["submit", "--text", "a", "--delay", "x"], ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {
             let run = try CommandRun(

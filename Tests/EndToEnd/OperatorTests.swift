@@ -16,7 +16,8 @@ extension EndToEnd {
                 _ = try stack.startWorker("w")
                 #expect(
                     try stack.run(
-                        "submit", "--kind", "fail", "--payload", #"{"message":"boom"}"#, "--tag", "nightly", "--tag", "eu",
+                        "submit", "--kind", "fail", "--payload", #"{"message":"boom"}"#, "--tag", "nightly", "--tag",
+                        "eu",
                         "--attempts",
                         "1", "--tenant", "acme", "--priority", "2", "--wait"
                     ).end == .exited(1))
@@ -182,6 +183,37 @@ extension EndToEnd {
                 _ = try stack.startScheduler()
                 #expect(try stack.ask("retry", ids[1]).reached == 0)
                 #expect(try stack.jobCount == 4)
+                await client.close()
+            }
+        }
+
+        @Test func `a dependant is retried once what it takes was made by a retry, and gets that`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let gate = try stack.gate()
+                _ = try stack.startGateWorker("w")
+                let client = try await stack.client()
+                var first = JobSpec(kind: "gate", payload: .text(gate.path))
+                first.attempts = 1
+                var second = JobSpec(kind: "gate", payload: .text(gate.path))
+                second.inputs = [0]
+                var submitted = Request([first, second])
+                submitted.failsDependants = true
+                let request = try await client.submit(submitted)
+                try gate.next().fail()
+                #expect(try await request.result().jobs.map(\.state) == [.dead, .failed])
+
+                let dependant = request.jobIDs[1].description
+                #expect(try stack.ask("retry", dependant).reached == 0)
+                #expect(try stack.ask("retry", request.id.description).reached == 1)
+                let visitor = try gate.next()
+                visitor.succeed()
+                #expect(try await client.result(ofJob: visitor.job).text == "attempt 1")
+                #expect(try stack.ask("retry", dependant).reached == 1)
+                let last = try gate.next()
+                last.succeed()
+                #expect(try await client.result(ofJob: last.job).text == "attempt 1 on attempt 1")
+                #expect(try stack.ask("job", last.job.description).json["request"] as? String == request.id.description)
                 await client.close()
             }
         }

@@ -24,7 +24,7 @@ struct GateHandler: Handler {
         job.cancellation.onCancel { _ in visit.hangUp() }
         defer { job.cancellation.onCancel(nil) }
         switch visit.order() {
-        case UInt8(ascii: "s"): return .bytes(Array("attempt \(job.attempt)".utf8))
+        case UInt8(ascii: "s"): return .bytes(Array("attempt \(job.attempt)".utf8) + inputs(of: job))
         case UInt8(ascii: "f"): throw HandlerError("asked_to_fail", "failed as asked", retryAfterMilliseconds: 1)
         default: throw HandlerError("hung_up", "stopped, or nobody holds the gate any more")
         }
@@ -40,6 +40,14 @@ struct ResumeHandler: Handler {
         job.put("attempt \(job.attempt)\n")
         _ = try await GateHandler().run(job)
         return .bytes(job.checkpoint ?? [])
+    }
+}
+
+/// What it was given, for the test to see.
+func inputs(of job: Job) -> [UInt8] {
+    job.inputs.flatMap { input -> [UInt8] in
+        guard case .bytes(let bytes) = input.payload else { return [] }
+        return Array(" on ".utf8) + bytes
     }
 }
 

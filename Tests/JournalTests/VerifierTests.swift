@@ -66,6 +66,10 @@ extension JournalTests {
             Plant(
                 name: "a result of another token", sql: "UPDATE statex.results SET token = token + 50",
                 finds: "without its outcome"),
+            Plant(name: "a checkpoint is missing", sql: "DELETE FROM statex.checkpoints", finds: "a row was changed"),
+            Plant(
+                name: "a checkpoint of a stale token", sql: "UPDATE statex.checkpoints SET token = token - 1",
+                finds: "which was not live"),
             Plant(
                 name: "a worker was changed", sql: "UPDATE statex.lease_chunks SET workers = '{77}' WHERE batch = 4",
                 finds: "a row was changed"),
@@ -115,6 +119,7 @@ extension JournalTests {
                     batch.outcomes[0].final = nil
                 }
                 if step == 3 {
+                    batch.checkpoints.append(.init(job: job[0].id, token: lease[0].token + 2, start: 0, length: 1))
                     batch.outcomes[0].result = 0
                     batch.resultBytes.append([UInt8]([7]))
                     batch.results.append(

@@ -186,6 +186,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let limit = options.runLimitMilliseconds { fields["run_limit_ms"] = Int(limit) }
     if let trace = options.traceparent { fields["traceparent"] = trace }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
+    if let affinity = options.affinity { fields["affinity"] = affinity }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
     if !options.after.isEmpty {
         fields["after"] = options.after.map {

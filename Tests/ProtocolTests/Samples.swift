@@ -71,6 +71,7 @@ struct Sample {
                 options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
                 options.tags = ["nightly", "eu"]
                 options.labels = ["gpu"]
+                options.affinity = "whisper-tiny.en"
                 var buffer = ByteBuffer()
                 options.write(to: &buffer)
                 writer.append(

@@ -264,4 +264,17 @@ struct LeaseTests {
         let after = scheduler.core.isWorkerSession(worker.session, of: worker.index)
         #expect(before && !after)
     }
+
+    @Test("Leases that crossed the goodbye of a worker that drained cost nothing")
+    func goodbyeAfterDrain() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let worker = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.offer(0, worker)
+        scheduler.leave(worker)
+        scheduler.settle()
+        #expect(scheduler.outcomes.map(\.ending) == [.returned])
+    }
 }

@@ -74,7 +74,7 @@ struct PauseTests {
         scheduler.keep([TokenRecord(JobID(rawValue: leases[0].id), token: leases[0].token)], by: worker)
         for lease in leases.dropFirst() { scheduler.report(lease, .returned, ranMicroseconds: 0, by: worker) }
         scheduler.settle()
-        #expect(scheduler.core.queueStatus(at: scheduler.now).map(\.queued) == [2])
+        #expect(scheduler.queues.map(\.queued) == [2])
         #expect(scheduler.core.counts.stolen == 0)
         // What had started may end.
         scheduler.report(leases[0], by: worker)
@@ -94,7 +94,7 @@ struct PauseTests {
         scheduler.settle()
         #expect(scheduler.sentLeases().isEmpty)
         #expect(scheduler.outcomes.map(\.ending) == [.returned])
-        #expect(scheduler.core.queueStatus(at: scheduler.now).map(\.queued) == [1])
+        #expect(scheduler.queues.map(\.queued) == [1])
     }
 
     @Test("A pause outlives the scheduler")
@@ -109,7 +109,7 @@ struct PauseTests {
         _ = next.worker(1)
         next.settle()
         #expect(next.leases.isEmpty)
-        #expect(next.core.queueStatus(at: scheduler.now).map(\.pausedBy) == ["mira"])
+        #expect(next.queues.map(\.pausedBy) == ["mira"])
     }
 
     @Test("A dry run says how many jobs would wait, and holds none back")

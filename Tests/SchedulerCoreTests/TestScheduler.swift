@@ -405,6 +405,7 @@ final class TestScheduler {
                 job.worker = last.worker
             }
             job.isCancelled = cancelled.contains(row.id)
+            job.affinity = journal.flatMap(\.options).first { $0.id == row.id }?.options.affinity
             job.hasCheckpoint = journal.flatMap(\.checkpoints).contains { $0.job == row.id }
             let request = row.id - UInt64(JobOpts.index(row.opts))
             let options = journal.flatMap(\.options).first { $0.id == row.id }?.options

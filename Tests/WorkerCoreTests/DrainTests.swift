@@ -111,6 +111,49 @@ struct DrainTests {
         #expect(worker.out.goodbye)
     }
 
+    @Test("An operator's drain hands back what has not started, and lets what runs take its time")
+    func noHurry() throws {
+        worker.lease(1)
+        worker.lease(2)
+        worker.start(1)
+        worker.drainWanted()
+        worker.drainWanted()
+        #expect(worker.withdrawals() == [2])
+        worker.withdraw(2)
+        for _ in 0..<100 {
+            worker.tick(after: second)
+            _ = worker.accepts(worker.header(.heartbeat))
+        }
+        #expect(worker.stops().isEmpty && worker.credit == 0)
+        worker.end(1)
+        worker.durable(2)
+        #expect(!worker.out.goodbye)
+        worker.durable(1)
+        #expect(worker.out.goodbye)
+    }
+
+    @Test("A signal during an operator's drain sets the usual limit, a second one ends the patience")
+    func hurryLater() {
+        worker.lease(1)
+        worker.start(1)
+        worker.drainWanted()
+        worker.drain()
+        worker.tick(after: 9 * second)
+        #expect(worker.stops().isEmpty)
+        worker.drain()
+        #expect(worker.stops() == [1: .drained])
+    }
+
+    @Test("After an operator's drain the wait for durability is bounded all the same")
+    func noSchedulerNoHurry() {
+        worker.lease(1)
+        worker.end(1)
+        worker.drainWanted()
+        worker.disconnect()
+        worker.tick(after: 5 * second)
+        #expect(worker.out.goodbye)
+    }
+
     @Test("Without a scheduler the wait for durability ends at the limit")
     func noScheduler() {
         worker.lease(1)

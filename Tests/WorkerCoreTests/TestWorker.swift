@@ -164,6 +164,12 @@ final class TestWorker {
         tick()
     }
 
+    /// DRAIN came.
+    func drainWanted() {
+        core.drainWanted(into: &out)
+        tick()
+    }
+
     // What left.
 
     /// The records of every OUTCOMES message that is due, each message under its own header.

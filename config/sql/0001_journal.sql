@@ -155,10 +155,10 @@ CREATE TABLE statex.keys (
 CREATE TABLE statex.actions (
     batch   bigint   NOT NULL,
     at      bigint   NOT NULL,
-    action  text     NOT NULL,            -- pause, resume, drain, cancel, retry, drop, configure
+    action  text     NOT NULL,            -- cancel, pause, resume, drain, retry, drop, configure
     who     text     NOT NULL,
     filter  jsonb,                        -- NULL: a CANCEL of ids alone
-    note    text,                         -- why; of configure, what changed
+    note    text,                         -- why, or what changed
     ids     bigint[] NOT NULL,            -- jobs that it reached; of drain, worker incarnations
     reached integer  NOT NULL,
     sender  uuid,                         -- who numbered the order: a repeat is known by both

@@ -159,6 +159,18 @@ LANGUAGE sql STABLE AS $$
     WHERE j.id >= wanted << 12 AND j.id < (wanted + 1) << 12
 $$;
 
+-- The job, or the retry by hand of it (or of that one, …), that succeeded; NULL: none did.
+CREATE FUNCTION statex.succeeded_as(wanted bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    WITH RECURSIVE tries AS (
+        SELECT wanted AS id
+        UNION ALL
+        SELECT x.id FROM tries t JOIN statex.job_options x ON x.retry_of = t.id
+    )
+    SELECT max(t.id) FROM tries t
+    WHERE EXISTS (SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
+                  WHERE c.page = t.id >> 12 AND e.slot = t.id & 4095 AND e.ends >> 8 = 10)
+$$;
+
 -- Jobs that are failed or dead: with what they ended, and what an operator did about them.
 -- To look at some, give their page too: WHERE page = id >> 12 AND id = ….
 CREATE VIEW statex.dead_letters AS

@@ -19,6 +19,8 @@ public enum OptionTag: UInt16, Sendable, CaseIterable {
     case label = 7
     /// Jobs of its request that it waits for, a run of them; may stand several times.
     case after = 8
+    /// A model, or any key, that the job is best run with: text of 1 to 64 bytes.
+    case affinity = 16
 
     public static let skippable: UInt16 = 0x8000
 }
@@ -195,6 +197,8 @@ public struct JobOptions: Sendable, Equatable {
     public var labels: [String] = []
     /// The jobs of its request that must succeed before it, by rising index; all of them stand before it.
     public var after: [JobDependency] = []
+    /// A key, such as a model's name: a worker that ran it lately is preferred.
+    public var affinity: String?
 
     public init() {}
 
@@ -248,6 +252,11 @@ public struct JobOptions: Sendable, Equatable {
                     .tooLarge, "a job requires at most \(Limits.labels) labels of 1 to \(Limits.labelBytes) bytes")
             }
             labels.append(try cursor.text(length, in: options, "label"))
+        case .affinity:
+            guard length >= 1, length <= Limits.affinityBytes else {
+                throw WireError(.tooLarge, "affinity has \(length) bytes, it takes 1 to \(Limits.affinityBytes)")
+            }
+            affinity = try cursor.text(length, in: options, "affinity")
         case .after: try DependencyRun.read(length, options, &cursor, job: job, into: &after)
         }
     }
@@ -294,6 +303,10 @@ public struct JobOptions: Sendable, Equatable {
         for label in labels {
             Self.begin(.label, label.utf8.count, &buffer)
             buffer.append(label)
+        }
+        if let affinity {
+            Self.begin(.affinity, affinity.utf8.count, &buffer)
+            buffer.append(affinity)
         }
         for run in DependencyRun.runs(of: after) {
             Self.begin(.after, DependencyRun.size, &buffer)

@@ -18,6 +18,9 @@ package struct CoreSettings: Sendable {
     package var maxWaits = 100_000
     package var ageing = Ageing()
     package var stealing = true
+    /// A job waits so long at most, as expected, for a worker that has its model warm: about what loading a small
+    /// one takes. 0: not at all.
+    package var affinityWaitNanoseconds: Int64 = 250_000_000
     /// Jobs that wait for less than this are not worth moving: a steal takes two hops and a commit.
     package var stealWorthNanoseconds: Int64 = 4_000_000
 

@@ -100,6 +100,7 @@ extension SchedulerCore {
                 }
             }
         }
+        if job.flags.contains(.hasAffinity) { affinities[job.id] = nil }
         if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
         if job.flags.contains(.inGraph) {

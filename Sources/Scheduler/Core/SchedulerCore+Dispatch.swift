@@ -127,7 +127,10 @@ extension SchedulerCore {
         let isKindLimited = kinds[Int(kind)].limit.isSet || !kinds[Int(kind)].circuit.isClosed
         var choice = first
         while left > 0 {
-            guard let worker = nextTaker(Int(queue), toFreeSlots, at: now) else {
+            guard
+                let worker = warmTaker(choice.slot, toFreeSlots, at: now)
+                    ?? nextTaker(Int(queue), toFreeSlots, at: now)
+            else {
                 queues[Int(queue)].skippedInRound = dispatchRound
                 return
             }
@@ -151,6 +154,7 @@ extension SchedulerCore {
         jobs[slot].worker = worker
         jobs[slot].leasedAt = Ticks(now.monotonic)
         jobs[slot].expected = UInt32(clamping: expected / 1_000)
+        if let key = affinity(slot) { workers[worker].warm.used(key) }
         workers[worker].leases.append(slot, in: &jobs)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1

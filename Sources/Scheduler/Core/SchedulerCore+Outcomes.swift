@@ -189,11 +189,13 @@ extension SchedulerCore {
                 slot: slot))
     }
 
-    /// A worker is gone: what it held is lost, or was never sent.
-    mutating func workerLost(_ index: Int32, at now: Now, into out: inout Outbox) {
+    /// A worker is gone.
+    ///
+    /// - Parameter ending: of the leases that it may have had; what was never sent is returned.
+    mutating func workerGone(_ index: Int32, ending: Ending, at now: Now) {
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
-            loseLease(slot, ending: wasSent(jobs[slot].token) ? .lost : .returned, at: now)
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
         }
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)

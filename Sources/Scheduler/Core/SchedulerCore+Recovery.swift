@@ -20,6 +20,7 @@ package struct RecoveredJob: Sendable {
     package var labels: [String] = []
     package var isCancelled = false
     package var hasCheckpoint = false
+    package var affinity: String?
     /// The jobs of its request that it waits for and that did not succeed yet, or will not.
     package var waitsFor: [JobDependency] = []
 
@@ -94,6 +95,7 @@ extension SchedulerCore {
         let slot = open(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
+        if let affinity = job.affinity { setAffinity(affinity, of: slot) }
         if job.hasCheckpoint { jobs[slot].flags.insert(.hasCheckpoint) }
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)

@@ -146,6 +146,8 @@ extension SchedulerCore {
     /// It said goodbye: what it still held is over at once.
     package mutating func workerLeft(_ worker: Int32, session: UInt32, at now: Now, into out: inout Outbox) {
         guard let index = workers.index(ofSession: session, at: worker) else { return }
-        workerLost(index, at: now, into: &out)
+        // One that drained wants nothing and has reported all it had: leases that crossed its goodbye on the
+        // way never began.
+        workerGone(index, ending: workers[index].credit == 0 ? .returned : .lost, at: now)
     }
 }

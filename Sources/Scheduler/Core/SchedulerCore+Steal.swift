@@ -36,8 +36,10 @@ extension SchedulerCore {
     }
 
     mutating func steal(at now: Now, into out: inout Outbox) {
-        for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
-            ask(worker, for: nil, into: &out)
+        if workers.indices.contains(where: { isWorking($0) && !workers[$0].isOverrun }) {
+            for worker in workers.indices where workers[worker].isOverrun && unstarted(worker) > 0 {
+                ask(worker, for: nil, into: &out)
+            }
         }
         guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
         for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {
@@ -88,7 +90,7 @@ extension SchedulerCore {
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil
             && kinds[Int(jobs[slot].kind)].circuit.isClosed
-            && (thief.map { mayHelp($0, slot) } ?? true)
+            && (thief.map { mayHelp($0, slot) && !isKeptWarm(slot, from: $0) } ?? true)
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {

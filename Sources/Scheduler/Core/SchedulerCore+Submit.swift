@@ -181,6 +181,7 @@ extension SchedulerCore {
         let slot = open(record)
         counts.submitted += 1
         if let options {
+            if let affinity = options.affinity { setAffinity(affinity, of: slot) }
             let numbers = options.labels.map { number(.label, $0) }
             gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
             if options.after.isEmpty {

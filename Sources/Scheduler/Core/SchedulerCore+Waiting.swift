@@ -83,7 +83,7 @@ extension SchedulerCore {
         return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")
     }
 
-    private func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
+    func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
 
     /// Whether a leased job stands behind its worker's slots.
     private func isBehindOthers(_ slot: Int32) -> Bool {

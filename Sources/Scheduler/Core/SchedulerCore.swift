@@ -55,6 +55,8 @@ package struct SchedulerCore: ~Copyable {
     var waits = Waits()
     /// Clients that want to hear how far a job is, and wait for it too.
     var followers = Waits()
+    /// The keys of those open jobs that name one.
+    var affinities: [UInt64: AffinityKey] = [:]
     var producers = Producers()
     var userKeys = UserKeys()
     /// By the request's id, for the few that have dependencies.
@@ -193,7 +195,7 @@ package struct SchedulerCore: ~Copyable {
     /// Ends leases whose time is up and wakes jobs that are due.
     package mutating func tick(at now: Now, into out: inout Outbox) {
         for index in workers.indices where workers.isPresent(index) && workers[index].deadline <= now.monotonic {
-            workerLost(index, at: now, into: &out)
+            workerGone(index, ending: .lost, at: now)
         }
         if let look = nextLookAtSchedules, look <= now.monotonic { lookAtSchedules(at: now) }
         while let entry = timers.popDue(at: now.monotonic) {

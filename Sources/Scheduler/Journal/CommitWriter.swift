@@ -161,6 +161,7 @@ struct CommitWriter: ~Copyable {
             writer.optional(row.request.map { Int64($0) })
             let after = row.options.after
             if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
+            writer.text(row.options.affinity)
         }
     }
 

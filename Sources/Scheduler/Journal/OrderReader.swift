@@ -44,6 +44,13 @@ struct OrderReader: ~Copyable {
         return (0..<rows.rows).map { UInt64(bitPattern: rows.integer($0, 0)) }
     }
 
+    /// What it waits for must have succeeded meanwhile: itself, or by a retry.
+    private static let mayRun = """
+        \u{20}AND NOT EXISTS (
+                        SELECT FROM statex.job_options o CROSS JOIN LATERAL unnest(o.after_jobs) AS a(packed)
+                        WHERE o.id = d.id AND statex.succeeded_as(d.request + (a.packed & 4095)) IS NULL)
+        """
+
     /// Those of the jobs that are failed or dead, and that nobody retried or dropped yet.
     private func readLetters(
         _ ids: [JobID], withPayloads: Bool, into findings: inout OrderFindings
@@ -56,11 +63,12 @@ struct OrderReader: ~Copyable {
                 SELECT d.id, d.request, sum(length(j.payload)) OVER (ORDER BY d.id) - length(j.payload) AS before
                 FROM statex.dead_letters d JOIN statex.all_jobs j ON j.id = d.id
                 WHERE d.page IN (SELECT unnest($1::bigint[]) >> 12) AND d.id = ANY($1::bigint[])
-                    AND d.retried_as IS NULL AND NOT d.dropped
+                    AND d.retried_as IS NULL AND NOT d.dropped\(withPayloads ? Self.mayRun : "")
             )
             SELECT l.id, l.request, l.before <= \(withPayloads ? Self.payloadBytes : .max), j.opts, j.kind, j.tenant,
                 o.run_at, o.deadline, o.run_limit, o.traceparent,
-                array_to_string(o.after_jobs, ' '), CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END
+                array_to_string(o.after_jobs, ' '), CASE WHEN \(withPayloads) THEN encode(j.payload, 'hex') ELSE '' END,
+                convert_from(o.affinity, 'UTF8')
             FROM letters l JOIN statex.all_jobs j ON j.id = l.id LEFT JOIN statex.job_options o ON o.id = l.id
             ORDER BY l.id
             """, [list], doing: "dead letters")
@@ -75,6 +83,7 @@ struct OrderReader: ~Copyable {
             if !rows.isNull(row, 8) { options.runLimitMilliseconds = UInt32(truncatingIfNeeded: rows.integer(row, 8)) }
             if !rows.isNull(row, 9) { options.traceparent = rows.text(row, 9) }
             options.after = dependencies(inList: rows.text(row, 10))
+            if !rows.isNull(row, 12) { options.affinity = rows.text(row, 12) }
             findings.letters.append(
                 DeadLetter(
                     id: UInt64(bitPattern: rows.integer(row, 0)), request: UInt64(bitPattern: rows.integer(row, 1)),

@@ -8,27 +8,26 @@ import StatexSchedulerCore
 enum PayloadReader {
     private struct Row {
         var payload: [UInt8]
-        /// The request's id, and the jobs of it whose results the job takes.
-        var request: UInt64
-        var inputs: [UInt16]
+        /// The jobs whose results the job takes, and the places in the request that they stand for.
+        var inputs: [(index: UInt16, job: UInt64)]
     }
 
     static func read(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
         -> [FoundPayload]
     {
         let rows = try rows(of: wanted.map(\.id), connection)
-        let jobs = rows.values.flatMap { row in row.inputs.map { row.request + UInt64($0) } }
+        let jobs = rows.values.flatMap { $0.inputs.map(\.job) }
         let results = jobs.isEmpty ? [:] : try results(of: jobs, connection)
         let checkpoints = try checkpoints(of: wanted.filter(\.hasCheckpoint).map(\.id), connection)
         return wanted.compactMap { wanted in
             guard let row = rows[wanted.id] else { return nil }
-            let inputs = row.inputs.map { index in
+            let inputs = row.inputs.map { place in
                 // A result that is empty has no row.
-                results[row.request + UInt64(index)].map { input in
+                results[place.job].map { input in
                     var input = input
-                    input.index = index
+                    input.index = place.index
                     return input
-                } ?? LeaseInput(index: index, encoding: .bytes, body: [])
+                } ?? LeaseInput(index: place.index, encoding: .bytes, body: [])
             }
             return FoundPayload(
                 wanted: wanted, payload: row.payload, inputs: inputs, checkpoint: checkpoints[wanted.id])
@@ -58,7 +57,11 @@ enum PayloadReader {
     {
         let found = try connection.queryBinary(
             """
-            SELECT j.id, j.payload, coalesce(o.request, j.id - (j.opts & 4095)), array_to_string(o.after_jobs, ' ')
+            SELECT j.id, j.payload, j.id - (j.opts & 4095), array_to_string(o.after_jobs, ' '),
+                -- What a retry by hand takes may be the result of a retry too.
+                CASE WHEN o.retry_of IS NOT NULL THEN
+                    (SELECT string_agg(coalesce(statex.succeeded_as(o.request + (a.packed & 4095)), 0)::text, ' '
+                        ORDER BY a.place) FROM unnest(o.after_jobs) WITH ORDINALITY AS a(packed, place)) END
             FROM statex.all_jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id = ANY($1::bigint[])
@@ -67,11 +70,15 @@ enum PayloadReader {
         rows.reserveCapacity(found.rows)
         for row in 0..<found.rows {
             let id = UInt64(bitPattern: found.binaryInteger(row, 0))
-            rows[id] = Row(
-                payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) },
-                request: UInt64(bitPattern: found.binaryInteger(row, 2)),
-                inputs: found.isNull(row, 3)
-                    ? [] : dependencies(inList: found.text(row, 3)).filter(\.isInput).map(\.index))
+            rows[id] = Row(payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) }, inputs: [])
+            guard !found.isNull(row, 3) else { continue }
+            let request = UInt64(bitPattern: found.binaryInteger(row, 2))
+            let after = dependencies(inList: found.text(row, 3))
+            let retried = found.text(row, 4).split(separator: " ").compactMap { UInt64($0) }
+            for (place, dependency) in after.enumerated() where dependency.isInput {
+                let job = retried.count == after.count ? retried[place] : request + UInt64(dependency.index)
+                rows[id]?.inputs.append((dependency.index, job))
+            }
         }
         return rows
     }

@@ -189,7 +189,8 @@ package struct Recovery: ~Copyable {
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
                 array_to_string(o.labels, ' '),
                 -- What a retry by hand waited for is over.
-                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END, octet_length(j.payload)
+                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END,
+                convert_from(o.affinity, 'UTF8'), octet_length(j.payload)
             FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
@@ -208,10 +209,11 @@ package struct Recovery: ~Copyable {
             job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
-            job.payloadLength = UInt32(truncatingIfNeeded: jobs.integer(row, 9))
+            job.payloadLength = UInt32(truncatingIfNeeded: jobs.integer(row, 10))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
             job.hasCheckpoint = checkpointed.contains(id)
+            job.affinity = jobs.isNull(row, 9) ? nil : jobs.text(row, 9)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }

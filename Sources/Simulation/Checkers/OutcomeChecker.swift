@@ -34,17 +34,27 @@ final class OutcomeChecker: Checker {
         case .failed:
             isAllowed =
                 row.ending == .failed
-                && (work(of: history)?.behaviour == .failsForGood || world.database.refusedJobs.contains(id))
+                && (work(of: history)?.behaviour == .failsForGood || world.database.refusedJobs.contains(id)
+                    || isDependant(id, history))
         case .dead:
             isAllowed =
                 row.ending == .failed && failures == Int(JobOpts.attempts(history.row.opts))
                 || row.ending == .lost && incarnationsLost(history).count == Limits.losses
-        case .cancelled: isAllowed = row.ending != .succeeded && world.journal.cancelled.contains(id)
+        case .cancelled:
+            isAllowed = row.ending != .succeeded && (world.journal.cancelled.contains(id) || isDependant(id, history))
         case .expired: isAllowed = row.ending != .succeeded && history.options?.deadline != nil
         case .blocked, .delayed, .queued, .leased, .running: isAllowed = false
         }
         if !isAllowed { world.violation("job \(id) is \(final) after \(row.ending), with \(failures) failures") }
         world.mark("job \(final)")
+    }
+
+    /// One that it waited for ended otherwise than succeeded.
+    private func isDependant(_ id: UInt64, _ history: SimulatedJournal.History) -> Bool {
+        let request = id - UInt64(JobOpts.index(history.row.opts))
+        return (history.options?.after ?? []).contains {
+            world.journal.histories[request + UInt64($0.index)]?.final.map { $0 != .succeeded } ?? false
+        }
     }
 
     private func work(of history: SimulatedJournal.History) -> Work? { Work(history.payload) }

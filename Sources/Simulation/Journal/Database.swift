@@ -75,6 +75,7 @@ final class Database {
     /// How long a commit takes.
     private var commitNanoseconds: Int64 = 1_000_000
     private var slowedBy: Int?
+    private static let longestCommit: Int64 = 20_000_000_000
     /// Whose connection holds the shard's lock: courtesy, not the fence.
     private(set) var lockHolder: Int?
 
@@ -132,7 +133,7 @@ final class Database {
         var entry = Try(commit: commit, fate: fate, insertsAt: 0, endsAt: 0, isHeard: true)
         fate = .answered
         if world.now < failsUntil { entry.fate = .fails(cause: failsBy) }
-        var takes = world.random.delay(about: commitNanoseconds)
+        var takes = min(world.random.delay(about: commitNanoseconds), Self.longestCommit)
         switch entry.fate {
         case .answered, .fails: break
         case .answerLost, .tryLost: entry.isHeard = false

@@ -44,6 +44,10 @@ extension SchedulerProcess {
     func write(_ effect: StatexSchedulerCore.Outbox.Token, _ type: MessageType) {
         guard let peer = sessions[effect.session] else { return }
         world.said(type, effect.record, incarnation: effect.tokensOf, by: self)
+        if effect.record.reason == .stealing {
+            world.stealAsked(
+                StealQuestion(job: effect.record.id.rawValue, victim: peer.incarnation, asker: self))
+        }
         guard effect.tokensOf == core.incarnation else {
             flush(peer)
             var stamp = stamp(for: peer)

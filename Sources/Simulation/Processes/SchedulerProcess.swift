@@ -40,6 +40,8 @@ final class SchedulerProcess {
     private var nextWatch: Int64
     private var commitStarted = Now(monotonic: 0, wall: 0)
     private var lastAnswered: Int64 = -1
+    /// How often the clock on the wall had been changed when the last commit was taken.
+    private var wallChanges = 0
     /// How often an owner with nothing to commit looks at the chain.
     private var watchNanoseconds: Int64 { core.settings.heartbeatNanoseconds }
     /// A commit that hangs so long counts as a journal that is away.
@@ -150,7 +152,8 @@ final class SchedulerProcess {
         let since = lastAnswered == now.monotonic ? commitStarted : now
         var commit = SimulatedJournal.Commit(batch, owner: number, decided: since.monotonic...now.monotonic)
         let apart = (now.wall - since.wall) * 1_000 - (now.monotonic - since.monotonic)
-        commit.isWallUnsure = abs(apart) > 1_000_000
+        commit.isWallUnsure = abs(apart) > 1_000_000 || wallChanges != world.wallClock.changes
+        wallChanges = world.wallClock.changes
         underway = commit
         commitStarted = now
         world.decided(commit, by: self)

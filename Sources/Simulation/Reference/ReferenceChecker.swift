@@ -41,7 +41,8 @@ final class ReferenceChecker: Checker {
 
     /// No job waits while a slot is free, for longer than it takes to give it one.
     func looked() {
-        guard let scheduler = world.schedulers.first(where: { $0.number == owner }),
+        // With limits, a job may wait for them.
+        guard !world.options.hasLimits, let scheduler = world.schedulers.first(where: { $0.number == owner }),
             world.workers.contains(where: { $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused })
         else {
             couldRun = []
@@ -94,7 +95,9 @@ final class ReferenceChecker: Checker {
         }
         let options = Dictionary(commit.options.map { ($0.id, $0.options) }) { first, _ in first }
         for row in commit.jobs {
-            reference.submitted(row.id, attempts: Int(JobOpts.attempts(row.opts)), options[row.id], at: moment)
+            reference.submitted(
+                row.id, index: JobOpts.index(row.opts), attempts: Int(JobOpts.attempts(row.opts)), options[row.id],
+                at: moment)
         }
         // An order and what came of it stand in one commit, in either order.
         let rows = inOrder(commit)

@@ -13,8 +13,10 @@ struct ReferenceScheduler {
         /// Worker incarnations that it was lost with.
         var lostWith: Set<WorkerID> = []
         var lease: Lease?
-        var isFinal = false
+        var final: JobState?
         var isCancelled = false
+        /// The jobs that it waits for, and whether it fails with them.
+        var after: [(id: UInt64, fails: Bool)] = []
         /// It may start then; on the wall for who takes over, and by the clock of who decided it.
         var readyAtWall: Int64 = 0
         var readyAt: Int64 = 0
@@ -40,8 +42,8 @@ struct ReferenceScheduler {
         var joinedAt: Int64
         /// What it said since that it holds.
         var held: Set<UInt64> = []
-        /// It had been silent so long before that it may have been given up.
-        var wasGivenUp = false
+        /// The last HELLO before which it had been silent so long that it may have been given up.
+        var givenUpAt = Int64.min
     }
 
     /// When things were decided, and the wall's time at the end of that.
@@ -83,6 +85,7 @@ struct ReferenceScheduler {
             job.readyAt = now.monotonic + (job.readyAtWall - now.wall) * 1_000
             job.isDueUnsure = false
             job.deadlineAt = job.deadlineAtWall.map { now.monotonic + ($0 - now.wall) * 1_000 }
+            job.forgetDueIfBlocked()
             return job
         }
     }
@@ -91,7 +94,8 @@ struct ReferenceScheduler {
         switch what {
         case .joined:
             let wasGivenUp = notLost(worker, from: time, to: time) == nil
-            workers[worker] = Worker(lastHeard: time, joinedAt: time, wasGivenUp: wasGivenUp)
+            let givenUpAt = wasGivenUp ? time : workers[worker]?.givenUpAt ?? .min
+            workers[worker] = Worker(lastHeard: time, joinedAt: time, givenUpAt: givenUpAt)
         case .spoke: workers[worker]?.lastHeard = time
         case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
@@ -106,13 +110,16 @@ struct ReferenceScheduler {
     /// The jobs that wait for nothing but a slot, since then.
     func ready(before time: Int64) -> [UInt64] {
         jobs.filter { _, job in
-            !job.isFinal && job.lease == nil && !job.isCancelled && job.readyAt <= time && !job.isDueUnsure
+            job.final == nil && job.lease == nil && !job.isCancelled && job.readyAt <= time && !job.isDueUnsure
+                && waitsFor(job) == nil
         }.map(\.key)
     }
 
     // MARK: What was decided
 
-    mutating func submitted(_ id: UInt64, attempts: Int, _ options: JobOptions?, at moment: Moment) {
+    mutating func submitted(
+        _ id: UInt64, index: UInt16, attempts: Int, _ options: JobOptions?, at moment: Moment
+    ) {
         var job = Job(attempts: attempts)
         func due(_ wall: Int64) -> Int64 { moment.decided.lowerBound + (wall - moment.wall) * 1_000 }
         if let runAt = options?.runAt {
@@ -124,7 +131,23 @@ struct ReferenceScheduler {
             job.deadlineAtWall = deadline
             if !moment.isWallUnsure { job.deadlineAt = due(deadline) + moment.length }
         }
+        let request = id - UInt64(index)
+        job.after = options?.after.map { (request + UInt64($0.index), $0.failsDependant) } ?? []
+        job.forgetDueIfBlocked()
         jobs[id] = job
+    }
+
+    /// A job that this one waits for still.
+    private func waitsFor(_ job: Job) -> UInt64? {
+        job.after.first { jobs[$0.id]?.final != .succeeded }?.id
+    }
+
+    /// What becomes of a job because of those that it waited for: the first that did not succeed says it.
+    private func endsWith(_ job: Job, as final: JobState) -> Bool {
+        job.after.contains { parent in
+            guard let end = jobs[parent.id]?.final, end != .succeeded else { return false }
+            return final == (parent.fails ? .failed : .cancelled)
+        }
     }
 
     mutating func cancelled(_ id: UInt64) { jobs[id]?.isCancelled = true }
@@ -134,9 +157,10 @@ struct ReferenceScheduler {
         guard let job = jobs[row.id], let worker = workerOfNumber[row.worker] else {
             return "there is no such job or worker"
         }
-        if job.isFinal { return "it is final" }
+        if job.final != nil { return "it is final" }
         if job.lease != nil { return "it is leased already" }
         if job.isCancelled { return "it is cancelled" }
+        if let parent = waitsFor(job) { return "it waits for job \(parent)" }
         if moment.decided.upperBound < job.readyAt - Self.rounding {
             return "it is due \((job.readyAt - moment.decided.upperBound) / 1_000) µs later"
         }
@@ -158,16 +182,17 @@ struct ReferenceScheduler {
     /// - Returns: why it may not be.
     mutating func ended(_ row: CommitBatch.OutcomeRow, at moment: Moment) -> String? {
         guard let job = jobs[row.id] else { return "there is no such job" }
-        if job.isFinal { return "it is final already" }
+        if job.final != nil { return "it is final already" }
         let why = row.token == 0 ? unleasedEnd(row, job, moment) : leasedEnd(row, job, moment)
         if let why { return why }
         jobs[row.id]?.lease = nil
-        jobs[row.id]?.isFinal = row.final != nil
+        jobs[row.id]?.final = row.final
         return nil
     }
 
     private func unleasedEnd(_ row: CommitBatch.OutcomeRow, _ job: Job, _ moment: Moment) -> String? {
         if job.lease != nil { return "its lease is open" }
+        if let final = row.final, endsWith(job, as: final) { return nil }
         switch row.final {
         case .cancelled: return job.isCancelled ? nil : "nobody cancelled it"
         case .expired: return expiry(job, moment)
@@ -241,7 +266,7 @@ struct ReferenceScheduler {
             return end - servesSince >= leaseTime ? nil : "its worker had no full lease time to return in"
         }
         if known.leftAt != nil { return nil }
-        if known.wasGivenUp, known.joinedAt >= start { return nil }
+        if known.givenUpAt >= start { return nil }
         if end - known.lastHeard >= leaseTime { return nil }
         if let closed = known.disconnectedAt, end - closed >= grace { return nil }
         return "its worker spoke \((end - known.lastHeard) / 1_000) µs before"
@@ -276,7 +301,16 @@ extension ReferenceScheduler {
         if row.ending == .lost, let lease = jobs[row.id]?.lease { jobs[row.id]?.lostWith.insert(lease.worker) }
         if row.retry >= 0 { jobs[row.id]?.readyAtWall = moment.wall + Int64(Double(row.retry) * 1e6) }
         jobs[row.id]?.lease = nil
-        jobs[row.id]?.isFinal = row.final != nil
+        jobs[row.id]?.final = row.final
+    }
+}
+
+extension ReferenceScheduler.Job {
+    /// Whoever waits for others looks at the wall again when they have ended.
+    fileprivate mutating func forgetDueIfBlocked() {
+        guard !after.isEmpty, failures == 0, readyAtWall > 0 else { return }
+        readyAt = 0
+        isDueUnsure = true
     }
 }
 

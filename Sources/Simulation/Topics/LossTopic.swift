@@ -4,7 +4,7 @@ import StatexProtocol
 struct LossTopic: Topic {
     private static let types: [MessageType] = [
         .hello, .welcome, .submit, .accepted, .await, .results, .cancel, .cancelled, .credit, .leases, .outcomes,
-        .durable, .claim, .revoke, .heartbeat,
+        .durable, .claim, .revoke, .heartbeat, .kept,
     ]
 
     var faults: [any SimulatedFault] { Self.types.map { LoseMessage(type: $0) } }

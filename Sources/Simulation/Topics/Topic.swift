@@ -19,7 +19,8 @@ enum Topics {
     /// The place of a topic, and of a fault inside it, decides what a seed draws: append.
     static let all: [any Topic] = [
         NetworkTopic(), LossTopic(), SessionTopic(), CommitTopic(), DatabaseTopic(), SchedulerTopic(), WorkerTopic(),
-        HandlerTopic(), ClientTopic(), ClockTopic(), ContractTopic(), ReferenceTopic(),
+        HandlerTopic(), ClientTopic(), ClockTopic(), ContractTopic(), ReferenceTopic(), StealTopic(), DependencyTopic(),
+        LimitTopic(),
     ]
 }
 

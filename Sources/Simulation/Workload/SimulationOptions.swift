@@ -27,6 +27,7 @@ struct SimulationOptions {
     var faultsEvery: Int64
     var eventsBetweenFaults: Int
     var coreSettings: CoreSettings
+    var policies: Policies
     /// Bytes of outcomes that a worker keeps before it asks for no more work.
     var keptBytes: Int
     var cachedCommits: Int
@@ -70,6 +71,8 @@ struct SimulationOptions {
         // A request is admitted as a whole: the largest must fit.
         coreSettings.policies.bounds.jobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
+        coreSettings.stealing = !random.happens(oneIn: 8)
+        policies = Self.policies(&random)
         keptBytes = random.happens(oneIn: 4) ? 1 + random.below(40) : 1 << 20
         cachedCommits = random.below(4)
         firstOffset = 4_096 - UInt64(random.below(24))
@@ -98,6 +101,8 @@ struct SimulationOptions {
             let backoffs = coreSettings.policies.otherKinds.retry.baseNanoseconds << Int64(min(job.attempts, 8))
             longestWait = max(longestWait, job.delay * 1_000 + backoffs)
             drainNanoseconds += job.mostNanoseconds
+            // At one start a second, if that is the limit.
+            if hasLimits { drainNanoseconds += (Int64(job.attempts) + 3) * 1_000_000_000 }
         }
         drainNanoseconds += longestWait
         return plans

@@ -41,6 +41,7 @@ extension SimulatedJournal.Commit: CustomStringConvertible {
         for row in outcomes {
             text += " \(row.ending) \(row.id & 0xFFFF)/\(row.token)"
             if let final = row.final { text += " = \(final)" }
+            if row.retry >= 0 { text += " again after \(row.retry) s" }
         }
         for row in names where row.family == .worker { text += " \(row.number) is \(row.name)" }
         for row in actions { text += " \(row.action) \(row.ids.map { $0 & 0xFFFF })" }

@@ -8,6 +8,8 @@ struct WallClock {
     /// How far it ever was from the true time, either way.
     private(set) var mostAhead: Int64 = 0
     private(set) var mostBehind: Int64 = 0
+    /// How often somebody laid hands on it.
+    private(set) var changes = 0
 
     init(start: Int64) { self.start = start }
 
@@ -31,6 +33,7 @@ struct WallClock {
     }
 
     private mutating func note(_ now: Int64) {
+        changes += 1
         mostAhead = max(mostAhead, ahead(at: now))
         mostBehind = max(mostBehind, -ahead(at: now))
     }

@@ -83,6 +83,7 @@ extension World {
         let start = starts.remove(at: index)
         guard let head = start.head else { return }
         var core = SchedulerCore(options.coreSettings, head: head, seed: random.next())
+        core.follow(options.policies, at: Now(monotonic: now, wall: wall))
         let found = journal.recover()
         for row in journal.names where row.family != .worker {
             core.recoveredName(row.family, row.name, number: row.number, at: Now(monotonic: now, wall: wall))

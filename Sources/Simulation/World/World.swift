@@ -33,6 +33,8 @@ final class World {
     var misledBy: Int?
     /// The next job that runs is cancelled just before its end.
     var cancelsBeforeEnd: Int?
+    /// Strikes at the next steal.
+    var stealAmbush: (cause: Int, strike: (World, StealQuestion) -> Bool)?
     /// Who had the journal restored last.
     var restoredBy: Int?
     /// Jobs that were acknowledged, and that a restore of the journal lost.
@@ -195,6 +197,7 @@ final class World {
         faultsAreOn = false
         misledBy = nil
         cancelsBeforeEnd = nil
+        stealAmbush = nil
         wallClock.heal(at: now)
         database.heal()
         for scheduler in schedulers where scheduler.isPaused { scheduler.resume() }

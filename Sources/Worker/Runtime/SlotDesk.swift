@@ -7,9 +7,9 @@ import Synchronization
 struct StartedJob: Sendable {
     let lease: QueuedLease
     let payload: [UInt8]
-    let checkpoint: [UInt8]?
     /// The lease's inputs as they stand in its message.
     let inputs: [UInt8]
+    let checkpoint: [UInt8]?
     let startedAt: Int64
     let cancellation: Cancellation
 }
@@ -78,7 +78,7 @@ final class SlotDesk: Sendable {
         }
         state.running = (lease.handle, now)
         return StartedJob(
-            lease: lease, payload: payload, checkpoint: checkpoint, inputs: inputs, startedAt: now,
+            lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint, startedAt: now,
             cancellation: state.cancellation)
     }
 

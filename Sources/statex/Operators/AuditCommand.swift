@@ -7,7 +7,7 @@ struct AuditCommand: AsyncParsableCommand {
         abstract: "List what was ordered: who, what, how far it reached, when and why; newest first.",
         discussion: "Read from the journal. Exits 4 when the database was not there.")
 
-    @Option(help: "Orders of this kind: pause, resume, drain, cancel, retry, drop.") var action: String?
+    @Option(help: "Of this kind: pause, resume, drain, cancel, retry, drop, configure.") var action: String?
     @Option(help: "Orders of this person or program.") var who: String?
     @Option(help: ArgumentHelp("Given after: \(When.format).", valueName: "time")) var since: When?
     @Option(help: "How many, 1 to 10000.") var limit = 50

@@ -58,7 +58,7 @@ struct OrderGiver {
 
     private static var user: String {
         let environment = ProcessInfo.processInfo.environment
-        let user = environment["SUDO_USER"] ?? environment["USER"] ?? "uid \(getuid())"
+        let user = environment["SUDO_USER"] ?? NSUserName()
         let name = "\(user)@\(ProcessInfo.processInfo.hostName)"
         return String(decoding: name.utf8.filter { $0 != 0 }.prefix(Limits.nameBytes), as: UTF8.self)
     }

@@ -64,6 +64,8 @@ package struct JobRecord: Sendable {
         package static let inGraph = Flags(rawValue: 256)
         /// It is delayed past its time: its kind's retry budget is used up.
         package static let heldRetry = Flags(rawValue: 64)
+        /// It names a key, see `Affinity`.
+        package static let hasAffinity = Flags(rawValue: 32_768)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

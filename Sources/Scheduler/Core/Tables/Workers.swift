@@ -22,6 +22,7 @@ package struct WorkerRecord: Sendable {
     package var awaitedSteals = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []
+    package var warm = WarmKeys()
     /// Kinds that it serves: the core's index, and the worker's own.
     package var kinds: [(kind: Int32, own: UInt16)] = []
     /// When its leases end if it is not heard before, on the monotonic clock.
