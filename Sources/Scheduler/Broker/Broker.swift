@@ -126,14 +126,16 @@ package struct Broker: ~Copyable {
         }
     }
 
+    // Not inlined: the optimiser of Swift 6.3.1 ends with an ownership error of its own where it is.
+    @inline(never)
     private mutating func configurationRead(_ news: ConfigurationNews) {
         let time = now
         configurationRead = time.wall
-        configurationRefused = nil
         switch news {
         case .changed(let policies, let who, let changes):
+            configurationRefused = nil
             core.reconfigured(policies, by: who, changes: changes, at: time)
-        case .unchanged: break
+        case .unchanged: configurationRefused = nil
         case .refused(let reason): configurationRefused = reason
         }
     }
