@@ -30,6 +30,7 @@ final class TestScheduler {
         var submits: [CommitBatch.SubmitRow]
         var keys: [CommitBatch.KeyRow]
         var actions: [CommitBatch.ActionRow]
+        var schedules: [CommitBatch.ScheduleRow]
         var pagesClosed: [UInt64]
 
         init(_ batch: CommitBatch) {
@@ -48,6 +49,7 @@ final class TestScheduler {
             submits = batch.submits
             keys = batch.keys
             actions = batch.actions
+            schedules = batch.schedules
             pagesClosed = batch.pagesClosed
         }
     }
@@ -108,6 +110,9 @@ final class TestScheduler {
         if let batch = core.journalCommitted(into: &out) { core.recycle(batch) }
         core.validate()
     }
+
+    /// The commit under way never happens: its owner is gone.
+    func loseCommit() { journal.removeLast() }
 
     @discardableResult
     func commit() -> Written? {
@@ -357,6 +362,12 @@ final class TestScheduler {
                 next.core.recoveredName(row.family, row.name, number: row.number, at: now)
             }
         }
+        for rows in Dictionary(grouping: journal.flatMap(\.schedules), by: \.schedule).values {
+            let job = rows.last { $0.job != 0 }
+            next.core.recoveredSchedule(
+                rows[0].schedule,
+                ScheduleProgress(settled: rows.map(\.due).max() ?? 0, job: job?.job ?? 0, jobDue: job?.due ?? 0))
+        }
         next.core.recovered(openJobs().filter { ended[$0.id] == nil }, workerNames: workerNames, at: now)
         next.core.validate()
         return next
@@ -377,6 +388,7 @@ final class TestScheduler {
             guard !ends.contains(where: { $0.row.final != nil }) else { return nil }
             let given = leases.filter { $0.id == row.id }
             var job = RecoveredJob(id: row.id, opts: row.opts, kind: row.kind, tenant: row.tenant)
+            job.payloadLength = UInt32(row.payloadLength)
             for end in ends where end.row.ending == .failed {
                 job.failures += 1
                 job.notBefore = end.at + Int64(end.row.retry * 1_000_000)

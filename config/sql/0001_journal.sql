@@ -180,10 +180,11 @@ CREATE TABLE statex.checkpoints (
 ) PARTITION BY RANGE (job);
 CREATE INDEX checkpoints_job ON statex.checkpoints (job);
 
+-- The due times of schedules that are settled.
 CREATE TABLE statex.schedules_fired (
     schedule text   NOT NULL,
     due      bigint NOT NULL,
-    job      bigint NOT NULL,
+    job      bigint NOT NULL,             -- 0: none, because one was open; or the schedule was first seen then
     batch    bigint NOT NULL,
     PRIMARY KEY (schedule, due)
 );

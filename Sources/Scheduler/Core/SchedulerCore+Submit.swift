@@ -28,7 +28,7 @@ extension SchedulerCore {
         busy: String? = nil, at now: Now, into out: inout Outbox
     ) {
         guard let producer = clients[client]?.producer else { return }
-        if let reason = busy ?? admissionRefusal(jobs: batch.jobs.count, bytes: batch.payloadBytes) {
+        if let reason = busy ?? gatheringRefusal(bytes: batch.payloadBytes) {
             counts.refused += UInt64(batch.requests)
             refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
             return
@@ -55,18 +55,6 @@ extension SchedulerCore {
             sequence += 1
         }
         flush(&run, client)
-    }
-
-    /// Why so much more cannot be admitted, or nil.
-    func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
-        if jobs.count + more > policies.maxOpenJobs {
-            return "\(jobs.count) jobs are open, the limit is \(policies.maxOpenJobs)"
-        }
-        if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
-            return
-                "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
-        }
-        return nil
     }
 
     /// Takes one request, or answers why not.
@@ -104,6 +92,12 @@ extension SchedulerCore {
                 return nil
             }
             userKey = name
+        }
+        if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
+            counts.refused += 1
+            let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
+            refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
+            return nil
         }
         let firstID = allocateIDs(range.count, at: now)
         let isInGraph = addGraph(request: firstID, options)
@@ -149,7 +143,7 @@ extension SchedulerCore {
         return options
     }
 
-    private mutating func addJob(
+    mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
         waiter: UInt32, isInGraph: Bool, _ now: Now
     ) {
@@ -184,7 +178,7 @@ extension SchedulerCore {
         if isInGraph { record.flags.insert(.inGraph) }
         // Its inputs are read from the journal when it is leased, and its payload with them.
         if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
-        let slot = jobs.insert(record)
+        let slot = open(record)
         counts.submitted += 1
         if let options {
             if let affinity = options.affinity { setAffinity(affinity, of: slot) }
@@ -227,7 +221,7 @@ extension SchedulerCore {
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(
+    mutating func resolveTenant(
         _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
     )
         -> Int32
@@ -300,6 +294,17 @@ extension SchedulerCore {
         _ out: inout Outbox
     ) {
         let run = RefusedRun(sequence: sequence, requests: requests, error: error, retryAfterMilliseconds: retryAfter)
-        out.refused.append(Outbox.Refused(client: client, run: run))
+        if let last = out.refused.last, last.client == client, last.run.isContinued(by: run) {
+            out.refused[out.refused.count - 1].run.requests += requests
+        } else {
+            out.refused.append(Outbox.Refused(client: client, run: run))
+        }
+    }
+}
+
+extension RefusedRun {
+    fileprivate func isContinued(by next: RefusedRun) -> Bool {
+        sequence + UInt64(requests) == next.sequence && code == next.code && message == next.message
+            && retryAfterMilliseconds == next.retryAfterMilliseconds
     }
 }

@@ -113,6 +113,13 @@ extension SchedulerCore {
             $0.queued += tenants[$1].queued
             $0.leased += tenants[$1].leased
         }
+        precondition(backlog.jobs == jobs.count, "the backlog and jobs disagree")
+        precondition(
+            backlog
+                == (0..<Int32(tenants.count)).reduce(into: Backlog()) {
+                    $0.jobs += tenants[$1].backlog.jobs
+                    $0.bytes += tenants[$1].backlog.bytes
+                }, "backlogs of tenants and of all disagree")
         precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
             stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")

@@ -39,6 +39,7 @@ struct CommitWriter: ~Copyable {
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
+        for row in batch.schedules { schedule(row, batch.head) }
         writer.begin("commit")
     }
 
@@ -275,5 +276,13 @@ struct CommitWriter: ~Copyable {
         writer.optional(row.reply.map { Int64($0.number) })
         writer.text(row.reply?.message)
         writer.integer(Int32(row.reply?.hasMore == true ? 1 : 0))
+    }
+
+    private mutating func schedule(_ row: CommitBatch.ScheduleRow, _ head: CommitBatch.Head) {
+        writer.begin("schedule")
+        writer.text(row.schedule)
+        writer.integer(row.due)
+        writer.integer(Int64(row.job))
+        writer.integer(Int64(head.batch))
     }
 }

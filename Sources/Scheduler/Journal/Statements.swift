@@ -88,6 +88,13 @@ enum Statements {
                 $10::int8, $11::text, $12::int4 <> 0)
             """
         ),
+        (
+            "schedule",
+            """
+            INSERT INTO statex.schedules_fired (schedule, due, job, batch)
+            VALUES ($1::text, $2::int8, $3::int8, $4::int8)
+            """
+        ),
         ("commit", "COMMIT"),
         ("rollback", "ROLLBACK"),
     ]
