@@ -3,7 +3,7 @@ import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
 
-/// A submit with user keys that waits for what the journal knows of them.
+/// A submit with user keys or unique keys that waits for what the journal knows of them.
 struct KeyedSubmit {
     var session: UInt32
     var bytes: [UInt8]
@@ -109,13 +109,13 @@ extension Broker {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, busy: busy, at: time, into: &outbox)
             return
         }
-        let keys = userKeys(in: submit, frame.bytes)
+        let keys = keys(in: submit, frame.bytes)
         guard !keys.isEmpty else {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
             return
         }
         keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
-        handOff.reads.put(.keys(keys.map(\.key), tag: nextTag))
+        handOff.reads.put(.keys(keys.compactMap(\.user), unique: keys.compactMap(\.unique), tag: nextTag))
         nextTag += 1
     }
 
@@ -159,7 +159,7 @@ extension Broker {
             core.producerLoaded(producer, runs: runs)
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
             welcomeClient(waiting.peer, waiting.hello)
-        case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         }
     }
 

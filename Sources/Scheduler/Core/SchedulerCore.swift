@@ -47,6 +47,7 @@ package struct SchedulerCore: ~Copyable {
     var waits = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
+    var uniqueKeys = UniqueKeys()
     /// By the request's id, for the few that have dependencies.
     var graphs: [UInt64: RequestGraph] = [:]
     var names = Names()
@@ -219,6 +220,7 @@ package struct ChainHead: Sendable, Equatable {
 package struct CoreCounts: Sendable {
     package var submitted: UInt64 = 0
     package var repeated: UInt64 = 0
+    package var duplicates: UInt64 = 0
     package var refused: UInt64 = 0
     package var leased: UInt64 = 0
     package var succeeded: UInt64 = 0
