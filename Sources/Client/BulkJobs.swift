@@ -7,7 +7,8 @@ public struct BulkJobs: Sendable {
     public var kind: String
     public var tenant = "default"
     public var priority = Limits.defaultPriority
-    public var attempts = Limits.defaultAttempts
+    /// nil: as the operator set for the kind.
+    public var attempts: Int?
     /// Counts the jobs as they become final, see `BulkReceipt.finals()`.
     public var countsFinals = false
     /// How the jobs are cut: messages of so many jobs, so many of them unanswered at a time.
@@ -45,9 +46,7 @@ public struct BulkJobs: Sendable {
         guard (0..<Limits.priorities).contains(priority) else {
             throw .invalid("priority is \(priority), it takes 0 (first) to \(Limits.priorities - 1)")
         }
-        guard (1...Limits.attempts).contains(attempts) else {
-            throw .invalid("attempts is \(attempts), it takes 1 to \(Limits.attempts)")
-        }
+        try RequestPacker.check(attempts: attempts)
         guard (1...Limits.recordsInMessage).contains(jobsInMessage) else {
             throw .invalid("jobsInMessage is \(jobsInMessage), it takes 1 to \(Limits.recordsInMessage)")
         }
@@ -61,7 +60,7 @@ public struct BulkJobs: Sendable {
         var writer = SubmitWriter(capacity: min(jobsInMessage * (SubmitJob.size + usualBytes), Limits.messageBytes))
         let fields = SubmitJob(
             kind: writer.number(of: kind), tenant: writer.number(of: tenant), priority: UInt8(priority),
-            attempts: UInt8(attempts))
+            attempts: UInt8(attempts ?? 0))
         let none = ByteBuffer(capacity: 0)
         var buffer = ByteBuffer(capacity: 1_024)
         if case .same(let payload) = content { buffer.append(payload) }

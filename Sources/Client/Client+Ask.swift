@@ -28,6 +28,17 @@ extension Client {
         return json
     }
 
+    /// Gives an operator's order, and returns what came of it once that is durable. The order is known by its
+    /// number, one of this client's own: given again under it, it does nothing twice.
+    package func order(_ order: Order) async throws(ClientError) -> OrderReply {
+        do throws(WireError) { try order.check() } catch { throw .invalid(error.message) }
+        try RequestPacker.check(name: order.who, "who")
+        let answer = await calls.ask(.order(order, deadline: patienceEnd))
+        guard case .ordered(let reply) = answer else { throw answer.error }
+        guard reply.code == 0 else { throw .refused(code: reply.code, reply.message) }
+        return reply
+    }
+
     public func explain(job id: JobID) async throws(ClientError) -> Explanation {
         try Self.check(id)
         let answer = await calls.ask(.explain(id, deadline: patienceEnd))

@@ -38,18 +38,21 @@ struct RequestPacker {
         for (index, job) in request.jobs.enumerated() {
             let fields = SubmitJob(
                 kind: writer.number(of: job.kind), tenant: tenant, index: UInt16(index),
-                count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts),
+                count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts ?? 0),
                 encoding: job.payload.encoding.rawValue)
-            let options = options(of: job, in: request, key: index == 0 ? request.key : nil)
+            let options = options(of: job, in: request, isFirst: index == 0)
             var buffer = ByteBuffer(capacity: 64)
             if !options.isEmpty { options.write(to: &buffer) }
             writer.append(fields, options: buffer.bytes, payload: job.payload.inline.span.bytes)
         }
     }
 
-    private static func options(of job: JobSpec, in request: Request, key: String?) -> JobOptions {
+    private static func options(of job: JobSpec, in request: Request, isFirst: Bool) -> JobOptions {
         var options = JobOptions()
-        options.userKey = key.map { Array($0.utf8) }
+        if isFirst {
+            options.userKey = request.key.map { Array($0.utf8) }
+            options.unique = request.unique.flatMap(\.rule)
+        }
         options.runAt = job.startAt.flatMap(microseconds)
         options.deadline = job.deadline.flatMap(microseconds)
         options.runLimitMilliseconds = job.runLimit.flatMap(milliseconds)
@@ -63,6 +66,7 @@ struct RequestPacker {
     /// What a request takes in a message, at most.
     private static func byteCount(_ request: Request) -> Int {
         var bytes = 1 + request.tenant.utf8.count + 4 + (request.key?.utf8.count ?? 0)
+        bytes += 8 + (request.unique?.key.utf8.count ?? 0)
         var kind = ""
         for job in request.jobs {
             bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
@@ -103,6 +107,7 @@ struct RequestPacker {
                     "key has \(key.utf8.count) bytes, it takes 1 to \(Limits.userKeyBytes); hash a longer one")
             }
         }
+        try request.unique?.check()
         for job in request.jobs { try check(job) }
         try checkDependencies(of: request)
         let bytes = byteCount(request)
@@ -113,14 +118,17 @@ struct RequestPacker {
         }
     }
 
+    static func check(attempts: Int?) throws(ClientError) {
+        guard let attempts, !(1...Limits.attempts).contains(attempts) else { return }
+        throw .invalid("attempts is \(attempts), it takes 1 to \(Limits.attempts)")
+    }
+
     private static func check(_ job: JobSpec) throws(ClientError) {
         try check(kind: job.kind)
         guard (0..<Limits.priorities).contains(job.priority) else {
             throw .invalid("priority is \(job.priority), it takes 0 (first) to \(Limits.priorities - 1)")
         }
-        guard (1...Limits.attempts).contains(job.attempts) else {
-            throw .invalid("attempts is \(job.attempts), it takes 1 to \(Limits.attempts)")
-        }
+        try check(attempts: job.attempts)
         switch job.payload {
         case .bytes(let bytes) where bytes.count > Limits.inlineBytes:
             throw .object(

@@ -37,10 +37,10 @@ package struct Configuration: Sendable, Equatable {
     /// How long the history of a job stays after its end.
     package var retentionDays: Int
 
-    /// Of the jobs of `statex submit`.
-    package var attempts: Int
-    package var retryBackoff: Duration
-    package var retryBackoffMaximum: Duration
+    /// For kinds that do not say otherwise.
+    package var retry: RetryConfiguration
+    package var kinds: [String: KindConfiguration]
+    package var tenants: [String: TenantConfiguration]
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
@@ -83,9 +83,14 @@ package struct Configuration: Sendable, Equatable {
 
         stealing = values.take("stealing", default: true, .yesOrNo)
 
-        attempts = values.take("attempts", default: 3, .integer(1...100))
-        retryBackoff = values.take("retry_backoff_seconds", default: .seconds(1), .seconds(0.01...86_400))
-        retryBackoffMaximum = values.take("retry_backoff_max_seconds", default: .seconds(300), .seconds(0.01...604_800))
+        let retry = RetryConfiguration(from: &values, others: nil)
+        self.retry = retry
+        kinds = values.takeGroups("kinds", names: .name, like: "transcribe: {limit: {running: 8}}") {
+            KindConfiguration(from: &$0, others: retry)
+        }
+        tenants = values.takeGroups("tenants", names: .name, like: "acme: {weight: 3}") {
+            TenantConfiguration(from: &$0)
+        }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
         maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
@@ -109,10 +114,6 @@ package struct Configuration: Sendable, Equatable {
             values.refuse(
                 "disconnect_grace_seconds",
                 "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
-        }
-        if retryBackoff > retryBackoffMaximum {
-            values.refuse(
-                "retry_backoff_seconds", "must be at most retry_backoff_max_seconds (\(retryBackoffMaximum.text))")
         }
         if retentionDays < idempotencyDays {
             values.refuse(

@@ -75,6 +75,27 @@ extension ValueFormat<Int> {
     }
 }
 
+extension ValueFormat<Double> {
+    /// Digits and a dot only: no exponent, no "inf", no "nan".
+    static func number(_ range: ClosedRange<Double>) -> Self {
+        Self(
+            { text, _ throws(FormatError) in
+                guard text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E }), let value = Double(text),
+                    range.contains(value)
+                else {
+                    throw FormatError(
+                        "must be a number from \(shown(range.lowerBound)) to \(shown(range.upperBound)), not \(text.shown)"
+                    )
+                }
+                return value
+            }, show: shown)
+    }
+
+    private static func shown(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : String(value)
+    }
+}
+
 private let byteUnits: [(name: String, scale: Int)] = [
     ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("", 1), ("B", 1),
 ]
@@ -237,6 +258,11 @@ extension ValueFormat<String> {
                 !["", "file", "stream"].contains(text)
                     && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.[]".contains($0)) }
             })
+    }
+
+    /// What the protocol takes as a kind's or a tenant's name.
+    static var name: Self {
+        Self("1 to 128 bytes", { (1...128).contains($0.utf8.count) })
     }
 
     static var kind: Self {

@@ -184,6 +184,71 @@ struct ValueReader {
         return others
     }
 
+    // MARK: Groups
+
+    /// A group of keys, such as `limit: {running: 8}`, from the file only. One that is missing is read as
+    /// an empty one.
+    mutating func takeGroup<Value>(_ key: String, like example: String, _ read: (inout ValueReader) -> Value) -> Value {
+        known.append(key)
+        var entries: [FileEntry] = []
+        if let entry = file.first(where: { $0.name == key }) {
+            switch entry.value {
+            case .nothing: break
+            case .map(let found, _): entries = found
+            case .text, .list:
+                problems.append("\(prefix)\(key) (\(filePath):\(entry.line)): must be keys such as `\(example)`")
+            }
+        }
+        var values = nested(entries, prefix: "\(prefix)\(key).")
+        let value = read(&values)
+        values.refuseUnknownKeys()
+        absorb(values)
+        return value
+    }
+
+    /// A map of groups by names that are the operator's, from the file only.
+    mutating func takeGroups<Value>(
+        _ key: String, names: ValueFormat<String>, like example: String, _ read: (inout ValueReader) -> Value
+    ) -> [String: Value] {
+        known.append(key)
+        guard let entry = file.first(where: { $0.name == key }) else { return [:] }
+        let groups: [FileEntry]
+        switch entry.value {
+        case .nothing: return [:]
+        case .map(let found, _): groups = found
+        case .text, .list:
+            problems.append(
+                "\(prefix)\(key) (\(filePath):\(entry.line)): must be names and their keys such as `\(example)`")
+            return [:]
+        }
+        guard groups.count <= Self.groups else {
+            problems.append(
+                "\(prefix)\(key) (\(filePath):\(entry.line)): must have at most \(Self.groups) entries, not \(groups.count)"
+            )
+            return [:]
+        }
+        var values: [String: Value] = [:]
+        for group in groups {
+            let place = "\(prefix)\(key).\(group.name.unquotedShown)"
+            do throws(FormatError) { _ = try names.parse(.text(group.name), "") } catch {
+                problems.append("\(place) (\(filePath):\(group.line)): the name \(error.reason)")
+                continue
+            }
+            guard case .map(let entries, _) = group.value else {
+                problems.append("\(place) (\(filePath):\(group.line)): must have keys, such as `\(example)`")
+                continue
+            }
+            var inner = nested(entries, prefix: place + ".")
+            values[group.name] = read(&inner)
+            inner.refuseUnknownKeys()
+            absorb(inner)
+        }
+        return values
+    }
+
+    /// What one file may name of kinds, tenants or schedules: each costs a look at every change.
+    private static let groups = 10_000
+
     // MARK: Handlers
 
     mutating func takeHandlers() -> [HandlerConfiguration] {

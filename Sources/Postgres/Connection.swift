@@ -106,6 +106,7 @@ package struct Result: ~Copyable {
     deinit { PQclear(pointer) }
 
     package var rows: Int { Int(PQntuples(pointer)) }
+    package var columns: Int { Int(PQnfields(pointer)) }
     /// For instance `COMMIT` or `INSERT 0 5`.
     package var tag: String { String(cString: PQcmdStatus(pointer)) }
 

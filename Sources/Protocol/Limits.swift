@@ -48,6 +48,12 @@ public enum Limits {
     public static let errorMessageBytes = 4_096
     /// A reason or a detail in a message, in bytes.
     public static let textBytes = 16_384
+    /// Ids that one order of an operator names, and open jobs that one may reach: more are reached by
+    /// further orders, so that no commit grows with the backlog.
+    public static let idsInOrder = 1_000
+    public static let orderReach = 10_000
+    /// Why an operator orders something, in bytes.
+    public static let noteBytes = 1_000
     /// Sequences of one producer that are remembered at least: a producer may have this many
     /// requests unanswered.
     public static let producerWindow = 65_536

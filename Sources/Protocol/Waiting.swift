@@ -32,6 +32,8 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case inWorker = 14
     /// The journal does not answer: nothing new can start.
     case journalBehind = 15
+    /// Somebody paused everything.
+    case everythingPaused = 19
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

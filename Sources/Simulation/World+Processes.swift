@@ -58,8 +58,8 @@ extension World {
         var settings = CoreSettings()
         settings.leaseNanoseconds = options.leaseNanoseconds
         settings.graceNanoseconds = options.graceNanoseconds
-        settings.retry.baseNanoseconds = options.retryNanoseconds
-        settings.maxOpenJobs = options.maxOpenJobs
+        settings.policies.otherKinds.retry.baseNanoseconds = options.retryNanoseconds
+        settings.policies.maxOpenJobs = options.maxOpenJobs
         var core = SchedulerCore(settings, head: head, seed: random.next())
         let found = journal.recover()
         for row in journal.names where row.family != .worker {

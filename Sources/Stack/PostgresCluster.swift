@@ -29,6 +29,9 @@ package struct PostgresCluster: Sendable {
     /// For libpq and `psql`, from the user who started this and from root.
     package var url: String { Self.url(of: directory) }
 
+    /// Of the cluster that `statex up` keeps there.
+    package static func url(inDataDirectory directory: String) -> String { url(of: directory + "/postgres") }
+
     static func url(of directory: String) -> String {
         let host = directory.utf8.map { isUnreserved($0) ? String(UnicodeScalar($0)) : "%" + hexadecimal($0) }.joined()
         return "postgresql:///\(name)?host=\(host)&port=\(port)&user=\(name)"

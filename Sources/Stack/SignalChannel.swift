@@ -2,11 +2,20 @@ import CLinux
 import Glibc
 import StatexObjects
 
-/// Signals that ask this process to stop, as something to wait on. One a process.
+/// Signals that an operator sends to this process, as something to wait on. One a process.
 struct SignalChannel: ~Copyable {
+    /// What came since the last look.
+    struct News {
+        /// How many signals asked for the end.
+        var stops = 0
+        /// The configuration is to be read again.
+        var rereads = false
+    }
+
     private static let signals = [SIGINT, SIGTERM, SIGHUP]
 
     private let reader: FileDescriptor
+    private let hadTerminal = SignalChannel.hasTerminal
     private let writer: FileDescriptor
 
     private init(_ reader: consuming FileDescriptor, _ writer: consuming FileDescriptor) {
@@ -28,9 +37,26 @@ struct SignalChannel: ~Copyable {
 
     var descriptor: Int32 { reader.raw }
 
-    /// How many signals arrived since the last call.
-    func take() -> Int {
+    /// SIGHUP says that the configuration is to be read again, unless the terminal hung up that we were
+    /// started from: then it says what it always did.
+    func take() -> News {
         var bytes = [UInt8](repeating: 0, count: 64)
-        return max(0, recv(reader.raw, &bytes, bytes.count, 0))
+        var news = News()
+        let count = recv(reader.raw, &bytes, bytes.count, 0)
+        for number in bytes.prefix(max(0, count)) {
+            if Int32(number) == SIGHUP, !(hadTerminal && !Self.hasTerminal) {
+                news.rereads = true
+            } else {
+                news.stops += 1
+            }
+        }
+        return news
+    }
+
+    private static var hasTerminal: Bool {
+        let descriptor = Glibc.open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        guard descriptor >= 0 else { return false }
+        close(descriptor)
+        return true
     }
 }

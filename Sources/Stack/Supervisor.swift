@@ -26,7 +26,10 @@ final class Supervisor {
     /// Returns after a signal asked for the end.
     func run() throws(StackError) {
         do throws(StackError) {
-            while signals.take() == 0 {
+            while true {
+                let news = signals.take()
+                if news.stops > 0 { break }
+                if news.rereads { reread() }
                 if try lookAtAll() { try announce() }
                 waitForNews()
             }
@@ -36,6 +39,11 @@ final class Supervisor {
             throw error
         }
         stop()
+    }
+
+    /// The scheduler reads its configuration again.
+    private func reread() {
+        for service in services where service.plan.role == .scheduler { service.signal(SIGHUP) }
     }
 
     /// - Returns: whether the set of serving processes changed.
@@ -125,7 +133,7 @@ final class Supervisor {
             for service in left { service.addDescriptors(to: &descriptors, watchingReadiness: false) }
             // After the last signal there is nothing to do but to wait for the end.
             waitReadable(descriptors, until: patient.map { start + $0.plan.stopLimit }.min())
-            if signals.take() > 0 { hurry = true }
+            if signals.take().stops > 0 { hurry = true }
         }
     }
 }

@@ -13,7 +13,7 @@ extension TwinLoop {
             $0.member("blocked_jobs", scheduler.blockedJobs)
             $0.member("clients", scheduler.clientCount)
             $0.object("journal") { $0.member("state", "in memory") }
-            $0.array("queues", scheduler.queueStatus) { queue, json in
+            $0.array("queues", scheduler.queueStatus(at: clock.now)) { queue, json in
                 json.member("kind", queue.kind)
                 json.member("queued", queue.queued)
                 json.member("leased", queue.leased)

@@ -52,8 +52,8 @@ extension TwinLoop {
                 outcomes, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now,
                 into: &outbox)
         case .welcome, .fault, .goodbye, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled,
-            .status, .statusReply, .explain, .explanations, .leases, .durable, .stale, .claim, .revoke, .offerAgain,
-            .kept:
+            .status, .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .claim,
+            .revoke, .offerAgain, .kept, .drain:
             // Its link never breaks, so it has nothing to claim; and it is never drained.
             throw WireError(.type, "message type \(header.type.rawValue) is not said here")
         }

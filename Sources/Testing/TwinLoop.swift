@@ -13,7 +13,7 @@ struct TwinLoop: ~Copyable {
     }
 
     private let socket: Socket
-    private let clock: TwinClock
+    let clock: TwinClock
     private let letters: Mailbox<Letter>
     private let wakeup: Wakeup
     private var poller = Poller()

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import StatexClient
 import StatexConfiguration
+import StatexProtocol
 
 /// The flags of every command that speaks to a scheduler as a client.
 struct ClientOptions: ParsableArguments {
@@ -44,6 +45,7 @@ func asClient<T>(_ body: () async throws(ClientError) -> T) async throws -> T {
         switch error {
         case .invalid, .object: throw ending(.usage, error.description)
         case .keyConflict: throw ending(.conflict, error.description)
+        case .refused(WireError.Code.unknown.rawValue, _): throw ending(.unknown, error.description)
         case .refused, .busy: throw ending(.refused, error.description)
         case .unreachable, .cancelled, .closed: throw ending(.unreachable, error.description)
         case .unknown: throw ending(.unknown, error.description)

@@ -68,6 +68,7 @@ extension WaitingReason {
         case .committing: "committing"
         case .inWorker: "in_worker"
         case .journalBehind: "journal_behind"
+        case .everythingPaused: "everything_paused"
         }
     }
 
@@ -89,6 +90,7 @@ extension WaitingReason {
         case .committing: "its lease is being made durable"
         case .inWorker: "it waits in a worker behind others"
         case .journalBehind: "the journal does not answer"
+        case .everythingPaused: "everything is paused"
         }
     }
 }

@@ -8,11 +8,12 @@ func complain(_ message: String) {
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }
 
-/// SIGTERM and SIGINT, handed to one thread.
+/// Signals, handed to one thread.
 enum Signals {
-    /// Calls `body` at each of them. A handler and not `sigwait`: that needs them blocked in every thread,
-    /// also in those that Swift's runtime has started before `main`.
-    static func onStop(_ body: @escaping @Sendable () -> Void) {
+    /// Calls `stop` at each SIGTERM and SIGINT, and `hangUp` at each SIGHUP, which without it keeps its
+    /// default effect. A handler and not `sigwait`: that needs them blocked in every thread, also in those
+    /// that Swift's runtime has started before `main`.
+    static func onStop(_ stop: @escaping @Sendable () -> Void, hangUp: (@Sendable () -> Void)? = nil) {
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
         guard clinux_signal_pipe(&ends) == 0 else {
@@ -23,10 +24,14 @@ enum Signals {
             var byte: UInt8 = 0
             while true {
                 let count = read(reader, &byte, 1)
-                if count == 1 { body() } else if count == 0 || errno != EINTR { return }
+                if count == 1 {
+                    if Int32(byte) == SIGHUP { hangUp?() } else { stop() }
+                } else if count == 0 || errno != EINTR {
+                    return
+                }
             }
         }.detach()
-        let numbers = [SIGTERM, SIGINT]
+        let numbers = [SIGTERM, SIGINT] + (hangUp == nil ? [] : [SIGHUP])
         if clinux_signals_to_descriptor(numbers, Int32(numbers.count), writer) != 0 {
             complain("signals cannot be handled")
         }

@@ -28,10 +28,17 @@ struct SchedulerCommand: ParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
-        let configuration = try options.load([
+        let sources = try options.sources([
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
             "lease_seconds": leaseSeconds,
-        ]).configuration
+        ])
+        let loaded: LoadedConfiguration
+        do throws(ConfigurationError) {
+            loaded = try .load(sources)
+        } catch {
+            throw ending(.usage, error.description)
+        }
+        let configuration = loaded.configuration
         guard let url = configuration.database else {
             throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
@@ -43,24 +50,27 @@ struct SchedulerCommand: ParsableCommand {
             }
         }
         let stop = try Wakeup()
-        Signals.onStop { stop.signal() }
+        let handOff = try HandOff()
+        let reconfiguration = Reconfiguration(sources, current: loaded, handOff: handOff)
+        Signals.onStop({ stop.signal() }, hangUp: { reconfiguration.readAgain() })
         var journal = JournalSettings(url: url, owner: Owner(number: .random(in: 1...UInt64.max), name: ownerName()))
         journal.takesOver = takeOver
         do {
-            try serve(journal, configuration, stop: stop)
+            try serve(journal, configuration, handOff, stop: stop)
         } catch let error as JournalOpenError {
             if case .held = error { throw ending(.owned, error.description) }
             throw ending(.failed, error.description)
         }
     }
 
-    private func serve(_ journal: JournalSettings, _ configuration: Configuration, stop: Wakeup) throws {
+    private func serve(
+        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, stop: Wakeup
+    ) throws {
         let opened = try open(journal)
         let durability = opened.durability
         let epoch = opened.head.epoch
         var core = SchedulerCore(coreSettings(configuration), head: opened.head, seed: .random(in: 0...UInt64.max))
         try recover(&core, url: journal.url)
-        let handOff = try HandOff()
         let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
         NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
@@ -87,17 +97,12 @@ struct SchedulerCommand: ParsableCommand {
     }
 
     private func coreSettings(_ configuration: Configuration) -> CoreSettings {
-        func nanoseconds(_ time: Duration) -> Int64 {
-            time.components.seconds * 1_000_000_000 + time.components.attoseconds / 1_000_000_000
-        }
         var settings = CoreSettings()
-        settings.leaseNanoseconds = nanoseconds(configuration.leaseTime)
-        settings.heartbeatNanoseconds = nanoseconds(configuration.heartbeatInterval)
-        settings.graceNanoseconds = nanoseconds(configuration.disconnectGrace)
-        settings.maxOpenJobs = configuration.maximumOpenJobs
+        settings.leaseNanoseconds = configuration.leaseTime.nanoseconds
+        settings.heartbeatNanoseconds = configuration.heartbeatInterval.nanoseconds
+        settings.graceNanoseconds = configuration.disconnectGrace.nanoseconds
         settings.stealing = configuration.stealing
-        settings.retry.baseNanoseconds = nanoseconds(configuration.retryBackoff)
-        settings.retry.maximumNanoseconds = nanoseconds(configuration.retryBackoffMaximum)
+        settings.policies = Policies(configuration)
         return settings
     }
 
@@ -121,6 +126,7 @@ struct SchedulerCommand: ParsableCommand {
         let started = clinux_monotonic_nanoseconds()
         let state = try Recovery(url: url).run()
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
+        core.recovered(state.pauses, drained: state.drained)
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
         core.recoveredFinishedPages(state.finishedPages)

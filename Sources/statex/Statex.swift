@@ -17,6 +17,13 @@ struct Statex: AsyncParsableCommand {
             CommandGroup(name: "Run:", subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self]),
             CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self]),
             CommandGroup(
+                name: "Operate:",
+                subcommands: [
+                    JobsCommand.self, JobCommand.self, CancelCommand.self, RetryCommand.self, DeadCommand.self,
+                    WorkersCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self, TopCommand.self,
+                    AuditCommand.self,
+                ]),
+            CommandGroup(
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
             CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),

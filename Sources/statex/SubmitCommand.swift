@@ -24,7 +24,9 @@ struct SubmitCommand: AsyncParsableCommand {
     @OptionGroup(title: "Jobs that follow") var later: LaterJobs
     @Option(help: "Who the request is for.") var tenant = "default"
     @Option(help: "Submitted again with the same key, it is the same request.") var key: String?
+    @OptionGroup var uniqueChoice: UniqueChoice
     @Option(help: "The folder for inputs above 64 KiB (key objects).") var objects: String?
+    @OptionGroup var choices: JobChoices
     @Flag(help: "Wait until all jobs are final.") var wait = false
     @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var options: ClientOptions
@@ -64,15 +66,17 @@ struct SubmitCommand: AsyncParsableCommand {
         for input in file { jobs.append(JobSpec(kind: "file", payload: try await input.payload(client))) }
         for (kind, payload) in zip(kind, payload) { jobs.append(JobSpec(kind: kind, payload: .text(payload))) }
         jobs += later.jobs(after: jobs.indices)
-        for index in jobs.indices { jobs[index].attempts = loaded.configuration.attempts }
+        for index in jobs.indices { choices.apply(to: &jobs[index]) }
         var request = Request(jobs, tenant: tenant, key: key)
         request.failsDependants = later.failsDependants
+        request.unique = uniqueChoice.uniqueness
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
 
         let status = try await asClient { () throws(ClientError) in
             wait ? try await ResultWait(handle, client, timeout: options.timeout).run() : try await handle.status()
         }
-        let report = await RequestReport(status, withResults: wait, client: client)
+        let report = await RequestReport(
+            status, isDuplicate: handle.isDuplicate, withResults: wait, client: client)
         print(json ? report.json : report.text)
         await client.close()
         guard wait, status.state != .succeeded else { return }

@@ -39,6 +39,23 @@ struct DocumentedFileTests {
         }
     }
 
+    /// The examples of maps stand a space further in than keys that may be uncommented alone.
+    private func example(_ key: String) throws -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let start = try #require(lines.firstIndex { $0 == "# \(key):" })
+        return lines[start...].prefix { $0.hasPrefix("# ") }.map { $0.dropFirst(2) }.joined(separator: "\n")
+    }
+
+    @Test(arguments: [("kinds", "kinds.transcribe."), ("tenants", "tenants.acme.")])
+    func `its kinds and tenants are read, with every key`(key: String, prefix: String) throws {
+        let loaded = try load(example(key))
+        let entries = loaded.entries.filter { $0.key.hasPrefix(prefix) }
+        #expect(!entries.isEmpty)
+        for entry in entries {
+            if case .file = entry.source {} else { Issue.record("config/statex.yaml does not document \(entry.key)") }
+        }
+    }
+
     @Test func `its handlers are read, with every key of a handler`() throws {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let start = try #require(lines.firstIndex(of: "#handlers:"))

@@ -9,7 +9,7 @@ struct LoadingTests {
             file, environment: ["STATEX_SLOTS": "5", "STATEX_ATTEMPTS": "6"], flags: ["attempts": "7"])
         #expect(loaded.configuration.workers == 2)
         #expect(loaded.configuration.slots == 5)
-        #expect(loaded.configuration.attempts == 7)
+        #expect(loaded.configuration.retry.attempts == 7)
     }
 
     @Test func `says where each value came from`() throws {

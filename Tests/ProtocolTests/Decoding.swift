@@ -34,7 +34,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         let heartbeat = try Heartbeat(reading: bytes, header: header)
         fields["held"] = Int(heartbeat.held)
         fields["running"] = Int(heartbeat.running)
-    case .goodbye, .status, .offerAgain: break
+    case .goodbye, .status, .offerAgain, .drain: break
     case .submit:
         try batch.read(bytes, header: header)
         fields["first_sequence"] = batch.firstSequence
@@ -45,6 +45,15 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["jobs"] = jobs
     case .explain: fields["ids"] = try Explain.read(bytes, header: header).map(\.rawValue)
     case .statusReply: fields["json"] = try StatusReply.read(bytes, header: header)
+    case .order: fields.merge(describe(try Order(reading: bytes, header: header))) { $1 }
+    case .orderReply:
+        let reply = try OrderReply(reading: bytes, header: header)
+        fields["number"] = reply.number
+        fields["reached"] = Int(reply.reached)
+        fields["code"] = Int(reply.code)
+        fields["repeated"] = reply.isRepeated
+        fields["more"] = reply.hasMore
+        fields["message"] = reply.message
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .explanations, .leases, .outcomes, .durable,
         .stale, .claim,
@@ -84,7 +93,7 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         let run = try AcceptedRun(reading: &cursor, header: header, in: bytes)
         return [
             "sequence": run.sequence, "first_id": run.firstID.rawValue, "requests": Int(run.requests),
-            "jobs_each": Int(run.jobsEach), "repeated": run.repeated,
+            "jobs_each": Int(run.jobsEach), "repeated": run.repeated, "duplicate": run.duplicate,
         ]
     case .refused:
         let run = try RefusedRun(reading: &cursor, header: header, in: bytes)
@@ -159,11 +168,28 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let trace = options.traceparent { fields["traceparent"] = trace }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
+    if let unique = options.unique { fields["unique"] = "\(unique.seconds) s \(hex(unique.key))" }
     if !options.after.isEmpty {
         fields["after"] = options.after.map {
             "\($0.index)\($0.isInput ? " input" : "")\($0.failsDependant ? " fails" : "")"
         }
     }
+    return fields
+}
+
+private func describe(_ order: Order) -> [String: any Sendable] {
+    var fields: [String: any Sendable] = [
+        "number": order.number, "action": Int(order.action.rawValue), "dry_run": order.isDryRun, "who": order.who,
+    ]
+    if order.filter.everything { fields["everything"] = true }
+    if let kind = order.filter.kind { fields["kind"] = kind }
+    if let tenant = order.filter.tenant { fields["tenant"] = tenant }
+    if !order.filter.tags.isEmpty { fields["tags"] = order.filter.tags }
+    if let state = order.filter.state { fields["state"] = Int(state.rawValue) }
+    if let worker = order.filter.worker { fields["worker"] = worker }
+    if !order.filter.jobs.isEmpty { fields["jobs"] = order.filter.jobs.map(\.rawValue) }
+    if !order.filter.requests.isEmpty { fields["requests"] = order.filter.requests.map(\.rawValue) }
+    if !order.note.isEmpty { fields["note"] = order.note }
     return fields
 }
 

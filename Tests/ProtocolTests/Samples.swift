@@ -25,7 +25,7 @@ struct Sample {
 
     private static let none: [UInt8] = []
 
-    static let all: [Sample] = handshake + submits + answers + questions + work
+    static let all: [Sample] = handshake + submits + answers + questions + orders + work
 
     private static let handshake = [
         Sample("hello of a client") {
@@ -88,11 +88,12 @@ struct Sample {
                     payload: none.span.bytes)
             }),
         Sample(
-            "submit of a request with dependencies",
+            "submit of a unique request with dependencies",
             bytes: submit(notify: false) { writer in
                 let tenant = writer.number(of: "default")
                 for index in 0..<UInt16(4) {
                     var options = JobOptions()
+                    if index == 0 { options.unique = UniqueRule(key: Array("daily".utf8), seconds: 86_400) }
                     if index == 3 {
                         options.after = [
                             JobDependency(on: 0, failsDependant: true), JobDependency(on: 1, failsDependant: true),
@@ -119,9 +120,12 @@ struct Sample {
 
     private static let answers = [
         Sample("accepted") {
-            Header(.accepted, recordLength: AcceptedRun.size, stamp: stamp, count: 2).write(to: &$0)
+            Header(.accepted, recordLength: AcceptedRun.size, stamp: stamp, count: 3).write(to: &$0)
             AcceptedRun(sequence: 42, firstID: id, requests: 3, jobsEach: 2, repeated: false).write(to: &$0)
             AcceptedRun(sequence: 45, firstID: after(4_096), requests: 1, jobsEach: 1, repeated: true).write(to: &$0)
+            var duplicate = AcceptedRun(sequence: 46, firstID: id, requests: 1, jobsEach: 2, repeated: false)
+            duplicate.duplicate = true
+            duplicate.write(to: &$0)
         },
         Sample("refused") {
             Header(.refused, recordLength: RefusedRun.size, stamp: stamp, count: 2).write(to: &$0)
@@ -187,6 +191,48 @@ struct Sample {
         },
     ]
 
+    private static let orders = [
+        Sample("order to pause a kind") {
+            var order = Order(.pause, number: 1, who: "mira@ops")
+            order.filter.kind = "audio"
+            order.note = "the model is broken"
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to cancel by a filter, dry") {
+            var order = Order(.cancel, number: 2, who: "mira@ops")
+            order.isDryRun = true
+            order.filter.kind = "text"
+            order.filter.tenant = "müller"
+            order.filter.tags = ["nightly", "eu"]
+            order.filter.state = .queued
+            order.filter.worker = "wörker-1/9"
+            order.filter.requests = [id]
+            order.filter.jobs = [after(7), after(8)]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to resume everything") {
+            var order = Order(.resume, number: 3, who: "mira@ops")
+            order.filter.everything = true
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order to retry") {
+            var order = Order(.retry, number: 4, who: "mira@ops")
+            order.filter.jobs = [id]
+            order.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply") {
+            var reply = OrderReply(number: 2)
+            reply.reached = 10_000
+            reply.hasMore = true
+            reply.isRepeated = true
+            reply.message = "done"
+            reply.write(to: &$0, stamp: stamp)
+        },
+        Sample("order reply of a refused order") {
+            OrderReply(number: 5, WireError(.unknown, "no worker of that name is here")).write(to: &$0, stamp: stamp)
+        },
+    ]
+
     private static let work = [
         Sample("credit") { Credit.write(64, stamp: stamp, to: &$0) },
         Sample("leases") {
@@ -243,6 +289,7 @@ struct Sample {
         },
         Sample("revoke") { writeTokens(.revoke, [TokenRecord(id, token: 1_001, reason: .cancelled)], to: &$0) },
         Sample("offer again") { Bare.write(.offerAgain, stamp: stamp, to: &$0) },
+        Sample("drain") { Bare.write(.drain, stamp: stamp, to: &$0) },
         Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
 

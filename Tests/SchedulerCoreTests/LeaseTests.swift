@@ -176,7 +176,7 @@ struct LeaseTests {
             }
             let commit = try #require(scheduler.commit())
             #expect(commit.outcomes.map(\.ending) == [.lost], "\(way)")
-            #expect(scheduler.core.queueStatus.map(\.queued) == [1], "\(way)")
+            #expect(scheduler.queues.map(\.queued) == [1], "\(way)")
         }
     }
 

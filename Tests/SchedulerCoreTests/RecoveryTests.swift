@@ -17,8 +17,8 @@ struct RecoveryTests {
         try scheduler.submit(sequence: 4, client: client)
         let next = scheduler.restarted()
         #expect(next.core.openJobs == 2)
-        #expect(next.core.queueStatus.map(\.queued) == [1])
-        #expect(next.core.queueStatus.map(\.leased) == [1])
+        #expect(next.queues.map(\.queued) == [1])
+        #expect(next.queues.map(\.leased) == [1])
         #expect(next.core.epoch == 2)
     }
 

@@ -137,7 +137,7 @@ final class TestScheduler {
     /// Requests of these jobs, one after the other in one message.
     func submit(
         _ requests: [[Job]], sequence: UInt64, client: UInt32, notify: Bool = false,
-        keys: [UserKeys.Use?] = [], busy: String? = nil
+        keys: [UserKeys.Use?] = [], unique: [UniqueKeys.Use?] = [], busy: String? = nil
     ) throws {
         var writer = SubmitWriter()
         for request in requests {
@@ -160,9 +160,11 @@ final class TestScheduler {
         var keyed: [KeyedRequest] = []
         var first = 0
         for (number, request) in requests.enumerated() {
-            if request[0].options.userKey != nil {
-                let known = number < keys.count ? keys[number] : nil
-                keyed.append(KeyedRequest(job: first, digest: request[0].payload, known: known))
+            if request[0].options.userKey != nil || request[0].options.unique != nil {
+                keyed.append(
+                    KeyedRequest(
+                        job: first, digest: request[0].payload, known: number < keys.count ? keys[number] : nil,
+                        knownUnique: number < unique.count ? unique[number] : nil))
             }
             first += request.count
         }
@@ -265,6 +267,15 @@ final class TestScheduler {
 
     func hear(_ worker: Worker) { core.workerHeard(worker.index, session: worker.session, at: now) }
 
+    // MARK: How things stand
+
+    func circuit(_ kind: Int32 = 0) -> Circuit.State { core.circuit(ofKind: kind, at: now) }
+    func quarantine(_ worker: Worker, kind: Int32 = 0) -> Circuit.State {
+        core.quarantine(of: worker.index, kind: kind, at: now)
+    }
+    func retriesHeld(_ kind: Int32 = 0) -> (count: Int, until: Int64?)? { core.retriesHeld(ofKind: kind) }
+    var queues: [SchedulerCore.QueueStatus] { core.queueStatus(at: now) }
+
     // MARK: What left
 
     /// The leases that left since the last call, as LEASES records.
@@ -282,14 +293,18 @@ final class TestScheduler {
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
     ///
     /// - Parameter ended: jobs that a commit of another hand ended meanwhile.
-    func restarted(ended: [UInt64: JobState] = [:]) -> TestScheduler {
+    func restarted(
+        ended: [UInt64: JobState] = [:], with pauses: Pauses = Pauses(),
+        _ change: (inout CoreSettings) -> Void = { _ in }
+    ) -> TestScheduler {
         let last = journal[journal.count - 1].head
         let head = ChainHead(
             batch: last.batch + 1, incarnation: last.incarnation, epoch: last.epoch + 1, nextID: last.nextID,
             nextToken: last.nextToken, nextName: last.nextName)
-        let next = TestScheduler(head: head)
+        let next = TestScheduler(head: head, change)
         next.now = now
         next.sessions = sessions
+        next.core.recovered(pauses, drained: [])
         var workerNames: [UInt32: String] = [:]
         for row in journal.flatMap(\.names) {
             if row.family == .worker {
@@ -310,7 +325,7 @@ final class TestScheduler {
 
     private func openJobs() -> [RecoveredJob] {
         let closed = Set(journal.flatMap(\.pagesClosed))
-        let cancelled = Set(journal.flatMap(\.actions).flatMap(\.ids))
+        let cancelled = Set(journal.flatMap(\.actions).filter { $0.action == "cancel" }.flatMap(\.ids))
         return journal.flatMap(\.jobs).filter { !closed.contains($0.id >> JobID.pageBits) }.compactMap { row in
             let ends = journal.flatMap { commit in
                 commit.outcomes.filter { $0.id == row.id }.map { (at: commit.head.at, row: $0) }

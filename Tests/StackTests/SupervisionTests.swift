@@ -45,6 +45,15 @@ struct SupervisionTests {
         #expect(stack.stop() == .exited(0))
     }
 
+    @Test func `passes SIGHUP on to the scheduler, and goes on`() throws {
+        let stack = try RunningStack(scratch, settings: [elsewhere])
+        try stack.wait(for: "serving")
+        stack.signal(SIGHUP)
+        try stack.wait(for: "scheduler ignored \(SIGHUP)")
+        #expect(stack.stop() == .exited(0))
+        #expect(stack.events.filter { $0.contains("ignored") } == ["scheduler ignored \(SIGHUP)"])
+    }
+
     @Test func `tells the scheduler of the database, and no worker`() throws {
         let stack = try RunningStack(scratch, settings: ["slots=7", elsewhere])
         try stack.wait(for: "serving")
@@ -87,7 +96,7 @@ struct SupervisionTests {
         #expect(stack.stop() == .exited(0))
     }
 
-    @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
+    @Test(arguments: [SIGTERM, SIGINT])
     func `stops workers, then the scheduler, then the database, and goes on from the data`(signal: Int32) throws {
         var stack = try RunningStack(scratch)
         try stack.wait(for: "serving")

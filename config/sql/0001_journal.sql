@@ -67,16 +67,19 @@ CREATE TABLE statex.job_options (
     labels          integer[],
     resources       integer[],
     affinity        bytea,
-    unique_key      bytea,
+    unique_key      bytea,                -- 'u': not while one is unfinished, or 'o': once in a time; then the key
     after_jobs      smallint[],           -- jobs of the request that it waits for: index & 4095; 4096: its result
                                           -- is an input; 8192: this job fails with it (else it is skipped)
     tags            text[],
     traceparent     text,
-    retry_of        bigint,
+    retry_of        bigint,               -- of a retry by hand: the dead letter
+    request         bigint,               -- then also the request that both belong to
     key_id          integer,              -- 0 or NULL: the payload is in the clear
     retention_class smallint,
     PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
+CREATE INDEX job_options_retry_of ON statex.job_options (retry_of) WHERE retry_of IS NOT NULL;
+CREATE INDEX job_options_tags ON statex.job_options USING gin (tags) WHERE tags IS NOT NULL;
 
 -- Leases given in one commit to jobs of one page (id >> 12). worker: a number of names.
 CREATE TABLE statex.lease_chunks (
@@ -108,6 +111,8 @@ CREATE TABLE statex.outcome_chunks (
     retry_at      real[]
 ) PARTITION BY RANGE (page);
 CREATE INDEX outcome_chunks_page ON statex.outcome_chunks (page);
+-- Lists of dead letters jump along it: most chunks hold successes alone.
+CREATE INDEX outcome_chunks_not_succeeded ON statex.outcome_chunks (page) WHERE not_succeeded > 0;
 
 -- Results and errors that are not empty. An error: length of its class (1 byte), class, message.
 CREATE TABLE statex.results (
@@ -150,13 +155,21 @@ CREATE TABLE statex.keys (
 CREATE TABLE statex.actions (
     batch   bigint   NOT NULL,
     at      bigint   NOT NULL,
-    action  text     NOT NULL,            -- cancel, …
+    action  text     NOT NULL,            -- pause, resume, drain, cancel, retry, drop, configure
     who     text     NOT NULL,
-    filter  text,
-    ids     bigint[] NOT NULL,
-    reached integer  NOT NULL
+    filter  jsonb,                        -- NULL: a CANCEL of ids alone
+    note    text,                         -- why; of configure, what changed
+    ids     bigint[] NOT NULL,            -- jobs that it reached; of drain, worker incarnations
+    reached integer  NOT NULL,
+    sender  uuid,                         -- who numbered the order: a repeat is known by both
+    number  bigint,
+    answer  text,
+    more    boolean  NOT NULL DEFAULT false
 );
 CREATE INDEX actions_batch ON statex.actions USING brin (batch);
+CREATE INDEX actions_number ON statex.actions (sender, number) WHERE sender IS NOT NULL;
+CREATE INDEX actions_standing ON statex.actions (batch) WHERE action IN ('pause', 'resume', 'drain');
+CREATE INDEX actions_dropped ON statex.actions USING gin (ids) WHERE action = 'drop';
 
 CREATE TABLE statex.checkpoints (
     job   bigint NOT NULL,
@@ -189,6 +202,7 @@ CREATE TABLE statex.carried (
 );
 
 CREATE INDEX jobs_batch ON statex.jobs USING brin (batch);
+CREATE INDEX job_options_unique ON statex.job_options (unique_key, id) WHERE unique_key IS NOT NULL;
 CREATE INDEX job_options_batch ON statex.job_options USING brin (batch);
 CREATE INDEX lease_chunks_batch ON statex.lease_chunks USING brin (batch);
 CREATE INDEX outcome_chunks_batch ON statex.outcome_chunks USING brin (batch);

@@ -39,15 +39,23 @@ UNION ALL
 SELECT c.id, c.batch, c.created, c.opts, c.kind, c.tenant, c.payload FROM statex.carried c
 WHERE NOT EXISTS (SELECT FROM statex.jobs j WHERE j.id = c.id);
 
+-- How an open job stands, by its latest lease and outcome.
+CREATE FUNCTION statex.open_state(lease bigint, outcome bigint, retry_at timestamptz, run_at bigint) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN lease IS NOT NULL AND outcome IS DISTINCT FROM lease THEN 'leased'
+                WHEN greatest(retry_at, statex.time(run_at)) > now() THEN 'delayed' ELSE 'queued' END
+$$;
+
 -- One row a job. Made for a look at some jobs; to judge all of them, join jobs with outcomes.
 -- An open job is 'leased' when its latest lease has no outcome, else 'queued' (or delayed until retry_at).
 CREATE VIEW statex.job_status AS
-SELECT j.id, j.id - (j.opts & 4095) AS request, k.name AS kind, t.name AS tenant,
-       coalesce(f.state, CASE WHEN l.token IS NOT NULL AND r.token IS DISTINCT FROM l.token THEN 'leased' ELSE 'queued' END) AS state,
+SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)) AS request, k.name AS kind, t.name AS tenant,
+       coalesce(f.state, statex.open_state(l.token, r.token, r.retry_at, x.run_at)) AS state,
        coalesce(l.attempt, 0) AS attempts, ((j.opts >> 33) & 255)::integer AS attempts_allowed,
        statex.time(j.created) AS created_at, l.leased_at, f.started_at, f.ended_at, r.retry_at,
-       l.worker_name AS worker
+       l.worker_name AS worker, x.tags, x.retry_of
 FROM statex.all_jobs j
+LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
 LEFT JOIN statex.names k ON k.number = j.kind
 LEFT JOIN statex.names t ON t.number = j.tenant
 LEFT JOIN LATERAL (SELECT * FROM statex.leases x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.token DESC LIMIT 1) l ON true
@@ -81,20 +89,93 @@ LANGUAGE sql STABLE AS $$
     ) r ON true
 $$;
 
+-- The class and the message of an error's bytes; NULL if they hold none.
+CREATE FUNCTION statex.error_class(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 FOR get_byte(body, 0)), 'UTF8') END
+$$;
+CREATE FUNCTION statex.error_message(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 + get_byte(body, 0)), 'UTF8') END
+$$;
+
 -- Everything about one job, as one JSON object.
 CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'id', s.id::text, 'request', s.request::text, 'kind', s.kind, 'tenant', s.tenant, 'state', s.state,
         'attempts', s.attempts, 'attempts_allowed', s.attempts_allowed, 'created_at', s.created_at,
-        'started_at', s.started_at, 'ended_at', s.ended_at,
+        'started_at', s.started_at, 'ended_at', s.ended_at, 'worker', s.worker, 'priority', (j.opts >> 25) & 255,
+        'tags', coalesce(to_jsonb(s.tags), '[]'), 'run_at', statex.time(x.run_at), 'deadline', statex.time(x.deadline),
+        'run_limit_ms', x.run_limit,
+        'labels', coalesce((SELECT jsonb_agg(n.name) FROM statex.names n WHERE n.number = ANY (x.labels)), '[]'),
+        'retry_of', x.retry_of::text,
+        'retried_as', (SELECT min(n.id)::text FROM statex.job_options n WHERE n.retry_of = wanted),
+        'dropped', EXISTS (SELECT FROM statex.actions a WHERE a.action = 'drop' AND a.ids @> ARRAY[wanted]),
         'leases', coalesce((SELECT jsonb_agg(jsonb_build_object('token', l.token::text, 'attempt', l.attempt,
                 'worker', l.worker_name, 'leased_at', l.leased_at) ORDER BY l.token)
             FROM statex.leases l WHERE l.page = wanted >> 12 AND l.job = wanted), '[]'),
         'outcomes', coalesce((SELECT jsonb_agg(jsonb_build_object('token', o.token::text, 'ending', o.ending, 'final', o.final,
-                'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at) ORDER BY o.batch, o.token)
+                'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at,
+                'error_class', (SELECT statex.error_class(r.body) FROM statex.results r
+                    WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1),
+                'error', (SELECT statex.error_message(r.body) FROM statex.results r
+                    WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1)) ORDER BY o.batch, o.token)
             FROM statex.outcomes o WHERE o.page = wanted >> 12 AND o.job = wanted), '[]'),
         'results', coalesce((SELECT jsonb_agg(jsonb_build_object('token', r.token::text, 'ending', statex.ending_name(r.ending),
                 'encoding', r.encoding, 'bytes', length(r.body)) ORDER BY r.batch)
             FROM statex.results r WHERE r.job = wanted), '[]'))
-    FROM statex.job_status s WHERE s.id = wanted
+    FROM statex.job_status s JOIN statex.all_jobs j ON j.id = s.id
+    LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+    WHERE s.id = wanted
 $$;
+
+-- One row a job of one page (id >> 12): a list of many jobs reads it page by page, each chunk once.
+CREATE FUNCTION statex.page_jobs(wanted bigint)
+RETURNS TABLE (id bigint, request bigint, kind text, tenant text, state text, priority integer, attempts integer,
+               attempts_allowed integer, created_at timestamptz, leased_at timestamptz, ended_at timestamptz,
+               retry_at timestamptz, worker text, tags text[], retry_of bigint, error_class text, error text)
+LANGUAGE sql STABLE AS $$
+    WITH leases AS (
+        SELECT DISTINCT ON (l.job) l.job, l.token, l.attempt, l.worker_name, l.leased_at
+        FROM statex.leases l WHERE l.page = wanted ORDER BY l.job, l.token DESC
+    ), latest AS (
+        SELECT DISTINCT ON (o.job) o.job, o.token, o.retry_at
+        FROM statex.outcomes o WHERE o.page = wanted ORDER BY o.job, o.batch DESC, o.token DESC
+    ), finals AS (
+        SELECT o.job, o.token, o.state, o.ended_at FROM statex.outcomes o WHERE o.page = wanted AND o.final
+    )
+    SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), k.name, t.name,
+           coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at)),
+           ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,
+           statex.time(j.created), l.leased_at, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, l.worker_name,
+           x.tags, x.retry_of, statex.error_class(r.body), statex.error_message(r.body)
+    FROM statex.all_jobs j
+    LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+    LEFT JOIN statex.names k ON k.number = j.kind
+    LEFT JOIN statex.names t ON t.number = j.tenant
+    LEFT JOIN leases l ON l.job = j.id
+    LEFT JOIN latest o ON o.job = j.id
+    LEFT JOIN finals f ON f.job = j.id
+    LEFT JOIN statex.results r ON f.state <> 'succeeded' AND r.job = j.id AND r.token = coalesce(f.token, o.token)
+        AND r.encoding = 0 AND r.ending = 2
+    WHERE j.id >= wanted << 12 AND j.id < (wanted + 1) << 12
+$$;
+
+-- Jobs that are failed or dead: with what they ended, and what an operator did about them.
+-- To look at some, give their page too: WHERE page = id >> 12 AND id = ….
+CREATE VIEW statex.dead_letters AS
+SELECT o.job AS id, coalesce(x.request, j.id - (j.opts & 4095)) AS request, k.name AS kind, t.name AS tenant, o.state,
+       o.ended_at, coalesce(statex.error_class(r.body), o.ending) AS error_class,
+       coalesce(statex.error_message(r.body), '') AS error, x.tags, x.retry_of,
+       (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = o.job) AS retried_as,
+       EXISTS (SELECT FROM statex.actions a WHERE a.action = 'drop' AND a.ids @> ARRAY[o.job]) AS dropped, o.page
+FROM (
+    SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, statex.ending_name(e.ends & 255) AS ending,
+           statex.state_name(e.ends >> 8) AS state, statex.time(c.at - (e.ended * 1000000)::bigint) AS ended_at, c.page
+    FROM statex.outcome_chunks c
+    CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
+    WHERE c.not_succeeded > 0 AND e.ends >> 8 IN (11, 12)
+) o
+JOIN statex.all_jobs j ON j.id = o.job
+LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+LEFT JOIN statex.names k ON k.number = j.kind
+LEFT JOIN statex.names t ON t.number = j.tenant
+LEFT JOIN statex.results r ON r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2;

@@ -86,7 +86,7 @@ def submit_body(kind, payloads, key):
     body = b"".join(bytes([len(name)]) + name for name in (kind.encode(), b"default"))
     for index, payload in enumerate(payloads):
         options = struct.pack("<HH", 1, len(key)) + key if key and index == 0 else b""
-        body += struct.pack("<HHHHBBBxHxxI", 0, 1, index, len(payloads), 5, 3, 0, len(options), len(payload))
+        body += struct.pack("<HHHHBBBxHxxI", 0, 1, index, len(payloads), 5, 0, 0, len(options), len(payload))
         body += options + payload
     return body
 

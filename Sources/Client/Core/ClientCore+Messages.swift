@@ -44,15 +44,15 @@ extension ClientCore {
         case .statusReply:
             let json = try StatusReply.read(bytes, header: header)
             orders.statusCame(json, into: &completions)
+        case .orderReply: orders.replied(try OrderReply(reading: bytes, header: header), into: &completions)
         case .explanations:
             var cursor = try header.recordCursor(atLeast: Explanation.size)
             for _ in 0..<header.count {
                 let explanation = try Explanation(reading: &cursor, header: header, in: bytes)
                 orders.explained(explanation, into: &completions)
             }
-        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .explain, .credit, .leases, .outcomes,
-            .durable,
-            .stale, .claim, .revoke, .offerAgain, .kept:
+        case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .explain, .credit, .leases,
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain:
             // Not a scheduler's to say to a client.
             dropped += 1
         }
@@ -142,6 +142,11 @@ extension ClientCore {
         let orders = orders.takeToSend()
         append(.cancel, CancelRecord.size, orders.cancels, stamp) { $0.write(to: &$1) }
         if orders.status { sendBare(.status, stamp) }
+        for order in orders.orders {
+            var buffer = ByteBuffer(capacity: 256)
+            order.write(to: &buffer, stamp: stamp)
+            control.append(buffer.array())
+        }
         append(.explain, Explain.recordSize, orders.explains, stamp) { Explain.write($0, to: &$1) }
     }
 

@@ -16,6 +16,7 @@ package enum Answer: Sendable, Equatable {
     case statuses([JobStatus])
     /// How many open jobs the order reached.
     case cancelled(Int)
+    case ordered(OrderReply)
     case schedulerStatus(String)
     case explained(Explanation)
     case finals(FinalCounts)
@@ -130,6 +131,11 @@ package struct ClientCore {
     package mutating func cancelOrdered(_ ticket: Ticket, _ id: JobID, isRequest: Bool, deadline: Int64 = .max) {
         hasDeadlines = hasDeadlines || deadline < .max
         orders.cancel(id, isRequest: isRequest, ticket: ticket, deadline: deadline)
+    }
+
+    package mutating func ordered(_ ticket: Ticket, _ order: Order, deadline: Int64 = .max) {
+        hasDeadlines = hasDeadlines || deadline < .max
+        orders.order(order, ticket: ticket, deadline: deadline)
     }
 
     package mutating func statusAsked(_ ticket: Ticket, deadline: Int64 = .max) {

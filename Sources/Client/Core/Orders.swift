@@ -1,7 +1,7 @@
 import StatexProtocol
 
-/// Cancels and questions about the scheduler itself, until they are answered. Asked again, each does
-/// what it did the first time.
+/// Cancels, operators' orders and questions about the scheduler itself, until they are answered. Asked
+/// again, each does what it did the first time.
 struct Orders {
     private struct Key: Hashable, Comparable {
         let id: UInt64
@@ -16,6 +16,8 @@ struct Orders {
 
     private var cancels: [Key: [Asker]] = [:]
     private var statuses: [Asker] = []
+    private var orders: [UInt64: (order: Order, asker: Asker)] = [:]
+    private var ordersToSend: [Order] = []
     private var explains: [UInt64: [Asker]] = [:]
     private var explainsToSend: [JobID] = []
     private var cancelsToSend: [CancelRecord] = []
@@ -24,6 +26,11 @@ struct Orders {
     mutating func cancel(_ id: JobID, isRequest: Bool, ticket: Ticket, deadline: Int64) {
         cancels[Key(id: id.rawValue, isRequest: isRequest), default: []].append((ticket, deadline))
         cancelsToSend.append(CancelRecord(id, isRequest: isRequest))
+    }
+
+    mutating func order(_ order: Order, ticket: Ticket, deadline: Int64) {
+        orders[order.number] = (order, (ticket, deadline))
+        ordersToSend.append(order)
     }
 
     mutating func status(ticket: Ticket, deadline: Int64) {
@@ -36,17 +43,21 @@ struct Orders {
         explainsToSend.append(id)
     }
 
-    mutating func takeToSend() -> (cancels: [CancelRecord], status: Bool, explains: [JobID]) {
+    mutating func takeToSend() -> (
+        cancels: [CancelRecord], orders: [Order], status: Bool, explains: [JobID]
+    ) {
         defer {
             cancelsToSend = []
+            ordersToSend = []
             explainsToSend = []
             isStatusToSend = false
         }
-        return (cancelsToSend, isStatusToSend, explainsToSend)
+        return (cancelsToSend, ordersToSend, isStatusToSend, explainsToSend)
     }
 
     mutating func sendAllAgain() {
         cancelsToSend = cancels.keys.sorted().map { CancelRecord(JobID(rawValue: $0.id), isRequest: $0.isRequest) }
+        ordersToSend = orders.values.map(\.order).sorted { $0.number < $1.number }
         isStatusToSend = !statuses.isEmpty
         explainsToSend = explains.keys.sorted().map { JobID(rawValue: $0) }
     }
@@ -56,6 +67,11 @@ struct Orders {
             return
         }
         for asker in askers { completions.append((asker.ticket, .cancelled(Int(record.jobs)))) }
+    }
+
+    mutating func replied(_ reply: OrderReply, into completions: inout [Completion]) {
+        guard let asked = orders.removeValue(forKey: reply.number) else { return }
+        completions.append((asked.asker.ticket, .ordered(reply)))
     }
 
     mutating func statusCame(_ json: String, into completions: inout [Completion]) {
@@ -73,6 +89,10 @@ struct Orders {
         for key in Array(cancels.keys) {
             cancels[key]?.removeAll { isDropped($0.ticket, $0.deadline) }
             if cancels[key]?.isEmpty ?? false { cancels[key] = nil }
+        }
+        for number in Array(orders.keys) {
+            guard let asker = orders[number]?.asker, isDropped(asker.ticket, asker.deadline) else { continue }
+            orders[number] = nil
         }
         statuses.removeAll { isDropped($0.ticket, $0.deadline) }
         for id in Array(explains.keys) {

@@ -8,6 +8,7 @@ enum Command: Sendable {
     case submit(message: [UInt8], requests: Int, counter: Ticket?, deadline: Int64)
     case ask(JobID, isRequest: Bool, waits: Bool, deadline: Int64)
     case cancel(JobID, isRequest: Bool, deadline: Int64)
+    case order(Order, deadline: Int64)
     case status(deadline: Int64)
     case explain(JobID, deadline: Int64)
     case beginCounting

@@ -113,6 +113,7 @@ struct ClientLoop: ~Copyable {
                 core.asked(letter.ticket, id, isRequest: isRequest, waits: waits, deadline: deadline)
             case .cancel(let id, let isRequest, let deadline):
                 core.cancelOrdered(letter.ticket, id, isRequest: isRequest, deadline: deadline)
+            case .order(let order, let deadline): core.ordered(letter.ticket, order, deadline: deadline)
             case .status(let deadline): core.statusAsked(letter.ticket, deadline: deadline)
             case .explain(let id, let deadline): core.explanationAsked(letter.ticket, id, deadline: deadline)
             case .beginCounting: core.countingBegan(letter.ticket)

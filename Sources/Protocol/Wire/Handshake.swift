@@ -247,7 +247,7 @@ public struct Heartbeat: Sendable, Equatable {
     }
 }
 
-/// The messages that are a header alone: GOODBYE, STATUS, OFFER_AGAIN.
+/// The messages that are a header alone: GOODBYE, STATUS, OFFER_AGAIN, DRAIN.
 public enum Bare {
     public static func write(_ type: MessageType, stamp: SessionStamp, to buffer: inout ByteBuffer) {
         Header(type, stamp: stamp).write(to: &buffer)

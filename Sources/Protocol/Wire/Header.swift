@@ -18,6 +18,8 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case cancelled = 22
     case status = 23
     case statusReply = 24
+    case order = 25
+    case orderReply = 26
     case explain = 27
     case explanations = 28
     // Worker and scheduler.
@@ -30,6 +32,7 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case revoke = 38
     case offerAgain = 39
     case kept = 40
+    case drain = 41
 }
 
 /// The first 32 bytes of every message.

@@ -36,6 +36,7 @@ public struct SubmitJob: Sendable, Equatable {
     public var index: UInt16
     public var count: UInt16
     public var priority: UInt8
+    /// 0: as the scheduler's configuration says for the kind.
     public var attempts: UInt8
     public var encoding: UInt8
     public var optionsStart: UInt32 = 0
@@ -45,7 +46,7 @@ public struct SubmitJob: Sendable, Equatable {
 
     public init(
         kind: UInt16, tenant: UInt16, index: UInt16 = 0, count: UInt16 = 1,
-        priority: UInt8 = UInt8(Limits.defaultPriority), attempts: UInt8 = UInt8(Limits.defaultAttempts),
+        priority: UInt8 = UInt8(Limits.defaultPriority), attempts: UInt8 = 0,
         encoding: UInt8 = Encoding.bytes.rawValue, optionsLength: UInt16 = 0, payloadLength: UInt32 = 0
     ) {
         self.kind = kind
@@ -160,8 +161,9 @@ public struct SubmitBatch: Sendable {
         guard Int(job.priority) < Limits.priorities else {
             throw WireError(.malformed, "priority is \(job.priority), it takes 0 to \(Limits.priorities - 1)")
         }
-        guard job.attempts >= 1, Int(job.attempts) <= Limits.attempts else {
-            throw WireError(.malformed, "attempts is \(job.attempts), it takes 1 to \(Limits.attempts)")
+        guard Int(job.attempts) <= Limits.attempts else {
+            throw WireError(
+                .malformed, "attempts is \(job.attempts), it takes 1 to \(Limits.attempts), or 0: as the kind says")
         }
         guard let encoding = Encoding(rawValue: job.encoding) else {
             throw WireError(.malformed, "encoding \(job.encoding) is unknown")
@@ -360,7 +362,7 @@ public struct AcceptedRun: Sendable, Equatable {
         buffer.append(firstID.rawValue)
         buffer.append(requests)
         buffer.append(jobsEach)
-        buffer.append(UInt16(repeated ? 1 : 0))
+        buffer.append(UInt16(repeated ? 1 : 0) | UInt16(duplicate ? 2 : 0))
     }
 }
 

@@ -24,6 +24,8 @@ public struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
         case stale = 10
         /// The journal refused the content of this one job.
         case refused = 11
+        /// Nothing of the name that an order gives is known here.
+        case unknown = 12
     }
 
     public let code: Code

@@ -38,17 +38,29 @@ extension Broker {
         leaseOut()
         for effect in outbox.revoked { write(effect, .revoke) }
         for effect in outbox.finals { write(effect, results) }
-        for worker in outbox.offerAgain {
-            guard let peer = sessions[core.workerSession(worker)] else { continue }
+        for effect in outbox.ordered {
+            guard let peer = sessions[effect.client] else { continue }
             flush(peer)
             scratch.removeAll()
-            Bare.write(.offerAgain, stamp: stamp(for: peer), to: &scratch)
+            effect.reply.write(to: &scratch, stamp: stamp(for: peer))
             sendScratch(to: peer)
         }
+        for worker in outbox.offerAgain { sayBare(.offerAgain, to: worker) }
+        for worker in outbox.drains { sayBare(.drain, to: worker) }
         if !outbox.outcomeLookups.isEmpty { handOff.reads.put(.outcomes(outbox.outcomeLookups)) }
         if !outbox.resultLookups.isEmpty { handOff.reads.put(.results(outbox.resultLookups)) }
+        for lookup in outbox.orderLookups { handOff.reads.put(.order(lookup)) }
         outbox.removeAll()
         flushAll()
+    }
+
+    /// Says something that is a header alone to a worker, behind what is being written to it.
+    private mutating func sayBare(_ type: MessageType, to worker: Int32) {
+        guard let peer = sessions[core.workerSession(worker)] else { return }
+        flush(peer)
+        scratch.removeAll()
+        Bare.write(type, stamp: stamp(for: peer), to: &scratch)
+        sendScratch(to: peer)
     }
 
     private mutating func write(_ effect: Outbox.Token, _ type: MessageType) {

@@ -3,12 +3,6 @@ import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
 
-/// A submit with user keys or unique keys that waits for what the journal knows of them.
-struct KeyedSubmit {
-    var session: UInt32
-    var bytes: [UInt8]
-}
-
 // What peers say within a session: read, checked, handed to the core.
 
 extension Broker {
@@ -46,7 +40,8 @@ extension Broker {
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain:
+            .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain,
+            .drain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -83,6 +78,7 @@ extension Broker {
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
+        case .order: try ordered(peer, header, frame)
         case .explain:
             let down = busyReason
             for id in try Explain.read(frame.bytes, header: header) {
@@ -94,7 +90,7 @@ extension Broker {
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
             .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain, .kept:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -109,7 +105,7 @@ extension Broker {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, busy: busy, at: time, into: &outbox)
             return
         }
-        let keys = keys(in: submit, frame.bytes)
+        let keys = submit.keys(in: frame.bytes)
         guard !keys.isEmpty else {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
             return
@@ -119,33 +115,21 @@ extension Broker {
         nextTag += 1
     }
 
-    /// The requests of a submit that have a user key. Options that cannot be read are the core's to refuse.
-    private func userKeys(in batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan) -> [(
-        job: Int, key: UserKeys.Key
-    )] {
-        var keys: [(job: Int, key: UserKeys.Key)] = []
-        for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
-            let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
-            guard let key = options?.userKey else { continue }
-            keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
+    /// An order that cannot be read is answered alone: other questions of its session are not concerned.
+    private mutating func ordered(_ peer: Peer, _ header: Header, _ frame: borrowing Frame) throws(WireError) {
+        let number = try Order.number(in: frame.bytes, header: header)
+        if let reason = busyReason { throw WireError(.busy, reason) }
+        do throws(WireError) {
+            let order = try Order(reading: frame.bytes, header: header)
+            guard core.ordered(order, client: peer.session, into: &outbox) else {
+                throw WireError(.busy, "too many orders wait")
+            }
+        } catch {
+            guard error.code != .busy else { throw error }
+            scratch.removeAll()
+            OrderReply(number: number, error).write(to: &scratch, stamp: stamp(for: peer))
+            sendScratch(to: peer)
         }
-        return keys
-    }
-
-    /// The journal answered about user keys: now the submit goes its way.
-    mutating func keysRead(_ uses: [UserKeys.Key: UserKeys.Use], tag: UInt64) {
-        guard let parked = keyedSubmits.removeValue(forKey: tag), sessions[parked.session] != nil else { return }
-        let span = parked.bytes.span.bytes
-        guard let header = try? Header(reading: span), (try? submit.read(span, header: header)) != nil else { return }
-        let keyed = userKeys(in: submit, span).map { found in
-            let size = Int(submit.jobs[found.job].count)
-            return KeyedRequest(
-                job: found.job, digest: RequestDigest.of(found.job..<found.job + size, in: submit, span),
-                known: uses[found.key])
-        }
-        core.submitted(
-            submit, bytes: span, client: parked.session, keyed: keyed, busy: busyReason, at: now, into: &outbox)
     }
 
     mutating func readAnswered(_ answer: ReadAnswer) {
@@ -160,6 +144,7 @@ extension Broker {
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
+        case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
         }
     }
 

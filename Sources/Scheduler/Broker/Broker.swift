@@ -29,6 +29,9 @@ package struct Broker: ~Copyable {
     var nextSession: UInt32 = 1
     /// Why submits cannot be taken now, or nil.
     var journalDown: String?
+    /// When the configuration was read again (microseconds since 1970), and why it was not taken, or nil.
+    var configurationRead: Int64 = 0
+    var configurationRefused: String?
     private var commitStarted: Int64 = 0
     var commitNanoseconds: Int64 = 0
     private var nextHeartbeat: Int64 = 0
@@ -102,6 +105,7 @@ package struct Broker: ~Copyable {
             for event in handOff.events.takeAll() {
                 if let reason = journalSaid(event) { return reason }
             }
+            for news in handOff.configurations.takeAll() { configurationRead(news) }
             while let descriptor = try monitor.next() { connectionClosed(descriptor) }
             try drain(worker: true, messages: 64, identity, frame)
             if takesSubmits { try drain(worker: false, messages: 32, identity, frame) }
@@ -118,6 +122,18 @@ package struct Broker: ~Copyable {
                 // With the journal down nothing is lost either: what is not durable was not acknowledged.
                 return nil
             }
+        }
+    }
+
+    private mutating func configurationRead(_ news: ConfigurationNews) {
+        let time = now
+        configurationRead = time.wall
+        configurationRefused = nil
+        switch news {
+        case .changed(let policies, let who, let changes):
+            core.reconfigured(policies, by: who, changes: changes, at: time)
+        case .unchanged: break
+        case .refused(let reason): configurationRefused = reason
         }
     }
 

@@ -7,6 +7,7 @@ import StatexSchedulerCore
 extension Broker {
     func statusReport() -> [UInt8] {
         var json = JSONText()
+        let time = now
         json.object {
             $0.member("incarnation", String(core.incarnation, radix: 16))
             $0.member("epoch", Int(core.epoch))
@@ -24,22 +25,41 @@ extension Broker {
                 $0.member("waiting_jobs", core.gatheredJobs)
             }
             $0.raw(settings.statusMembers)
+            if configurationRead > 0 {
+                $0.object("configuration") {
+                    $0.member("read_at_us", Int(configurationRead))
+                    $0.member("taken", configurationRefused == nil)
+                    if let reason = configurationRefused { $0.member("reason", reason) }
+                }
+            }
             $0.object("counts") { counts(&$0) }
-            $0.array("queues", core.queueStatus) { queue, json in
+            $0.array("queues", core.queueStatus(at: time)) { queue, json in
                 json.member("kind", queue.kind)
                 json.member("queued", queue.queued)
                 json.member("leased", queue.leased)
+                json.member("held_retries", queue.heldRetries)
+                json.member("circuit", queue.circuit, at: time)
+                if let by = queue.pausedBy { json.member("paused_by", by) }
+            }
+            $0.array("paused", core.pauseStatus) { pause, json in
+                json.member("what", "\(pause.subject)")
+                json.member("by", pause.by)
             }
             $0.array("workers", core.workerStatus) { worker, json in
                 json.member("name", worker.name)
                 json.member("incarnation", String(worker.incarnation, radix: 16))
                 json.member("connected", worker.isConnected)
+                json.member("draining", worker.isDraining)
                 json.member("slots", worker.slots)
                 json.member("credit", worker.credit)
                 json.member("leases", worker.leases.count)
                 json.member("succeeded", Int(worker.succeeded))
                 json.member("failed", Int(worker.failed))
                 json.strings("labels", worker.labels)
+                json.array("quarantined", worker.quarantine.kinds) { kind, json in
+                    json.member("kind", core.kindName(kind))
+                    json.member("circuit", worker.quarantine.state(of: kind, at: time.monotonic), at: time)
+                }
                 json.array("kinds", worker.kinds) { kind, json in json.member("kind", core.kindName(kind.kind)) }
                 json.array("unavailable", worker.unavailable) { kind, json in
                     json.member("kind", kind.name)
@@ -54,7 +74,8 @@ extension Broker {
     private func counts(_ json: inout JSONText) {
         let core = self.core.counts
         for (name, value) in [
-            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused),
+            ("submitted", core.submitted), ("repeated", core.repeated), ("duplicates", core.duplicates),
+            ("refused", core.refused),
             ("leased", core.leased),
             ("succeeded", core.succeeded), ("failed", core.failed), ("dead", core.dead), ("cancelled", core.cancelled),
             ("expired", core.expired), ("retried", core.retried), ("lost", core.lost), ("returned", core.returned),
@@ -62,5 +83,19 @@ extension Broker {
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
         ] { json.member(name, Int(value)) }
+    }
+}
+
+extension JSONText {
+    /// `closed`, `open`, `due`, `probing`; of an open one also when the next probe may start.
+    fileprivate mutating func member(_ name: String, _ circuit: Circuit.State, at time: Now) {
+        switch circuit {
+        case .closed: member(name, "closed")
+        case .due: member(name, "due")
+        case .probing: member(name, "probing")
+        case .open(let until):
+            member(name, "open")
+            member("probe_in_ms", Int((until - time.monotonic) / 1_000_000))
+        }
     }
 }

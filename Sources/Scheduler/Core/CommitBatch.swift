@@ -55,11 +55,18 @@ package final class CommitBatch {
         package var options: JobOptions
         /// The numbers of the labels' names.
         package var labels: [UInt32]
+        /// Of a retry by hand: the dead letter, and the request that both belong to.
+        package var retryOf: UInt64?
+        package var request: UInt64?
 
-        package init(id: UInt64, options: JobOptions, labels: [UInt32]) {
+        package init(
+            id: UInt64, options: JobOptions, labels: [UInt32], retryOf: UInt64? = nil, request: UInt64? = nil
+        ) {
             self.id = id
             self.options = options
             self.labels = labels
+            self.retryOf = retryOf
+            self.request = request
         }
     }
 
@@ -170,6 +177,19 @@ package final class CommitBatch {
         package var who: String
         package var ids: [UInt64]
         package var reached: UInt32
+        /// Of an operator's order: its filter as JSON, why it was given, and who numbered it, by which it is
+        /// known when it comes again, with its answer.
+        package var filter: String?
+        package var note = ""
+        package var sender: Producer?
+        package var reply: OrderReply?
+
+        package init(action: String, who: String, ids: [UInt64], reached: UInt32) {
+            self.action = action
+            self.who = who
+            self.ids = ids
+            self.reached = reached
+        }
     }
 
     // What is written.
@@ -202,9 +222,14 @@ package final class CommitBatch {
         package var client: UInt32
         package var record: CancelRecord
     }
+    package struct Ordered: Sendable {
+        package var client: UInt32
+        package var reply: OrderReply
+    }
     package var accepted: [Accepted] = []
     package var durable: [Durable] = []
     package var cancelled: [Cancelled] = []
+    package var ordered: [Ordered] = []
     /// Asked of the journal once everything before them is durable.
     package var outcomeLookups: [Outbox.OutcomeLookup] = []
 
@@ -233,6 +258,7 @@ package final class CommitBatch {
         accepted.removeAll(keepingCapacity: true)
         durable.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        ordered.removeAll(keepingCapacity: true)
         outcomeLookups.removeAll(keepingCapacity: true)
         payloads = PayloadSlab()
         resultBytes.removeAll()

@@ -8,15 +8,14 @@ package struct CoreSettings: Sendable {
     package var heartbeatNanoseconds: Int64 = 1_000_000_000
     /// After a closed connection, the same incarnation has this long to return.
     package var graceNanoseconds: Int64 = 2_000_000_000
-    /// Open jobs that are admitted: about 100 bytes each.
-    package var maxOpenJobs = 5_000_000
+    /// The policies of the start; `follow` changes them.
+    package var policies = Policies()
     /// Payload bytes that one commit gathers before submits are refused as busy.
     package var maxBatchPayloadBytes = 64 << 20
     /// Result bytes that wait for the journal before workers are asked to offer them again.
     package var maxBatchResultBytes = 64 << 20
     /// Ids that one client may wait for.
     package var maxWaits = 100_000
-    package var retry = RetryPolicy()
     package var ageing = Ageing()
     package var stealing = true
     /// Jobs that wait for less than this are not worth moving: a steal takes two hops and a commit.

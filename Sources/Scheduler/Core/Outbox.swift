@@ -57,9 +57,13 @@ package struct Outbox: Sendable {
     package var revoked: [Token] = []
     package var finals: [Final] = []
     package var cancelled: [CommitBatch.Cancelled] = []
+    package var ordered: [CommitBatch.Ordered] = []
     package var offerAgain: [Int32] = []
+    /// Workers that are to drain.
+    package var drains: [Int32] = []
     package var outcomeLookups: [OutcomeLookup] = []
     package var resultLookups: [ResultLookup] = []
+    package var orderLookups: [OrderLookup] = []
 
     package init() {}
 
@@ -72,8 +76,11 @@ package struct Outbox: Sendable {
         revoked.removeAll(keepingCapacity: true)
         finals.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
+        ordered.removeAll(keepingCapacity: true)
         offerAgain.removeAll(keepingCapacity: true)
+        drains.removeAll(keepingCapacity: true)
         outcomeLookups.removeAll(keepingCapacity: true)
         resultLookups.removeAll(keepingCapacity: true)
+        orderLookups.removeAll(keepingCapacity: true)
     }
 }

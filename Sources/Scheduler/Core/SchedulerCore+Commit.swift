@@ -32,6 +32,11 @@ extension SchedulerCore {
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)
         out.outcomeLookups.append(contentsOf: batch.outcomeLookups)
+        out.ordered.append(contentsOf: batch.ordered)
+        if !batch.ordered.isEmpty {
+            desk.done()
+            serveDesk(into: &out)
+        }
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot

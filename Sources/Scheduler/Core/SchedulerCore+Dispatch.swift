@@ -10,7 +10,10 @@ extension SchedulerCore {
     /// The leases leave when their commit is durable. Called once after each batch of events.
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
+        tellDrains(into: &out)
+        guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
+        releaseRetries(at: now)
         deal(toFreeSlots: true, at: now)
         deal(toFreeSlots: false, at: now)
         listHeldBack()
@@ -54,6 +57,9 @@ extension SchedulerCore {
     /// Whether the kind's own limits let a job start, or wait in a worker.
     private mutating func mayStart(_ kind: Int32, _ toFreeSlots: Bool, at now: Now) -> Bool {
         guard kinds[Int(kind)].pausedBy == nil else { return false }
+        if !kinds[Int(kind)].circuit.isClosed {
+            guard toFreeSlots, kinds[Int(kind)].circuit.mayStart(at: now.monotonic) else { return false }
+        }
         guard kinds[Int(kind)].limit.isSet else { return true }
         guard toFreeSlots else {
             return kinds[Int(kind)].limit.hasSlack(
@@ -65,18 +71,22 @@ extension SchedulerCore {
         case .until(let time):
             if kinds[Int(kind)].wakesAt != time {
                 kinds[Int(kind)].wakesAt = time
-                wake(Timers.Entry(due: time, id: UInt64(kind), slot: kind, purpose: .kindRate))
+                wake(Timers.Entry(due: time, id: UInt64(kind), slot: kind, purpose: .kind))
             }
             return false
         }
     }
 
     /// The next worker in turn that has room for a job of this queue.
-    private mutating func nextTaker(_ queue: Int, _ toFreeSlots: Bool) -> Int32? {
+    private mutating func nextTaker(_ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int32? {
         if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots) }
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
-            guard room(worker, toFreeSlots) > 0 else {
+            guard room(worker, toFreeSlots) > 0,
+                workers[worker].quarantine.isEmpty
+                    || workers[worker].quarantine.mayTake(
+                        queues[queue].kind, toFreeSlot: toFreeSlots, at: now.monotonic)
+            else {
                 queues[queue].takers.drop()
                 continue
             }
@@ -114,10 +124,10 @@ extension SchedulerCore {
         let kind = queues[Int(queue)].kind
         let isAlone = queues[Int(queue)].count == queued
         var left = isAlone ? Int.max : toFreeSlots ? 1 : Self.turn
-        let isKindLimited = kinds[Int(kind)].limit.isSet
+        let isKindLimited = kinds[Int(kind)].limit.isSet || !kinds[Int(kind)].circuit.isClosed
         var choice = first
         while left > 0 {
-            guard let worker = nextTaker(Int(queue), toFreeSlots) else {
+            guard let worker = nextTaker(Int(queue), toFreeSlots, at: now) else {
                 queues[Int(queue)].skippedInRound = dispatchRound
                 return
             }
@@ -147,6 +157,11 @@ extension SchedulerCore {
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
         kinds[kind].limit.started(at: now.monotonic)
+        if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
+        kinds[kind].circuit.started(jobs[slot].id)
+        if !workers[worker].quarantine.isEmpty {
+            workers[worker].quarantine.started(jobs[slot].id, of: jobs[slot].kind)
+        }
         tenants.leased(jobs[slot].tenant, expected: expected, at: now)
         counts.leased += 1
         gathering.leases.append(
@@ -162,7 +177,10 @@ extension SchedulerCore {
         if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
         workers[worker].expected -= Int64(jobs[slot].expected)
-        kinds[Int(jobs[slot].kind)].leased -= 1
+        let kind = jobs[slot].kind
+        kinds[Int(kind)].leased -= 1
+        kinds[Int(kind)].circuit.ended(jobs[slot].id)
+        if !workers[worker].quarantine.isEmpty { workers[worker].quarantine.ended(jobs[slot].id, of: kind) }
         let tenant = jobs[slot].tenant
         tenants[tenant].leased -= 1
         if tenants[tenant].pausedBy == nil { unpark(tenant) }

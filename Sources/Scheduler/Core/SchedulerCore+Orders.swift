@@ -77,7 +77,7 @@ extension SchedulerCore {
     }
 
     /// How many jobs a request may have, by any open job of it.
-    private mutating func requestSize(_ first: UInt64) -> Int {
+    mutating func requestSize(_ first: UInt64) -> Int {
         for offset in 0..<UInt64(Limits.jobsInRequest) {
             guard let slot = jobs.slot(of: first + offset) else { continue }
             return UInt64(jobs[slot].index) == offset ? Int(jobs[slot].count) : 0
@@ -91,7 +91,7 @@ extension SchedulerCore {
     }
 
     /// Stops a job: at once if no worker can have it, else by telling its worker.
-    private mutating func stop(_ slot: Int32, _ why: JobRecord.Flags, into out: inout Outbox) {
+    mutating func stop(_ slot: Int32, _ why: JobRecord.Flags, into out: inout Outbox) {
         let final: JobState = why == .cancelling ? .cancelled : .expired
         let ending: Ending = why == .cancelling ? .cancelled : .expired
         switch jobs[slot].state {

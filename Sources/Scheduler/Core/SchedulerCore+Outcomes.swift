@@ -91,7 +91,13 @@ extension SchedulerCore {
             ended: Float(record.agoMicroseconds) / 1_000_000, retry: -1, ending: record.ending, final: nil, result: -1,
             slot: slot)
         account(slot, record)
-        let wasStealing = jobs[slot].flags.contains(.stealing)
+        // Before the lease ends: that would end a probe without a verdict.
+        switch record.ending {
+        case .succeeded: attemptSucceeded(slot, on: worker)
+        case .failed where record.retryable: attemptFailed(slot, on: worker, at: now)
+        case .failed, .cancelled, .returned, .lost, .expired: break
+        }
+        let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
         endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
@@ -130,7 +136,8 @@ extension SchedulerCore {
     /// Delays a failed job, queues a returned one.
     private mutating func tryAgain(_ slot: Int32, _ row: inout CommitBatch.OutcomeRow, asked: UInt32, at now: Now) {
         guard row.ending == .failed else { return makeReady(slot, at: now) }
-        let delay = settings.retry.delay(afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
+        let delay = kinds[Int(jobs[slot].kind)].policy.retry.delay(
+            afterFailures: Int(jobs[slot].failures), asked: asked, using: &generator)
         row.retry = Float(delay) / 1_000_000_000
         jobs[slot].state = .delayed
         wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
@@ -174,6 +181,7 @@ extension SchedulerCore {
 
     /// Ends a job that no worker runs.
     mutating func endUnleased(_ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0) {
+        if jobs[slot].flags.contains(.heldRetry) { unholdRetry(slot) }
         write(
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,

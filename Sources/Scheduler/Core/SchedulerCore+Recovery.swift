@@ -30,6 +30,12 @@ package struct RecoveredJob: Sendable {
 }
 
 extension SchedulerCore {
+    /// Takes over what operators ordered and still holds, before names.
+    package mutating func recovered(_ pauses: Pauses, drained: Set<UInt64>) {
+        self.pauses = pauses
+        self.drained = drained
+    }
+
     /// Takes names over, before jobs.
     package mutating func recoveredName(_ family: NameFamily, _ name: String, number: UInt32, at now: Now) {
         names.restore(family, name, number: number)

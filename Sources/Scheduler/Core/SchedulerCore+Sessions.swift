@@ -63,6 +63,8 @@ extension SchedulerCore {
         workers[index].credit = 0
         workers[index].kinds = served
         workers[index].isResuming = true
+        workers[index].isDraining = drained.contains(hello.incarnation)
+        workers[index].isToldToDrain = false
         workers[index].details = hello.details
         workers[index].labels = hello.labels
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }

@@ -87,7 +87,12 @@ extension SchedulerCore {
         return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
             && !flags.contains(.stealing)
             && !flags.contains(.unclaimed) && flags.stopState == nil
-            && (thief.map { serves($0, jobs[slot].queue) } ?? true)
+            && kinds[Int(jobs[slot].kind)].circuit.isClosed
+            && (thief.map { mayHelp($0, slot) } ?? true)
+    }
+
+    private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
+        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
@@ -112,23 +117,27 @@ extension SchedulerCore {
         var slot = workers[victim].leases.tail
         while slot >= 0, wanted > 0, waiting > 0 {
             if isStealable(slot, for: thief) {
-                jobs[slot].flags.insert(.stealing)
-                if let thief {
-                    stolenFor[jobs[slot].id] = workers[thief].incarnation
-                    workers[thief].awaitedSteals += 1
-                }
-                workers[victim].askedBack += 1
-                let record = TokenRecord(
-                    JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)
-                out.revoked.append(
-                    Outbox.Token(
-                        worker: victim, session: workers[victim].session, tokensOf: incarnation, record: record))
+                if let thief { workers[thief].awaitedSteals += 1 }
+                askBack(slot, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
                 counts.stealsAsked += 1
                 wanted -= 1
             }
             slot = jobs[slot].previous
             waiting -= 1
         }
+    }
+
+    /// In place of a thief's incarnation: the job is paused, and to take it back is no steal.
+    static var pause: UInt64 { 0 }
+
+    /// Asks a worker for a job that it may not have started.
+    mutating func askBack(_ slot: Int32, of worker: Int32, for thief: UInt64?, into out: inout Outbox) {
+        jobs[slot].flags.insert(.stealing)
+        if let thief { stolenFor[jobs[slot].id] = thief }
+        workers[worker].askedBack += 1
+        let record = TokenRecord(JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)
+        out.revoked.append(
+            Outbox.Token(worker: worker, session: workers[worker].session, tokensOf: incarnation, record: record))
     }
 
     /// The answer is here, whatever it is: the lease ended, or its worker keeps it.

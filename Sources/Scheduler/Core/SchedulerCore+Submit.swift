@@ -61,9 +61,9 @@ extension SchedulerCore {
     }
 
     /// Why so much more cannot be admitted, or nil.
-    private func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
-        if jobs.count + more > settings.maxOpenJobs {
-            return "\(jobs.count) jobs are open, the limit is \(settings.maxOpenJobs)"
+    func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
+        if jobs.count + more > policies.maxOpenJobs {
+            return "\(jobs.count) jobs are open, the limit is \(policies.maxOpenJobs)"
         }
         if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
             return
@@ -170,6 +170,7 @@ extension SchedulerCore {
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
         waiter: UInt32, isInGraph: Bool, _ now: Now
     ) {
+        let attempts = job.attempts == 0 ? kinds[Int(kind)].policy.attempts : job.attempts
         let start = gathering.payloads.buffer.count
         let payload = Int(job.payloadStart)..<Int(job.payloadStart) + Int(job.payloadLength)
         gathering.payloads.buffer.append(bytes.extracting(payload))
@@ -177,7 +178,7 @@ extension SchedulerCore {
             CommitBatch.JobRow(
                 id: id,
                 opts: JobOpts.pack(
-                    index: job.index, count: job.count, priority: job.priority, attempts: job.attempts,
+                    index: job.index, count: job.count, priority: job.priority, attempts: attempts,
                     encoding: job.encoding, hasOptions: options != nil),
                 kind: kinds[Int(kind)].number, tenant: tenants[tenant].number, payloadStart: start,
                 payloadLength: payload.count))
@@ -193,7 +194,7 @@ extension SchedulerCore {
         record.waiter = waiter
         record.index = job.index
         record.count = job.count
-        record.attemptsAllowed = job.attempts
+        record.attemptsAllowed = attempts
         record.priority = job.priority
         record.encoding = job.encoding
         record.runLimit = options?.runLimitMilliseconds ?? 0

@@ -39,6 +39,7 @@ extension SchedulerCore {
         }
         let kind = kinds[Int(job.kind)]
         let tenant = tenants[job.tenant]
+        if let who = pauses.everything { return because(.everythingPaused, "everything is paused by \(who)") }
         if let who = kind.pausedBy { return because(.kindPaused, "kind \(kind.name) is paused by \(who)") }
         if let who = tenant.pausedBy { return because(.tenantPaused, "tenant \(tenant.name) is paused by \(who)") }
         guard workers.indices.contains(where: { isWorking($0) && workers[$0].ownIndex(of: job.kind) != nil }) else {

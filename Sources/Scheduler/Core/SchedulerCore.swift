@@ -16,7 +16,15 @@ package struct SchedulerCore: ~Copyable {
         var queued = 0
         var leased = 0
         var run = RunTime()
+        var policy = Policies.Kind()
         var limit = StartLimit()
+        var circuit = Circuit(Policies.Kind().circuit)
+        var budget = RetryBudget(Policies.Kind().budget, at: 0)
+        /// Delayed jobs whose time has come, but not their kind's budget; the oldest first.
+        var heldRetries = JobList()
+        var retriesWakeAt: Int64 = 0
+        /// Attempts that succeeded since the start.
+        var successes: UInt64 = 0
         var pausedBy: String?
         /// The time of its last timer, so that one wait for the rate sets one.
         var wakesAt: Int64 = 0
@@ -69,7 +77,11 @@ package struct SchedulerCore: ~Copyable {
     var underway: CommitBatch?
     var spare: CommitBatch?
     package var committedBatch: UInt64
-    var policies = Policies()
+    var policies: Policies
+    var pauses = Pauses()
+    var desk = OrderDesk()
+    /// Worker incarnations that operators drain: one for each such order.
+    var drained: Set<UInt64> = []
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
@@ -79,11 +91,14 @@ package struct SchedulerCore: ~Copyable {
     var queued = 0
     /// Jobs that wait for others.
     var blocked = 0
+    /// Retries that wait for the budgets of their kinds.
+    var heldRetries = 0
     package var counts = CoreCounts()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
     package init(_ settings: CoreSettings, head: ChainHead, seed: UInt64) {
         self.settings = settings
+        policies = settings.policies
         incarnation = head.incarnation
         epoch = head.epoch
         generator = SeededGenerator(seed: seed)
@@ -134,7 +149,8 @@ package struct SchedulerCore: ~Copyable {
     mutating func addKind(_ record: KindRecord, at now: Now) -> Int32 {
         let index = Int32(kinds.count)
         kinds.append(record)
-        if let policy = policies.kinds[record.name] { kinds[Int(index)].limit = StartLimit(policy.limit, at: now) }
+        kinds[Int(index)].follow(policies.kind(record.name), at: now)
+        kinds[Int(index)].pausedBy = pauses[.kind(record.name)]
         kindIndices[record.name] = index
         return index
     }
@@ -145,7 +161,8 @@ package struct SchedulerCore: ~Copyable {
 
     mutating func addTenant(_ record: TenantRecord, at now: Now) -> Int32 {
         let index = tenants.add(record)
-        if let policy = policies.tenants[record.name] { tenants[index].follow(policy, at: now) }
+        tenants[index].pausedBy = pauses[.tenant(record.name)]
+        tenants[index].follow(policies.tenant(record.name), at: now)
         return index
     }
 
@@ -174,12 +191,12 @@ package struct SchedulerCore: ~Copyable {
         while let entry = timers.popDue(at: now.monotonic) {
             switch entry.purpose {
             case .ready:
-                if let slot = liveSlot(of: entry), jobs[slot].state == .delayed { makeReady(slot, at: now) }
+                if let slot = liveSlot(of: entry), jobs[slot].state == .delayed { delayEnded(slot, at: now) }
             case .deadline:
                 if let slot = liveSlot(of: entry) { deadlinePassed(slot, at: now, into: &out) }
             case .tenantRate: unpark(entry.slot)
             // To be awake is enough: dispatch follows.
-            case .kindRate: break
+            case .kind: break
             }
         }
     }

@@ -5,7 +5,7 @@ import StatexProtocol
 import StatexSchedulerCore
 import StatexThreads
 
-/// The three boxes between the broker and the journal.
+/// The boxes between the broker and the journal, and the one for what the operator changes.
 package struct HandOff: Sendable {
     /// To the thread that commits.
     package let commits: Mailbox<CommitOrder>
@@ -15,6 +15,8 @@ package struct HandOff: Sendable {
     package let readWakeup: Wakeup
     /// To the broker, from both.
     package let events: Mailbox<JournalEvent>
+    /// To the broker, from who reads the configuration again.
+    package let configurations: Mailbox<ConfigurationNews>
     package let eventWakeup: Wakeup
 
     package init() throws(WakeupError) {
@@ -24,7 +26,16 @@ package struct HandOff: Sendable {
         commits = Mailbox(wakeup: commitWakeup)
         reads = Mailbox(wakeup: readWakeup)
         events = Mailbox(wakeup: eventWakeup)
+        configurations = Mailbox(wakeup: eventWakeup)
     }
+}
+
+/// What became of the operator's wish that the configuration be read again.
+package enum ConfigurationNews: Sendable {
+    case changed(Policies, by: String, changes: String)
+    case unchanged
+    /// The one before stays, for this reason.
+    case refused(String)
 }
 
 /// What the committing thread is told.
@@ -104,6 +115,7 @@ package enum ReadRequest: Sendable {
     /// What a producer submitted lately; `tag` comes back with the answer.
     case producer(Producer, tag: UInt64)
     case keys([UserKeys.Key], unique: [UniqueKeys.Key], tag: UInt64)
+    case order(OrderLookup)
     case stop
 }
 
@@ -123,6 +135,7 @@ package enum ReadAnswer: Sendable {
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], unique: [UniqueKeys.Key: UniqueKeys.Use], tag: UInt64)
+    case order(OrderFindings)
 }
 
 /// What a leased job is handed, as it stands in the journal.

@@ -155,8 +155,11 @@ struct CommitWriter: ~Copyable {
             if row.options.tags.isEmpty { writer.null() } else { writer.texts(row.options.tags) }
             writer.text(row.options.traceparent)
             if row.labels.isEmpty { writer.null() } else { writer.int4s(row.labels) { Int32(bitPattern: $0) } }
+            writer.optional(row.retryOf.map { Int64($0) })
+            writer.optional(row.request.map { Int64($0) })
             let after = row.options.after
             if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
+            if let unique = row.options.unique { writer.bytes(unique.stored) } else { writer.null() }
         }
     }
 
@@ -252,7 +255,13 @@ struct CommitWriter: ~Copyable {
         writer.integer(head.at)
         writer.text(row.action)
         writer.text(row.who)
-        writer.int8s(row.ids) { Int64($0) }
+        writer.int8s(row.ids) { Int64(bitPattern: $0) }
         writer.integer(Int32(bitPattern: row.reached))
+        writer.text(row.filter)
+        writer.text(row.note.isEmpty ? nil : row.note)
+        if let sender = row.sender { writer.uuid(sender) } else { writer.null() }
+        writer.optional(row.reply.map { Int64($0.number) })
+        writer.text(row.reply?.message)
+        writer.integer(Int32(row.reply?.hasMore == true ? 1 : 0))
     }
 }

@@ -38,7 +38,8 @@ enum PayloadReader {
     {
         let found = try connection.queryBinary(
             """
-            SELECT j.id, j.payload, j.opts, array_to_string(o.after_jobs, ' ') FROM statex.all_jobs j
+            SELECT j.id, j.payload, coalesce(o.request, j.id - (j.opts & 4095)), array_to_string(o.after_jobs, ' ')
+            FROM statex.all_jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id = ANY($1::bigint[])
             """, [idList(ids)], doing: "payloads")
@@ -46,9 +47,9 @@ enum PayloadReader {
         rows.reserveCapacity(found.rows)
         for row in 0..<found.rows {
             let id = UInt64(bitPattern: found.binaryInteger(row, 0))
-            let index = JobOpts.index(UInt64(bitPattern: found.binaryInteger(row, 2)))
             rows[id] = Row(
-                payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) }, request: id - UInt64(index),
+                payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) },
+                request: UInt64(bitPattern: found.binaryInteger(row, 2)),
                 inputs: found.isNull(row, 3)
                     ? [] : dependencies(inList: found.text(row, 3)).filter(\.isInput).map(\.index))
         }

@@ -7,6 +7,8 @@ package struct RecoveredState: Sendable {
     package var names: [(number: UInt32, family: NameFamily, name: String)] = []
     package var jobs: [RecoveredJob] = []
     package var workerNames: [UInt32: String] = [:]
+    package var pauses = Pauses()
+    package var drained: Set<UInt64> = []
     /// Pages without an open job that are not recorded as closed: the owner went before it could.
     package var finishedPages: [UInt64] = []
     var labelNames: [String: String] = [:]
@@ -27,6 +29,7 @@ package struct Recovery: ~Copyable {
     package func run(progress: (Int, Int) -> Void = { _, _ in }) throws(PostgresError) -> RecoveredState {
         var state = RecoveredState()
         try readNames(into: &state)
+        try readStandingOrders(into: &state)
         let pages = try openPages()
         let cancelled = try cancelledJobs()
         for (index, page) in pages.enumerated() {
@@ -51,6 +54,28 @@ package struct Recovery: ~Copyable {
                 state.names.append((number, family, name))
                 if family == .label { state.labelNames[String(number)] = name }
             }
+        }
+    }
+
+    /// Pauses that nobody took back. A worker that was told to drain ends by itself, so only late ones count.
+    private func readStandingOrders(into state: inout RecoveredState) throws(PostgresError) {
+        let rows = try connection.query(
+            """
+            SELECT action, filter->>'kind', filter->>'tenant', who, array_to_string(ids, ' ') FROM statex.actions
+            WHERE action IN ('pause', 'resume', 'drain')
+                AND (action <> 'drain' OR at > (extract(epoch FROM now()) - 86400) * 1000000)
+            ORDER BY batch
+            """, doing: "standing orders")
+        for row in 0..<rows.rows {
+            guard rows.text(row, 0) != "drain" else {
+                let incarnations = rows.text(row, 4).split(separator: " ").compactMap { Int64($0) }
+                state.drained.formUnion(incarnations.map { UInt64(bitPattern: $0) })
+                continue
+            }
+            let subject: Pauses.Subject =
+                !rows.isNull(row, 1)
+                ? .kind(rows.text(row, 1)) : !rows.isNull(row, 2) ? .tenant(rows.text(row, 2)) : .everything
+            state.pauses[subject] = rows.text(row, 0) == "pause" ? rows.text(row, 3) : nil
         }
     }
 
@@ -130,7 +155,9 @@ package struct Recovery: ~Copyable {
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
-                array_to_string(o.labels, ' '), array_to_string(o.after_jobs, ' ') FROM statex.jobs j
+                array_to_string(o.labels, ' '),
+                -- What a retry by hand waited for is over.
+                CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")

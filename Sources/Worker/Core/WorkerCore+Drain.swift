@@ -5,13 +5,23 @@ extension WorkerCore {
     /// order again means that the limit is over now.
     package mutating func drainOrdered(at now: Int64, into out: inout Outbox) {
         switch phase {
-        case .working:
-            phase = .draining(until: now + settings.drainLimit)
-            for row in table.rows.indices where table.rows[row].state == .waiting {
-                out.withdrawals.append(table.handle(row))
-            }
+        case .working: beginDrain(until: now + settings.drainLimit, into: &out)
+        // An operator's drain has no limit; now there is one.
+        case .draining(.max): phase = .draining(until: now + settings.drainLimit)
         case .draining: phase = .draining(until: now)
         case .stopping, .delivering, .finished: break
+        }
+    }
+
+    /// DRAIN: an operator takes this worker out. There is no hurry: what runs may take its time.
+    package mutating func drainWanted(into out: inout Outbox) {
+        if phase == .working { beginDrain(until: .max, into: &out) }
+    }
+
+    private mutating func beginDrain(until limit: Int64, into out: inout Outbox) {
+        phase = .draining(until: limit)
+        for row in table.rows.indices where table.rows[row].state == .waiting {
+            out.withdrawals.append(table.handle(row))
         }
     }
 
@@ -20,7 +30,8 @@ extension WorkerCore {
         case .working, .finished: break
         case .draining(let until):
             if waiting + running == 0 {
-                phase = .delivering(until: max(until, now + settings.deliveryLimit))
+                let delivered = now + settings.deliveryLimit
+                phase = .delivering(until: until == .max ? delivered : max(until, delivered))
                 drainFurther(at: now, into: &out)
             } else if now >= until {
                 stopAll(into: &out)

@@ -132,15 +132,18 @@ struct WorkerLoop: ~Copyable {
             if core.accepts(header, at: now) { try takeTokens(header, at: now) }
         case .offerAgain:
             if core.accepts(header, at: now) { core.offersWanted(into: &out) }
+        case .drain:
+            guard core.accepts(header, at: now) else { return }
+            log.info("draining, as an operator ordered", ["held": "\(core.heartbeat.held)"])
+            core.drainWanted(into: &out)
         case .heartbeat:
             _ = core.accepts(header, at: now)
         case .goodbye:
             if core.accepts(header, at: now) {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
-        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply, .explain,
-            .explanations,
-            .credit, .outcomes, .claim, .kept:
+        case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
+            .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

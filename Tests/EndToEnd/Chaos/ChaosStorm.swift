@@ -141,6 +141,14 @@ final class ChaosStorm: @unchecked Sendable {
     private func noticeEnds(at now: ContinuousClock.Instant) {
         for (service, process) in running {
             guard let end = process.end else { continue }
+            // Of two that took over one after the other, the first may have been the slower: then it is the owner.
+            if service == .scheduler, end == .exited(SchedulerExit.fenced),
+                let owner = replaced.lastIndex(where: { $0.end == nil })
+            {
+                running[.scheduler] = replaced.remove(at: owner)
+                replaced.append(process)
+                continue
+            }
             if case .exited(let code) = end, code != 0, code != 1 || service != .scheduler {
                 complaints.append("\(process.name) ended with \(end): \(process.said.suffix(500))")
             }

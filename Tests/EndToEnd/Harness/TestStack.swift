@@ -12,7 +12,7 @@ import Testing
 final class TestStack: @unchecked Sendable {
     let directory: String
     /// Keys of `statex.yaml` that differ from the defaults.
-    private let settings: [String: String]
+    private var settings: [String: String]
     private var postgres: EmbeddedPostgres
     private var processes: [RunningProcess] = []
 
@@ -32,6 +32,12 @@ final class TestStack: @unchecked Sendable {
         try postgres.start()
         self.postgres = postgres
         guard mkdir(directory + "/run", 0o700) == 0 else { throw HarnessError("cannot make \(directory)/run") }
+        try writeConfiguration()
+    }
+
+    /// Writes the file anew, for processes that start or are told to read it again.
+    func configure(_ settings: [String: String]) throws {
+        self.settings = settings
         try writeConfiguration()
     }
 

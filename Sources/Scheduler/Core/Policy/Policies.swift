@@ -1,7 +1,18 @@
-/// What an operator may set while the scheduler runs: limits of kinds, weights and limits of tenants.
+import StatexProtocol
+
+/// What an operator may set while the scheduler runs.
 package struct Policies: Sendable, Equatable {
     package struct Kind: Sendable, Equatable {
         package var limit = Limit()
+        /// For jobs that do not say how often they may fail.
+        package var attempts = UInt8(Limits.defaultAttempts)
+        package var retry = RetryPolicy()
+        package var budget = RetryBudget.Settings()
+        package var circuit = Circuit.Settings(
+            failures: 20, jobs: 5, waitNanoseconds: 1_000_000_000, maximumNanoseconds: 5_000_000_000)
+        /// The same for the kind in one worker.
+        package var quarantine = Circuit.Settings(
+            failures: 10, jobs: 3, waitNanoseconds: 10_000_000_000, maximumNanoseconds: 60_000_000_000)
         package init() {}
     }
     package struct Tenant: Sendable, Equatable {
@@ -20,8 +31,16 @@ package struct Policies: Sendable, Equatable {
 
     package var kinds: [String: Kind] = [:]
     package var tenants: [String: Tenant] = [:]
+    /// Those that are not named.
+    package var otherKinds = Kind()
+    package var otherTenants = Tenant()
+    /// Open jobs that are admitted: about 100 bytes each.
+    package var maxOpenJobs = 5_000_000
 
     package init() {}
+
+    package func kind(_ name: String) -> Kind { kinds[name] ?? otherKinds }
+    package func tenant(_ name: String) -> Tenant { tenants[name] ?? otherTenants }
 }
 
 extension StartLimit {
@@ -38,17 +57,32 @@ extension TenantRecord {
     }
 }
 
+extension SchedulerCore.KindRecord {
+    mutating func follow(_ policy: Policies.Kind, at now: Now) {
+        limit.change(to: StartLimit(policy.limit, at: now))
+        circuit.change(to: policy.circuit)
+        budget.change(to: policy.budget)
+        self.policy = policy
+    }
+}
+
 extension SchedulerCore {
     /// Takes new policies over; jobs that wait are sorted anew.
     package mutating func follow(_ policies: Policies, at now: Now) {
         self.policies = policies
-        for kind in kinds.indices {
-            kinds[kind].limit.change(to: StartLimit(policies.kinds[kinds[kind].name]?.limit ?? .init(), at: now))
-        }
+        for kind in kinds.indices { kinds[kind].follow(policies.kind(kinds[kind].name), at: now) }
         for tenant in 0..<Int32(tenants.count) {
-            tenants[tenant].follow(policies.tenants[tenants[tenant].name] ?? .init(), at: now)
+            tenants[tenant].follow(policies.tenant(tenants[tenant].name), at: now)
         }
         relistAll()
+    }
+
+    /// The operator's configuration was read again: its change is followed, and recorded.
+    package mutating func reconfigured(_ policies: Policies, by who: String, changes: String, at now: Now) {
+        follow(policies, at: now)
+        var row = CommitBatch.ActionRow(action: "configure", who: who, ids: [], reached: 0)
+        row.note = changes
+        gathering.actions.append(row)
     }
 
     /// After a change of which tenants are limited.

@@ -1,5 +1,5 @@
 /// When a failed attempt is tried again: exponential backoff with full jitter.
-package struct RetryPolicy: Sendable {
+package struct RetryPolicy: Sendable, Equatable {
     package var baseNanoseconds: Int64 = 1_000_000_000
     package var maximumNanoseconds: Int64 = 600_000_000_000
 

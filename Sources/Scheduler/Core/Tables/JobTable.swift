@@ -40,8 +40,8 @@ package struct JobRecord: Sendable {
     package var flags: Flags = []
 
     package struct Flags: OptionSet, Sendable {
-        package let rawValue: UInt8
-        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package let rawValue: UInt16
+        package init(rawValue: UInt16) { self.rawValue = rawValue }
         /// A user wants it stopped; its worker was told.
         package static let cancelling = Flags(rawValue: 1)
         /// Its deadline passed while it ran; its worker was told.
@@ -55,7 +55,9 @@ package struct JobRecord: Sendable {
         /// It was ready before: `since` stands.
         package static let wasReady = Flags(rawValue: 32)
         /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
-        package static let inGraph = Flags(rawValue: 64)
+        package static let inGraph = Flags(rawValue: 256)
+        /// It is delayed past its time: its kind's retry budget is used up.
+        package static let heldRetry = Flags(rawValue: 64)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

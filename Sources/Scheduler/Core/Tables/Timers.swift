@@ -8,8 +8,8 @@ package struct Timers: ~Copyable {
         case deadline
         /// A tenant, whose number stands in place of a slot, may start jobs again.
         case tenantRate
-        /// The same for a kind.
-        case kindRate
+        /// The same for a kind: its rate, its circuit, its retries, or a worker's quarantine for it.
+        case kind
 
         fileprivate var isOfJob: Bool { self == .ready || self == .deadline }
     }

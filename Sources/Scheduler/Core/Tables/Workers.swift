@@ -28,7 +28,11 @@ package struct WorkerRecord: Sendable {
     package var deadline: Int64 = 0
     /// It came back and has not yet said all that it holds.
     package var isResuming = false
+    /// Kinds that fail in it.
+    package var quarantine = Quarantine()
     package var isDraining = false
+    /// It was told so in this session.
+    var isToldToDrain = false
     /// Outcomes of it were put off; it is to offer them again.
     package var owesOutcomes = false
     package var details = ""

@@ -1,0 +1,69 @@
+import StatexProtocol
+
+// Retry by hand: a new job for a dead letter, of the same request, with the same payload and options. The
+// dead letter keeps its outcome for ever.
+
+extension SchedulerCore {
+    mutating func retry(_ findings: OrderFindings, _ isDryRun: Bool, at now: Now) throws(WireError) -> Reach {
+        guard !isDryRun, !findings.letters.isEmpty else {
+            return Reach(ids: findings.letters.map(\.id), hasMore: findings.hasMore)
+        }
+        let bytes = findings.letters.reduce(0) { $0 + $1.payload.count }
+        if let why = admissionRefusal(jobs: findings.letters.count, bytes: bytes) { throw WireError(.busy, why) }
+        var reach = Reach(hasMore: findings.hasMore)
+        var made: [UInt64] = []
+        for letter in findings.letters {
+            // Memory has every name that the journal has.
+            guard let kind = kinds.firstIndex(where: { $0.number == letter.kind }),
+                let tenant = (0..<Int32(tenants.count)).first(where: { tenants[$0].number == letter.tenant })
+            else { continue }
+            reach.ids.append(letter.id)
+            made.append(submitAgain(letter, kind: Int32(kind), tenant: tenant, at: now))
+        }
+        // The journal names all of them; a long list is nothing to read.
+        reach.message = "as " + made.prefix(20).map { String($0) }.joined(separator: ", ")
+        if made.count > 20 { reach.message += ", …" }
+        return reach
+    }
+
+    /// - Returns: the new job.
+    private mutating func submitAgain(_ letter: DeadLetter, kind: Int32, tenant: Int32, at now: Now) -> UInt64 {
+        let id = allocateIDs(1, at: now)
+        var options = letter.options
+        // A time that is over would end the job before it starts.
+        if let deadline = options.deadline, deadline <= now.wall { options.deadline = nil }
+        // To whoever asks by its id it is a request of its own: ids that follow belong to others.
+        let opts = JobOpts.pack(
+            index: 0, count: 1, priority: JobOpts.priority(letter.opts), attempts: JobOpts.attempts(letter.opts),
+            encoding: JobOpts.encoding(letter.opts), hasOptions: true)
+        let start = gathering.payloads.buffer.count
+        gathering.payloads.buffer.append(letter.payload)
+        gathering.jobs.append(
+            CommitBatch.JobRow(
+                id: id, opts: opts, kind: letter.kind, tenant: letter.tenant, payloadStart: start,
+                payloadLength: letter.payload.count))
+        let numbers = options.labels.map { number(.label, $0) }
+        gathering.options.append(
+            CommitBatch.OptionsRow(
+                id: id, options: options, labels: numbers, retryOf: letter.id, request: letter.request))
+        var record = JobRecord()
+        record.id = id
+        record.payloadBatch = nextBatch
+        record.payloadStart = UInt32(start)
+        record.payloadLength = UInt32(letter.payload.count)
+        record.kind = kind
+        record.tenant = tenant
+        record.queue = queueIndex(kind, options.labels.isEmpty ? .none : labelSets.set(of: options.labels))
+        record.priority = min(JobOpts.priority(opts), UInt8(Limits.priorities - 1))
+        record.attemptsAllowed = max(JobOpts.attempts(opts), 1)
+        record.encoding = JobOpts.encoding(opts)
+        record.runLimit = options.runLimitMilliseconds ?? 0
+        // What it waited for is over; results that it takes as input are read when it is leased.
+        if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
+        let slot = jobs.insert(record)
+        counts.submitted += 1
+        watch(options.deadline, of: slot, at: now)
+        schedule(slot, runAt: options.runAt, at: now)
+        return id
+    }
+}

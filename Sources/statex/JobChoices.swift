@@ -1,0 +1,30 @@
+import ArgumentParser
+import StatexClient
+import StatexProtocol
+
+/// What `submit` may ask for each of its jobs. The client checks the limits.
+struct JobChoices: ParsableArguments {
+    @Option(help: "A word to find the jobs by; repeatable, up to 8.") var tag: [String] = []
+    @Option(help: "A label that their worker must have; repeatable, up to 8.") var label: [String] = []
+    @Option(help: ArgumentHelp("Start after that time: 90s, 15m, 2h, 1d.", valueName: "time")) var delay: Span?
+    @Option(help: ArgumentHelp("Start at that time: 2026-11-26T01:00:00Z.", valueName: "time")) var at: When?
+    @Option(help: ArgumentHelp("Expire if not final by then: \(When.format).", valueName: "time")) var deadline: When?
+    @Option(help: ArgumentHelp("Stop an attempt that runs longer: 500ms, 90s, 15m.", valueName: "time"))
+    var runLimit: Span?
+    @Option(help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
+    @Option(help: "How often a job may fail before it is dead, 1 to 100 (default: as configured).") var attempts: Int?
+
+    func validate() throws {
+        guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }
+    }
+
+    func apply(to job: inout JobSpec) {
+        job.tags = tag
+        job.labels = label
+        job.startAt = at?.after ?? delay.map { .now.addingTimeInterval($0.duration.inSeconds) }
+        job.deadline = deadline?.after
+        job.runLimit = runLimit?.duration
+        job.priority = priority ?? Limits.defaultPriority
+        job.attempts = attempts
+    }
+}

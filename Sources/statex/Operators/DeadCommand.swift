@@ -1,0 +1,155 @@
+import ArgumentParser
+import StatexProtocol
+
+struct DeadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dead", abstract: "List dead letters, or drop some.",
+        discussion: "Dead letters are jobs that ended as failed or dead. `statex retry` gives them another try.",
+        subcommands: [DeadListCommand.self, DeadDropCommand.self], defaultSubcommand: DeadListCommand.self)
+}
+
+struct DeadListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List dead letters, newest first, or grouped by error.",
+        discussion: """
+            Those that were retried or dropped are left out, but for --all. Groups have the kind, the class of the \
+            error and its first line in common; they are made of the newest 100,000. Exits 4 when the database was not there.
+            """)
+
+    @OptionGroup var filter: LetterFilter
+    @Flag(help: "Group them by kind, class and first line of the error.") var group = false
+    @Flag(help: "Also those that were retried or dropped.") var all = false
+    @Option(help: "How many, 1 to 10000.") var limit = 50
+    @Option(help: ArgumentHelp("Go on below this id.", valueName: "id")) var before: String?
+    @Flag(help: "Print one JSON object.") var json = false
+    @OptionGroup var journal: JournalOptions
+
+    func validate() throws {
+        guard (1...10_000).contains(limit) else { throw ValidationError("--limit takes 1 to 10000") }
+    }
+
+    func run() async throws {
+        let below = try before.map { try jobIDs([$0])[0].rawValue } ?? UInt64.max >> 1
+        let lists = try journal.open(journal.load(), as: "dead")
+        try group ? showGroups(lists, below) : showLetters(lists, below)
+    }
+
+    private func condition(below: UInt64) -> String {
+        LetterFilter.condition + " AND page <= \(below) >> 12 AND id < \(below)"
+            + (all ? "" : " AND retried_as IS NULL AND NOT dropped")
+    }
+
+    private static let columns: [ListColumn] = [
+        .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .time("ended_at"),
+        .text("error_class"), .text("error"), .list("tags"), .text("retried_as"), .flag("dropped"),
+    ]
+    private static let groupColumns: [ListColumn] = [
+        .text("kind"), .text("error_class"), .text("error", "split_part(error, E'\\n', 1)"),
+        .number("count", "count(*)"),
+        .time("first", "min(ended_at)"), .time("last", "max(ended_at)"), .text("example", "max(id)"),
+    ]
+
+    private func showLetters(_ lists: borrowing JournalLists, _ below: UInt64) throws {
+        let rows = try lists.rows(
+            """
+            SELECT \(Self.columns.selection) FROM statex.dead_letters WHERE \(condition(below: below))
+            ORDER BY id DESC LIMIT \(limit)
+            """, filter.parameters)
+        let next = rows.count == limit ? rows.last?[0] : nil
+        guard !json else { return print(Self.columns.json("dead", rows, next: next)) }
+        guard !rows.isEmpty else { return print("no dead letter") }
+        var table = TextTable("ID", "KIND", "TENANT", "STATE", "ENDED", "ERROR", "")
+        for row in rows {
+            let error = "\(row[6] ?? ""): \(row[7] ?? "")".split(separator: "\n").first.map(String.init)
+            let since = row[9].map { "retried as \($0)" } ?? (row[10] == "t" ? "dropped" : "")
+            table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), error, since])
+        }
+        print((table.lines + (next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
+    }
+
+    private func showGroups(_ lists: borrowing JournalLists, _ below: UInt64) throws {
+        let rows = try lists.rows(
+            """
+            SELECT \(Self.groupColumns.selection)
+            FROM (SELECT * FROM statex.dead_letters WHERE \(condition(below: below)) ORDER BY id DESC LIMIT 100000) d
+            GROUP BY 1, 2, 3 ORDER BY count(*) DESC, 1, 2, 3 LIMIT \(limit)
+            """, filter.parameters)
+        guard !json else { return print(Self.groupColumns.json("groups", rows)) }
+        guard !rows.isEmpty else { return print("no dead letter") }
+        var table = TextTable("COUNT", "KIND", "CLASS", "ERROR", "LAST", "EXAMPLE")
+        for row in rows { table.add([row[3], row[0], row[1], row[2], shortTime(row[5]), row[6]]) }
+        print(table.lines.joined(separator: "\n"))
+    }
+}
+
+struct DeadDropCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "drop", abstract: "Leave dead letters out of lists for good.",
+        discussion: """
+            Nothing is deleted: a row says who dropped them, and they cannot be retried any more. Exits 3 when the \
+            scheduler refused, 4 when it or the database was not there.
+            """)
+
+    @OptionGroup var letters: LetterOrder
+
+    func run() async throws { try await letters.run(.drop) }
+}
+
+struct RetryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry", abstract: "Give dead letters another try.",
+        discussion: """
+            Each becomes a new job of the same request, with an id of its own and the same payload and options; the \
+            old one keeps its outcome. A dead letter is retried once: ordered again, it makes no second job. An id of \
+            a request means all of its dead letters. Exits 3 when the scheduler refused, 4 when it or the database was \
+            not there.
+            """)
+
+    @OptionGroup var letters: LetterOrder
+
+    func run() async throws { try await letters.run(.retry) }
+}
+
+/// An order about dead letters: they are looked up in the journal, and named to the scheduler a few at a time.
+struct LetterOrder: ParsableArguments {
+    @Argument(help: ArgumentHelp("Dead letters, or their requests.", valueName: "id")) var ids: [String] = []
+    @OptionGroup var filter: LetterFilter
+    @Flag(help: "All that nobody retried or dropped.") var all = false
+    @Option(help: ArgumentHelp("So many a second at most.", valueName: "n")) var rate: Double?
+    @Option(help: "So many at most, 1 to 100000.") var limit = 100_000
+    @OptionGroup var order: OrderOptions
+    @OptionGroup var journal: JournalOptions
+
+    /// Named in one order: a commit takes their payloads.
+    private static let atOnce = 100
+
+    func validate() throws {
+        guard rate ?? 1 >= 0.01, rate ?? 1 <= 100_000 else { throw ValidationError("--rate takes 0.01 to 100000") }
+        guard (1...100_000).contains(limit) else { throw ValidationError("--limit takes 1 to 100000") }
+    }
+
+    func run(_ action: OrderAction) async throws {
+        guard !ids.isEmpty || !filter.isEmpty || all else {
+            throw ending(.usage, "nothing to \(action.name): give ids, a filter, or --all")
+        }
+        let loaded = try journal.load()
+        let letters = try filter.letters(
+            jobIDs(ids), limit: limit, in: journal.open(loaded, as: action.name))
+        let client = try await journal.client.connect(loaded)
+        var giver = OrderGiver(client, order)
+        var messages: [String] = []
+        let started = ContinuousClock.now
+        let step = rate.map { max(1, min(Self.atOnce, Int($0 / 10))) } ?? Self.atOnce
+        for start in stride(from: 0, to: letters.count, by: step) {
+            if let rate { try await Task.sleep(until: started + .seconds(Double(start) / rate), clock: .continuous) }
+            var filter = OrderFilter()
+            filter.jobs = Array(letters[start...].prefix(step))
+            var reply = try await giver.give(action, filter)
+            if !reply.message.isEmpty { messages.append(reply.message) }
+            while reply.hasMore { reply = try await giver.give(action, filter) }
+        }
+        // A long list of new ids is for `statex dead --all`.
+        giver.report(action, "dead letter", message: messages.count == 1 ? messages[0] : "")
+        await client.close()
+    }
+}

@@ -1,0 +1,59 @@
+import StatexConfiguration
+import StatexSchedulerCore
+
+// The operator's words, as the core takes them.
+
+extension Policies {
+    init(_ configuration: Configuration) {
+        self.init()
+        kinds = configuration.kinds.mapValues { Kind(limit: Limit($0.limit), $0.retry) }
+        otherKinds = Kind(limit: Limit(), configuration.retry)
+        tenants = configuration.tenants.mapValues(Tenant.init)
+        if let others = tenants.removeValue(forKey: Configuration.otherTenants) { otherTenants = others }
+        maxOpenJobs = configuration.maximumOpenJobs
+    }
+}
+
+extension Policies.Limit {
+    init(_ limit: LimitConfiguration) {
+        self.init()
+        running = limit.running
+        startsPerSecond = limit.perSecond
+        burst = limit.burst
+    }
+}
+
+extension Policies.Kind {
+    init(limit: Policies.Limit, _ retry: RetryConfiguration) {
+        self.init()
+        self.limit = limit
+        attempts = UInt8(clamping: retry.attempts)
+        self.retry.baseNanoseconds = retry.backoff.nanoseconds
+        self.retry.maximumNanoseconds = retry.backoffMaximum.nanoseconds
+        budget.share = retry.budget
+        budget.perSecond = retry.budgetPerSecond
+        circuit.take(retry.circuit)
+        quarantine.take(retry.quarantine)
+    }
+}
+
+extension Circuit.Settings {
+    fileprivate mutating func take(_ circuit: CircuitConfiguration) {
+        failures = circuit.failures
+        waitNanoseconds = circuit.wait.nanoseconds
+        maximumNanoseconds = circuit.maximum.nanoseconds
+    }
+}
+
+extension Policies.Tenant {
+    init(_ tenant: TenantConfiguration) {
+        self.init()
+        weight = tenant.weight
+        limit = Policies.Limit(tenant.limit)
+    }
+}
+
+extension Duration {
+    /// The configuration bounds every time by weeks, so it does not overflow.
+    var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+}
