@@ -6,6 +6,13 @@ extension Client {
         RequestStatus(id: id, jobs: try await ask(id, isRequest: true, waits: true))
     }
 
+    public func updates(ofRequest id: JobID) -> RequestUpdates {
+        RequestUpdates { [calls] () async throws(ClientError) in
+            let following = Following(id, calls)
+            return { () async throws(ClientError) in try await following.next() }
+        }
+    }
+
     public func result(ofJob id: JobID) async throws(ClientError) -> JobStatus {
         try await one(ask(id, isRequest: false, waits: true), id)
     }

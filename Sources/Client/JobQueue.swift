@@ -8,6 +8,8 @@ public protocol JobQueue: Sendable {
 
     /// Returns once all jobs of the request are final.
     func result(ofRequest id: JobID) async throws(ClientError) -> RequestStatus
+    /// How far the jobs of the request are and what they put out, until all are final.
+    func updates(ofRequest id: JobID) -> RequestUpdates
     /// Returns once the job is final.
     func result(ofJob id: JobID) async throws(ClientError) -> JobStatus
     /// How the request stands now.
@@ -75,6 +77,9 @@ public struct RequestHandle: Sendable {
 
     /// Returns once all of its jobs are final.
     public func result() async throws(ClientError) -> RequestStatus { try await queue.result(ofRequest: id) }
+
+    /// How far its jobs are and what they put out, until all are final; the last update has their results.
+    public var updates: RequestUpdates { queue.updates(ofRequest: id) }
 
     /// How it stands now.
     public func status() async throws(ClientError) -> RequestStatus { try await queue.status(ofRequest: id) }

@@ -59,4 +59,8 @@ public enum Limits {
     public static let producerWindow = 65_536
     /// Different worker incarnations that a job may be lost with before it is `dead`.
     public static let losses = 3
+    /// What a handler says about how far it is, in bytes, after cutting.
+    public static let progressTextBytes = 4_096
+    /// What an attempt hands over for the next one, in bytes: as much as a payload, for the same reason.
+    public static let checkpointBytes = 65_536
 }

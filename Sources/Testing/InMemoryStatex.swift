@@ -106,6 +106,12 @@ public final class InMemoryStatex: JobQueue {
         try await connected().result(ofRequest: id)
     }
 
+    public func updates(ofRequest id: JobID) -> RequestUpdates {
+        RequestUpdates { [self] () async throws(ClientError) in
+            try await connected().updates(ofRequest: id).open()
+        }
+    }
+
     public func result(ofJob id: JobID) async throws(ClientError) -> JobStatus {
         try await connected().result(ofJob: id)
     }

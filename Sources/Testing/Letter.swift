@@ -2,6 +2,8 @@ import StatexWorkerCore
 
 /// What the twin's thread is told from elsewhere.
 enum Letter: Sendable {
+    /// Something lies on the desk of reports.
+    case reported
     case ended(slot: Int, EndedAttempt)
     /// Nanoseconds. Answered with false if the twin was stopped.
     case advance(by: Int64, waitsForHandlers: Bool, CheckedContinuation<Bool, Never>)

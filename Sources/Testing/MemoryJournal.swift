@@ -25,6 +25,8 @@ struct MemoryJournal {
     private var jobs: [UInt64: Job] = [:]
     /// How leases ended, by their tokens.
     private var outcomes: [UInt64: Ending] = [:]
+    /// The latest of each job.
+    private var checkpoints: [UInt64: [UInt8]] = [:]
     private var keys: [UserKeys.Key: UserKeys.Use] = [:]
     private var uniqueKeys: [UniqueKeys.Key: UniqueKeys.Use] = [:]
 
@@ -47,6 +49,9 @@ struct MemoryJournal {
                 digest: row.digest, request: row.request, jobs: row.jobs, batch: batch.head.batch)
         }
         for row in batch.leases { jobs[row.id]?.attempts = row.attempt }
+        for row in batch.checkpoints {
+            checkpoints[row.job] = batch.resultBytes.array(row.start..<row.start + row.length)
+        }
         for row in batch.outcomes { append(row, of: batch) }
     }
 
@@ -54,6 +59,7 @@ struct MemoryJournal {
         outcomes[row.token] = row.ending
         if row.ending == .lost { jobs[row.id]?.losses += 1 }
         guard let final = row.final else { return }
+        checkpoints[row.id] = nil
         jobs[row.id]?.final = final
         jobs[row.id]?.ended = batch.head.at - Int64(row.ended * 1_000_000)
         guard row.result >= 0 else { return }
@@ -63,6 +69,8 @@ struct MemoryJournal {
     }
 
     func payload(of id: UInt64) -> [UInt8] { jobs[id]?.payload ?? [] }
+
+    func checkpoint(of id: UInt64) -> [UInt8]? { checkpoints[id] }
 
     func inputs(of id: UInt64) -> [LeaseInput] {
         guard let job = jobs[id] else { return [] }

@@ -25,9 +25,18 @@ extension TwinLoop {
             guard let content = scheduler.leaseContent(effect) else { continue }
             let id = content.record.id.rawValue
             worker.leased(
-                content.record, payload: journal.payload(of: id), inputs: journal.inputs(of: id), at: now.monotonic)
+                content.record, payload: journal.payload(of: id), inputs: journal.inputs(of: id),
+                checkpoint: journal.checkpoint(of: id), at: now.monotonic)
         }
         for effect in outbox.revoked { worker.revoked(effect.record, tokensOf: effect.tokensOf) }
+        for effect in outbox.follows { worker.followed(effect.record, tokensOf: effect.tokensOf) }
+        for effect in outbox.checkpointed { worker.checkpointed(effect.record, tokensOf: effect.tokensOf) }
+        for effect in outbox.progress {
+            say(.progress, ProgressRecord.size, to: effect.client) {
+                effect.record.write(to: &$0)
+                $0.append(outbox.progressBytes.span.bytes.extracting(effect.bytes))
+            }
+        }
         for effect in outbox.finals {
             var body: [UInt8] = []
             if effect.result >= 0, let results {
@@ -54,7 +63,8 @@ extension TwinLoop {
                 if lookup.record.isRequest, record.state != nil, record.index == 0, record.count > 1 {
                     let others = (1..<UInt64(record.count)).map {
                         AwaitRecord(
-                            JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits)
+                            JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits,
+                            follows: lookup.record.follows)
                     }
                     scheduler.awaited(others, client: lookup.client, into: &outbox)
                 }

@@ -51,9 +51,26 @@ extension TwinLoop {
             scheduler.outcomesReported(
                 outcomes, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now,
                 into: &outbox)
+        case .report:
+            var reports: [ProgressRecord] = []
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                reports.append(try ProgressRecord(reading: &cursor, header: header, in: bytes))
+            }
+            scheduler.progressReported(
+                reports, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now,
+                into: &outbox)
+        case .checkpoint:
+            var records: [CheckpointRecord] = []
+            var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CheckpointRecord(reading: &cursor, header: header, in: bytes))
+            }
+            scheduler.checkpointsHandedOver(
+                records, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now)
         case .welcome, .fault, .goodbye, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled,
             .status, .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .claim,
-            .revoke, .offerAgain, .kept, .drain:
+            .revoke, .offerAgain, .kept, .drain, .progress, .follow, .checkpointed:
             // Its link never breaks, so it has nothing to claim; and it is never drained.
             throw WireError(.type, "message type \(header.type.rawValue) is not said here")
         }

@@ -71,6 +71,8 @@ struct TwinLoop: ~Copyable {
         for letter in letters.takeAll() {
             switch letter {
             case .ended(let slot, let attempt): worker.ended(slot: slot, attempt, at: clock.now.monotonic)
+            // Taken with the next look at the worker.
+            case .reported: break
             case .advance(let nanoseconds, let waitsForHandlers, let done):
                 let target = clock.time(after: nanoseconds, from: advances.last?.target ?? clock.now.monotonic)
                 advances.append(Advance(target: target, waitsForHandlers: waitsForHandlers, done: done))

@@ -41,7 +41,7 @@ struct TwinOpening: Sendable {
         NamedThread("statex-twin") { [self] in
             guard let socket = socket.take() else { return }
             let slots = (0..<slots).map { HandlerSlot($0, handlers, results: results, letters: letters) }
-            let worker = TwinWorker(hello, slots: slots)
+            let worker = TwinWorker(hello, slots: slots, reports: ReportDesk { letters.put(.reported) })
             var loop = TwinLoop(socket, worker: worker, clock: clock, letters: letters, wakeup: wakeup)
             loop.run()
         }.detach()

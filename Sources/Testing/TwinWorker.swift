@@ -18,12 +18,14 @@ struct TwinWorker: ~Copyable {
         let lease: LeaseRecord
         let payload: [UInt8]
         let inputs: [LeaseInput]
+        let checkpoint: [UInt8]?
     }
 
     let hello: Hello
     private var core: WorkerCore
     private var out = Outbox()
     private let slots: [HandlerSlot]
+    private let reports: ReportDesk
     /// By slot.
     private var running: [Attempt?]
     private var waiting: [Waiting] = []
@@ -39,8 +41,9 @@ struct TwinWorker: ~Copyable {
         return hello
     }
 
-    init(_ hello: Hello, slots: [HandlerSlot]) {
+    init(_ hello: Hello, slots: [HandlerSlot], reports: ReportDesk) {
         self.hello = hello
+        self.reports = reports
         self.slots = slots
         running = Array(repeating: nil, count: slots.count)
         var settings = WorkerSettings(slots: slots.count, kinds: hello.kinds.count)
@@ -54,6 +57,7 @@ struct TwinWorker: ~Copyable {
 
     /// Looks at the time, does what came out, and puts what waits into free slots.
     mutating func tick(at now: Int64) {
+        takeReports(at: now)
         core.tick(at: now, into: &out)
         stopJobs(at: now)
         for (index, slot) in slots.enumerated() where running[index] == nil && !waiting.isEmpty {
@@ -71,7 +75,8 @@ struct TwinWorker: ~Copyable {
             id: lease.id, kind: hello.kinds[kind].name, attempt: Int(lease.attempt),
             payload: isReference ? .object(reference: next.payload) : .bytes(next.payload),
             inputs: next.inputs.map(JobInput.init),
-            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: attempt.cancellation)
+            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: attempt.cancellation,
+            checkpoint: next.checkpoint, listener: reports, number: next.handle.number)
         slot.run(
             job, kind: kind, EndedAttempt(next.handle, startedAt: now, endedAt: now, ending: .succeeded))
     }
@@ -95,6 +100,12 @@ struct TwinWorker: ~Copyable {
         DispatchQueue.global().async { attempt.cancellation.cancel(reason) }
     }
 
+    /// What an attempt that ended had said counts before its end.
+    private mutating func takeReports(at now: Int64) {
+        guard !reports.isEmpty else { return }
+        for report in reports.take() { core.reported(report, at: now, into: &out) }
+    }
+
     /// The twin ends.
     mutating func stopAll() {
         waiting = []
@@ -112,14 +123,18 @@ struct TwinWorker: ~Copyable {
 
     mutating func heard(_ header: Header, at now: Int64) { _ = core.accepts(header, at: now) }
 
-    mutating func leased(_ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], at now: Int64) {
+    mutating func leased(
+        _ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?, at now: Int64
+    ) {
         guard let handle = core.leased(lease, at: now, into: &out) else { return }
-        waiting.append(Waiting(handle: handle, lease: lease, payload: payload, inputs: inputs))
+        waiting.append(
+            Waiting(handle: handle, lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint))
     }
 
     mutating func ended(slot: Int, _ attempt: EndedAttempt, at now: Int64) {
         guard running[slot] != nil else { return }
         running[slot] = nil
+        takeReports(at: now)
         var attempt = attempt
         attempt.endedAt = now
         core.ended(attempt, at: now, into: &out)
@@ -135,6 +150,14 @@ struct TwinWorker: ~Copyable {
 
     mutating func revoked(_ record: TokenRecord, tokensOf: UInt64) {
         core.revoked(record, incarnation: tokensOf, into: &out)
+    }
+
+    mutating func followed(_ record: TokenRecord, tokensOf: UInt64) {
+        core.followed(record, incarnation: tokensOf)
+    }
+
+    mutating func checkpointed(_ record: TokenRecord, tokensOf: UInt64) {
+        core.checkpointed(record, incarnation: tokensOf)
     }
 
     mutating func offersWanted() { core.offersWanted(into: &out) }
@@ -156,7 +179,9 @@ struct TwinWorker: ~Copyable {
         } else if out.heartbeat {
             out.heartbeat = false
             core.heartbeat.write(to: &message, stamp: core.stamp)
-        } else if core.packClaims(from: &out, to: &message) || core.packOutcomes(from: &out, to: &message, at: now) {
+        } else if core.packClaims(from: &out, to: &message) || core.packReports(from: &out, to: &message)
+            || core.packCheckpoints(from: &out, to: &message) || core.packOutcomes(from: &out, to: &message, at: now)
+        {
             return true
         } else if out.credit {
             core.packCredit(from: &out, to: &message)

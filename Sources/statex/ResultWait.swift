@@ -11,6 +11,7 @@ struct ResultWait {
     private let handle: RequestHandle
     private let client: Client
     private let timeout: Double?
+    private let printer: UpdatePrinter
 
     private enum Event: Sendable {
         case ended(Result<RequestStatus, ClientError>)
@@ -18,7 +19,8 @@ struct ResultWait {
         case stoppedLooking
     }
 
-    init(_ handle: RequestHandle, _ client: Client, timeout: Double?) {
+    init(_ handle: RequestHandle, _ client: Client, timeout: Double?, printer: UpdatePrinter) {
+        self.printer = printer
         self.handle = handle
         self.client = client
         self.timeout = timeout
@@ -28,7 +30,7 @@ struct ResultWait {
     func run() async throws(ClientError) -> RequestStatus {
         let result = await withTaskGroup(of: Event.self) { group -> Result<RequestStatus, ClientError>? in
             group.addTask {
-                do throws(ClientError) { return .ended(.success(try await handle.result())) } catch {
+                do throws(ClientError) { return .ended(.success(try await end())) } catch {
                     return .ended(.failure(error))
                 }
             }
@@ -55,6 +57,17 @@ struct ResultWait {
         }
         if let result { return try result.get() }
         return try await handle.status()
+    }
+
+    /// Waits, and shows what comes before.
+    private func end() async throws(ClientError) -> RequestStatus {
+        guard printer.isNeeded else { return try await handle.result() }
+        defer { printer.clear() }
+        for try await update in handle.updates {
+            printer.show(update)
+            if case .finished(let status) = update { return status }
+        }
+        return try await handle.result()
     }
 
     /// Says each kind once, until it is cancelled.

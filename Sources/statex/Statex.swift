@@ -27,7 +27,7 @@ struct Statex: AsyncParsableCommand {
                 name: "Inspect:",
                 subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
             CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
-            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self]),
+            CommandGroup(name: "Measure:", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 
     /// As ArgumentParser does it, but for what it cannot know: arguments that are no text, options by the

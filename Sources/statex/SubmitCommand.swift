@@ -9,8 +9,9 @@ struct SubmitCommand: AsyncParsableCommand {
         discussion: """
             Jobs stand in the request in the order text, audio, file, kind, then. --audio talk.flac --then text \
             transcribes a recording and then summarises the transcript; in the --with of a kind that an HTTP server \
-            runs, {{results}} stands for the texts of the jobs before, {{result N}} for that of job N. Without --wait it returns when the \
-            request is durable. Exits 0 when it was accepted, with --wait only when all jobs succeeded; 1 when one \
+            runs, {{results}} stands for the texts of the jobs before, {{result N}} for that of job N. Without --wait \
+            it returns when the request is durable; on a terminal --wait shows how far they are. Exits 0 when it was \
+            accepted, with --wait only when all jobs succeeded; 1 when one \
             did not, 2 for a wrong input, 3 when the scheduler refused or was busy, 4 when it was not there, 6 when \
             the --key has another content, 7 when --timeout was over first. A file is at most max_object_bytes long; \
             handlers have limits of their own.
@@ -28,6 +29,8 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: "The folder for inputs above 64 KiB (key objects).") var objects: String?
     @OptionGroup var choices: JobChoices
     @Flag(help: "Wait until all jobs are final.") var wait = false
+    @Flag(help: "Wait, and with --json print what jobs say before they are done, one JSON object a line.")
+    var follow = false
     @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var options: ClientOptions
 
@@ -72,14 +75,17 @@ struct SubmitCommand: AsyncParsableCommand {
         request.unique = uniqueChoice.uniqueness
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
 
+        let waits = wait || follow
+        let printer = UpdatePrinter(follows: follow, json: json)
         let status = try await asClient { () throws(ClientError) in
-            wait ? try await ResultWait(handle, client, timeout: options.timeout).run() : try await handle.status()
+            guard waits else { return try await handle.status() }
+            return try await ResultWait(handle, client, timeout: options.timeout, printer: printer).run()
         }
         let report = await RequestReport(
-            status, isDuplicate: handle.isDuplicate, withResults: wait, client: client)
+            status, isDuplicate: handle.isDuplicate, withResults: waits, client: client)
         print(json ? report.json : report.text)
         await client.close()
-        guard wait, status.state != .succeeded else { return }
+        guard waits, status.state != .succeeded else { return }
         if status.state == .open {
             throw ending(.open, "not all jobs were final within \(options.timeout ?? 0) s (--timeout); they go on")
         }

@@ -25,7 +25,7 @@ import Testing
     }
 
     @Test func `handlers that do harm are served only when they are asked for`() throws {
-        #expect(try kinds() == ["audio", "echo", "file", "noop", "sleep", "text"])
+        #expect(try kinds() == ["audio", "echo", "file", "noop", "sleep", "stream", "text"])
         #expect(try kinds(only: ["noop", "crash"]) == ["crash", "noop"])
         #expect(try kinds(["fault_handlers": "yes"]).filter(["crash", "fail", "hang"].contains).count == 3)
     }

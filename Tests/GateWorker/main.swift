@@ -31,6 +31,18 @@ struct GateHandler: Handler {
     }
 }
 
+/// The same, and it hands a checkpoint over before it waits: its result says what it was given.
+struct ResumeHandler: Handler {
+    let kind = "resume"
+
+    func run(_ job: Job) async throws -> Payload {
+        try job.save(checkpoint: Array("attempt \(job.attempt)".utf8))
+        job.put("attempt \(job.attempt)\n")
+        _ = try await GateHandler().run(job)
+        return .bytes(job.checkpoint ?? [])
+    }
+}
+
 /// One connection to the gate.
 struct Visit: Sendable {
     private let socket: Int32
@@ -81,7 +93,8 @@ var options = WorkerOptions()
 options.name = arguments[3]
 options.onReady = { announceReady() }
 let worker = try Worker(
-    endpoint: arguments[1], slots: slots, handlers: [GateHandler()] + NativeHandlers.all, options: options)
+    endpoint: arguments[1], slots: slots, handlers: [GateHandler(), ResumeHandler()] + NativeHandlers.all,
+    options: options)
 signal(SIGTERM, SIG_IGN)
 let stop = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())
 // `@Sendable`: top-level code is of the main actor, and the handler runs elsewhere.

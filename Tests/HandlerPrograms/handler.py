@@ -44,6 +44,8 @@ class Handler:
         self._pending = b""
         self._jobs = 0
         self.progress = []
+        self.output = []
+        self.checkpoints = []
         self.greeting = self.receive(60)
 
     def receive(self, seconds):
@@ -62,7 +64,7 @@ class Handler:
         assert isinstance(message, dict)
         return message
 
-    def run(self, data, seconds=120, time_limit_ms=120_000, inputs=()):
+    def run(self, data, seconds=120, time_limit_ms=120_000, inputs=(), checkpoint=None):
         """One job with these bytes (or a path's) as its payload, and these as results of jobs 0, 1, … before it;
         the answer that ended it."""
         self._jobs += 1
@@ -83,15 +85,22 @@ class Handler:
             "type": "job", "id": job, "kind": "any", "attempt": 1, "payload": {"path": str(path), "size": path.stat().st_size},
             "inputs": files, "directory": str(self.directory), "time_limit_ms": time_limit_ms,
         }
+        if checkpoint is not None:
+            message["checkpoint"] = checkpoint
         self.process.stdin.write(json.dumps(message).encode() + b"\n")
         self.process.stdin.flush()
-        self.progress = []
+        self.progress, self.output, self.checkpoints = [], [], []
         while True:
             answer = self.receive(seconds)
             assert answer["id"] == job
-            if answer["type"] != "progress":
+            if answer["type"] == "progress":
+                self.progress.append(answer)
+            elif answer["type"] == "partial":
+                self.output.append(answer["value"])
+            elif answer["type"] == "checkpoint":
+                self.checkpoints.append(answer["data"])
+            else:
                 break
-            self.progress.append(answer)
         # The worker wipes the directory after each job.
         for entry in self.directory.iterdir():
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()

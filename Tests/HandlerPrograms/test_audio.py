@@ -183,3 +183,22 @@ def test_mangled_sounds_never_end_the_process(audio, librivox):
 def test_memory_stays_far_below_the_limit_of_two_gigabytes(audio, librivox):
     audio.result(librivox[0][0])
     assert audio.peak_bytes("VmPeak") < 1_500_000_000
+
+
+def test_segments_are_put_out_as_they_are_found_and_an_attempt_goes_on_from_its_checkpoint(librivox, tmp_path):
+    """Five clips in a row, in windows of 10 s."""
+    recording = wav(numpy.concatenate([samples_of(path) for path, _ in librivox]))
+    with Handler("audio", tmp_path / "private", STATEX_AUDIO_WINDOW_SECONDS="10") as handler:
+        whole = handler.result(recording)
+        assert handler.output == whole["segments"]
+        fractions = [line["fraction"] for line in handler.progress]
+        assert fractions == sorted(fractions) and fractions[-1] == pytest.approx(1.0, abs=0.01)
+        checkpoints = handler.checkpoints
+        assert len(checkpoints) >= 3
+        for checkpoint in checkpoints[:-1]:
+            assert handler.result(recording, checkpoint=checkpoint) == whole
+            assert handler.output == whole["segments"]
+            assert len(handler.checkpoints) < len(checkpoints)
+        # Of another version, or anything: from the start.
+        assert handler.result(recording, checkpoint={"position": 5}) == whole
+        assert len(handler.checkpoints) == len(checkpoints)

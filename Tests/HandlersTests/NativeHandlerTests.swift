@@ -15,7 +15,7 @@ struct NativeHandlerTests {
     @Test("Each kind is there once")
     func kinds() {
         let kinds = NativeHandlers.all.map(\.kind)
-        #expect(kinds == ["noop", "echo", "sleep", "fail", "crash", "hang"])
+        #expect(kinds == ["noop", "echo", "sleep", "fail", "crash", "hang", "stream"])
         #expect(NativeHandlers.named("sleep")?.kind == "sleep")
         #expect(NativeHandlers.named("audio") == nil)
     }

@@ -83,7 +83,7 @@ extension JournalTests {
             let connection = try database(ending: .succeeded).connect()
             let lease = Outbox.Lease(worker: 0, slot: 0, token: 9)
             let wanted = [Self.request + 2, Self.request + 3, Self.request + 9].map {
-                PayloadWanted(lease: lease, id: $0)
+                PayloadWanted(lease: lease, id: $0, hasCheckpoint: false)
             }
             let found = try PayloadReader.read(wanted, connection)
             #expect(found.map(\.wanted.id) == [Self.request + 2, Self.request + 3])

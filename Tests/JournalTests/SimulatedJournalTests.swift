@@ -15,7 +15,7 @@ extension JournalTests {
             "Recovery finds the same jobs, after any commit, and the verifier finds nothing",
             arguments: [3, 11, 24, 58] as [UInt64])
         func same(seed: UInt64) throws {
-            let world = World(seed: seed)
+            let world = World(SimulationRun(seed: seed))
             world.run()
             try #require(world.violations == [])
             let database = try JournalDatabase()

@@ -76,9 +76,41 @@ import Testing
         defer { workshop.remove() }
         let handler = try ProcessHandler(
             workshop.settings("say({'type': 'progress', 'id': job['id'], 'fraction': 0.5, 'text': 'half'}); result(1)"))
-        let seen = Mutex<[StatexHandlerAPI.Progress]>([])
-        _ = try await handler.text(job(onProgress: { progress in seen.withLock { $0.append(progress) } }))
-        #expect(seen.withLock { $0 } == [Progress(fraction: 0.5, text: "half")])
+        let listener = Listener()
+        _ = try await handler.text(job(listener: listener))
+        #expect(listener.progress == [Progress(fraction: 0.5, text: "half")])
+        await handler.close()
+    }
+
+    @Test func outputAndCheckpointsReachTheJobAndACheckpointComesBackAsItWasPrinted() async throws {
+        let workshop = try Workshop()
+        defer { workshop.remove() }
+        let handler = try ProcessHandler(
+            workshop.settings(
+                """
+                say({'type': 'partial', 'id': job['id'], 'text': 'a "word", '})
+                raw(b'{"type":"partial","id":"7","value":{"n":  1}}\\n')
+                raw(b'{"type":"checkpoint","id":"7","data":[1,  "x"]}\\n')
+                result(job.get('checkpoint'))
+                """))
+        let listener = Listener()
+        #expect(try await handler.text(job(listener: listener)) == "null")
+        #expect(listener.output == "a \"word\", {\"n\":  1}\n")
+        #expect(listener.checkpoint == Array(#"[1,  "x"]"#.utf8))
+        #expect(try await handler.text(job(checkpoint: listener.checkpoint)) == #"[1, "x"]"#)
+        #expect(try await handler.text(job(checkpoint: Array("no JSON".utf8))) == "null")
+        #expect(try await handler.text(job(checkpoint: Array("[1,\n2]".utf8))) == "null")
+        await handler.close()
+    }
+
+    @Test func aCheckpointAboveTheLimitBreaksTheProtocol() async throws {
+        let workshop = try Workshop()
+        defer { workshop.remove() }
+        let handler = try ProcessHandler(
+            workshop.settings("say({'type': 'checkpoint', 'id': job['id'], 'data': 'x' * 65535}); result(1)"))
+        let error = await handler.failure(job())
+        #expect(
+            error?.errorClass == "handler_output" && error?.message.contains("65537 bytes") == true, "\(error as Any)")
         await handler.close()
     }
 
@@ -158,7 +190,7 @@ import Testing
                 """))
         let cancellation = Cancellation()
         let error = await handler.failure(
-            job("hang", cancellation: cancellation, onProgress: { _ in cancellation.cancel(.cancelled) }))
+            job("hang", cancellation: cancellation, listener: Listener { cancellation.cancel(.cancelled) }))
         #expect(error?.errorClass == "cancelled")
         #expect(error?.retryable == false)
         #expect(try workshop.processesLeft() == [])

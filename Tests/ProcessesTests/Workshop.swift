@@ -3,6 +3,7 @@
 import Foundation
 import StatexHandlerAPI
 import StatexProtocol
+import Synchronization
 import Testing
 
 @testable import StatexProcesses
@@ -81,11 +82,35 @@ struct Workshop: Sendable {
 /// A job of kind `test`.
 func job(
     _ text: String = "", id: UInt64 = 7, limit: Int = 0, cancellation: Cancellation = Cancellation(),
-    onProgress: @escaping @Sendable (StatexHandlerAPI.Progress) -> Void = { _ in }
+    checkpoint: [UInt8]? = nil, listener: Listener? = nil
 ) -> Job {
     Job(
         id: JobID(rawValue: id), kind: "test", attempt: 1, payload: .bytes(Array(text.utf8)),
-        runLimitMilliseconds: limit, cancellation: cancellation, onProgress: onProgress)
+        runLimitMilliseconds: limit, cancellation: cancellation, checkpoint: checkpoint, listener: listener)
+}
+
+/// Hears what a handler says before it is done.
+final class Listener: JobListener {
+    private struct State {
+        var progress: [StatexHandlerAPI.Progress] = []
+        var output = ""
+        var checkpoint: [UInt8]?
+    }
+    private let state = Mutex(State())
+    private let onProgress: @Sendable () -> Void
+
+    init(onProgress: @escaping @Sendable () -> Void = {}) { self.onProgress = onProgress }
+
+    var progress: [StatexHandlerAPI.Progress] { state.withLock { $0.progress } }
+    var output: String { state.withLock { $0.output } }
+    var checkpoint: [UInt8]? { state.withLock { $0.checkpoint } }
+
+    func progressed(_ progress: StatexHandlerAPI.Progress, attempt: UInt64) {
+        state.withLock { $0.progress.append(progress) }
+        onProgress()
+    }
+    func put(_ piece: String, attempt: UInt64) { state.withLock { $0.output += piece } }
+    func saved(checkpoint: [UInt8], attempt: UInt64) { state.withLock { $0.checkpoint = checkpoint } }
 }
 
 extension ProcessHandler {

@@ -56,8 +56,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["message"] = reply.message
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .explanations, .leases, .outcomes, .durable,
-        .stale, .claim,
-        .revoke, .kept:
+        .stale, .claim, .revoke, .kept, .progress, .follow, .report, .checkpoint, .checkpointed:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
         fields["records"] = try records(bytes, header)
     }
@@ -81,6 +80,8 @@ private func minimumRecord(_ type: MessageType) -> Int {
     case .explanations: Explanation.size
     case .leases: LeaseRecord.size
     case .outcomes: OutcomeRecord.size
+    case .progress, .report: ProgressRecord.size
+    case .checkpoint: CheckpointRecord.size
     default: TokenRecord.size
     }
 }
@@ -103,7 +104,9 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         ]
     case .await:
         let record = try AwaitRecord(reading: &cursor, header: header, in: bytes)
-        return ["id": record.id.rawValue, "is_request": record.isRequest, "waits": record.waits]
+        return [
+            "id": record.id.rawValue, "is_request": record.isRequest, "waits": record.waits, "follows": record.follows,
+        ]
     case .results:
         let record = try ResultRecord(reading: &cursor, header: header, in: bytes)
         let body = record.bodyStart..<record.bodyStart + Int(record.bodyLength)
@@ -129,8 +132,24 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         return [
             "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
             "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
-            "payload": hex(bytes.array(payload)),
-            "inputs": try inputs(of: lease, bytes),
+            "payload": hex(bytes.array(payload)), "inputs": try inputs(of: lease, bytes), "followed": lease.isFollowed,
+            "checkpoint": lease.hasCheckpoint
+                ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength))) : "none"
+                ,
+        ]
+    case .progress, .report:
+        let record = try ProgressRecord(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": record.id.rawValue, "token": record.token, "offset": record.offset, "attempt": Int(record.attempt),
+            "index": Int(record.index), "fraction": record.fraction.map { Int($0) } ?? -1,
+            "text": try bytes.text(record.textStart..<record.pieceStart, "text"),
+            "piece": try bytes.text(record.pieceStart..<record.pieceStart + Int(record.pieceLength), "piece"),
+        ]
+    case .checkpoint:
+        let record = try CheckpointRecord(reading: &cursor, header: header, in: bytes)
+        return [
+            "id": record.id.rawValue, "token": record.token,
+            "data": hex(bytes.array(record.start..<record.start + Int(record.length))),
         ]
     case .outcomes:
         let outcome = try OutcomeRecord(reading: &cursor, header: header, in: bytes)

@@ -25,7 +25,7 @@ struct Sample {
 
     private static let none: [UInt8] = []
 
-    static let all: [Sample] = handshake + submits + answers + questions + orders + work
+    static let all: [Sample] = handshake + submits + answers + questions + orders + work + progress
 
     private static let handshake = [
         Sample("hello of a client") {
@@ -292,6 +292,56 @@ struct Sample {
         Sample("drain") { Bare.write(.drain, stamp: stamp, to: &$0) },
         Sample("kept") { writeTokens(.kept, [TokenRecord(id, token: 1_001, running: true)], to: &$0) },
     ]
+
+    private static let progress = [
+        Sample("await that follows") {
+            Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            AwaitRecord(id, isRequest: true, waits: true, follows: true).write(to: &$0)
+        },
+        Sample("progress") {
+            Header(.progress, recordLength: ProgressRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            writeProgress(
+                after(1), attempt: 2, index: 1, fraction: 0.25, "25 s transcribed", offset: 70_000, "hé", to: &$0)
+            writeProgress(id, attempt: 1, fraction: nil, "", offset: 12, "", to: &$0)
+        },
+        Sample("follow") { writeTokens(.follow, [TokenRecord(id, token: 1_001)], to: &$0) },
+        Sample("report") {
+            Header(.report, recordLength: ProgressRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            writeProgress(id, fraction: 1, "", offset: 0, "one token", to: &$0)
+        },
+        Sample("checkpoint") {
+            Header(.checkpoint, recordLength: CheckpointRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            CheckpointRecord(id, token: 1_001, length: 3).write(to: &$0)
+            $0.append([1, 0, 0xFF])
+        },
+        Sample("checkpointed") { writeTokens(.checkpointed, [TokenRecord(id, token: 1_001)], to: &$0) },
+        Sample("lease of a job that is followed and has a checkpoint") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
+            var lease = LeaseRecord(
+                id: id, token: 1_002, runLimitMilliseconds: 0, payloadLength: 2, attempt: 2, kind: 0, encoding: 0)
+            lease.isFollowed = true
+            lease.hasCheckpoint = true
+            lease.write(to: &$0)
+            $0.append([7, 8])
+            $0.append(UInt32(1))
+            $0.append([9])
+        },
+    ]
+
+    private static func writeProgress(
+        _ id: JobID, attempt: UInt16 = 0, index: UInt16 = 0, fraction: Double?, _ text: String, offset: UInt64,
+        _ piece: String, to buffer: inout ByteBuffer
+    ) {
+        var record = ProgressRecord(id, token: 1_001, offset: offset)
+        record.attempt = attempt
+        record.index = index
+        record.fraction = fraction.map(ProgressRecord.fraction)
+        record.textLength = UInt16(text.utf8.count)
+        record.pieceLength = UInt32(piece.utf8.count)
+        record.write(to: &buffer)
+        buffer.append(text)
+        buffer.append(piece)
+    }
 
     private static func writeResult(_ record: ResultRecord, kind: String, body: [UInt8], to buffer: inout ByteBuffer) {
         var record = record

@@ -102,6 +102,19 @@ struct RecoveryTests {
         #expect(scheduler.out.revoked.map(\.tokensOf) == [78])
     }
 
+    @Test("A restored journal gives no id again that lost jobs may have had, not even when it is restored twice")
+    func idsAfterRestore() {
+        let end = TestScheduler.emptyJournal
+        let adopted = [78, 79].map { end.adopted(as: $0, at: Int64(TestScheduler.hour) * 3_600_000_000) }
+        for (head, incarnation) in zip(adopted, [78, 79] as [UInt64]) {
+            let first = JobID(rawValue: head.nextID)
+            #expect(first.hour == TestScheduler.hour + 1 && first.offsetInPage == 0)
+            #expect(head.incarnation == incarnation && head.epoch == 2 && head.batch == 2)
+            #expect(head.nextToken == end.nextToken && head.nextName == end.nextName)
+        }
+        #expect(adopted[0].nextID != adopted[1].nextID)
+    }
+
     @Test("Failures count across a restart")
     func failures() throws {
         let scheduler = TestScheduler()

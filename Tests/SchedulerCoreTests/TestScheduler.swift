@@ -23,6 +23,7 @@ final class TestScheduler {
         var leases: [CommitBatch.LeaseRow]
         var outcomes: [CommitBatch.OutcomeRow]
         var results: [CommitBatch.ResultRow]
+        var checkpoints: [CommitBatch.CheckpointRow]
         /// The bodies of those results that are errors.
         var errors: [ErrorText]
         var names: [CommitBatch.NameRow]
@@ -38,6 +39,7 @@ final class TestScheduler {
             leases = batch.leases
             outcomes = batch.outcomes
             results = batch.results
+            checkpoints = batch.checkpoints
             let bytes = batch.resultBytes.array()
             errors = batch.results.filter { $0.ending != .succeeded }.compactMap {
                 try? ErrorText(reading: bytes[$0.start..<$0.start + $0.length].span.bytes)
@@ -182,9 +184,10 @@ final class TestScheduler {
         core.validate()
     }
 
-    func await(_ id: UInt64, isRequest: Bool = false, waits: Bool = true, client: UInt32) {
+    func await(_ id: UInt64, isRequest: Bool = false, waits: Bool = true, follows: Bool = false, client: UInt32) {
         core.awaited(
-            [AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits)], client: client, into: &out)
+            [AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits, follows: follows)], client: client,
+            into: &out)
     }
 
     // MARK: Workers
@@ -241,6 +244,32 @@ final class TestScheduler {
         core.validate()
     }
 
+    /// The worker says how far a job is.
+    func tell(
+        _ lease: CommitBatch.LeaseRow, _ fraction: Double, _ text: String, _ piece: String = "", offset: UInt64 = 0,
+        tokensOf: UInt64 = TestScheduler.incarnation, by worker: Worker
+    ) {
+        var record = ProgressRecord(JobID(rawValue: lease.id), token: lease.token, offset: offset)
+        record.fraction = ProgressRecord.fraction(of: fraction)
+        record.textLength = UInt16(text.utf8.count)
+        record.pieceLength = UInt32(piece.utf8.count)
+        core.progressReported(
+            [record], bytes: Array((text + piece).utf8).span.bytes, tokensOf: tokensOf, worker: worker.index,
+            session: worker.session, at: now, into: &out)
+        core.validate()
+    }
+
+    func handOver(
+        _ lease: CommitBatch.LeaseRow, checkpoint: [UInt8], tokensOf: UInt64 = TestScheduler.incarnation,
+        by worker: Worker
+    ) {
+        let record = CheckpointRecord(JobID(rawValue: lease.id), token: lease.token, length: checkpoint.count)
+        core.checkpointsHandedOver(
+            [record], bytes: checkpoint.span.bytes, tokensOf: tokensOf, worker: worker.index, session: worker.session,
+            at: now)
+        core.validate()
+    }
+
     func claim(_ leases: [CommitBatch.LeaseRow], tokensOf: UInt64 = TestScheduler.incarnation, by worker: Worker) {
         core.leasesClaimed(
             leases.map { TokenRecord(JobID(rawValue: $0.id), token: $0.token) }, tokensOf: tokensOf,
@@ -288,6 +317,23 @@ final class TestScheduler {
     func finals() -> [(client: UInt32, id: UInt64, state: JobState?)] {
         defer { out.finals.removeAll() }
         return out.finals.map { ($0.client, $0.record.id.rawValue, $0.record.state) }
+    }
+
+    /// What clients heard of running jobs since the last call: client, attempt, words and piece.
+    func told() -> [(client: UInt32, attempt: UInt16, words: String)] {
+        defer {
+            out.progress.removeAll()
+            out.progressBytes.removeAll()
+        }
+        return out.progress.map {
+            ($0.client, $0.record.attempt, String(decoding: out.progressBytes[$0.bytes], as: UTF8.self))
+        }
+    }
+
+    /// The tokens that workers were asked to report on since the last call.
+    func follows() -> [UInt64] {
+        defer { out.follows.removeAll() }
+        return out.follows.map(\.record.token)
     }
 
     /// What a new owner would find: the same rules as the journal's reader, over what was committed.
@@ -349,6 +395,7 @@ final class TestScheduler {
                 job.worker = last.worker
             }
             job.isCancelled = cancelled.contains(row.id)
+            job.hasCheckpoint = journal.flatMap(\.checkpoints).contains { $0.job == row.id }
             let request = row.id - UInt64(JobOpts.index(row.opts))
             let options = journal.flatMap(\.options).first { $0.id == row.id }?.options
             job.deadline = options?.deadline

@@ -93,6 +93,16 @@ final class TestWorker {
         return handle != nil
     }
 
+    func follow(_ token: UInt64) {
+        core.followed(TokenRecord(Self.id(token), token: token), incarnation: Self.incarnation)
+        tick()
+    }
+
+    func checkpointed(_ token: UInt64) {
+        core.checkpointed(TokenRecord(Self.id(token), token: token), incarnation: Self.incarnation)
+        tick()
+    }
+
     func revoke(_ token: UInt64, _ reason: TokenRecord.Reason, incarnation: UInt64 = TestWorker.incarnation) {
         core.revoked(TokenRecord(Self.id(token), token: token, reason: reason), incarnation: incarnation, into: &out)
         tick()
@@ -125,6 +135,15 @@ final class TestWorker {
 
     func withdraw(_ token: UInt64) {
         if let handle = handles[token] { core.withdrawn(handle, at: now, into: &out) }
+        tick()
+    }
+
+    /// Its handler says something.
+    func say(_ token: UInt64, _ change: (inout AttemptReport) -> Void) {
+        guard let handle = handles[token] else { return }
+        var report = AttemptReport(handle)
+        change(&report)
+        core.reported(report, at: now, into: &out)
         tick()
     }
 
@@ -165,6 +184,41 @@ final class TestWorker {
         }
         core.validate()
         return messages
+    }
+
+    /// What is reported of running attempts now, as lines: token, offset, fraction, words and piece.
+    func reports() throws -> [String] {
+        var lines: [String] = []
+        var buffer = ByteBuffer()
+        while core.packReports(from: &out, to: &buffer) {
+            let header = try Header(reading: buffer.bytes)
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                let record = try ProgressRecord(reading: &cursor, header: header, in: buffer.bytes)
+                let words = buffer.bytes.array(
+                    record.textStart..<record.pieceStart + Int(record.pieceLength))
+                let fraction = record.fraction.map { "\($0)" } ?? "-"
+                lines.append("\(record.token) @\(record.offset) \(fraction) \(String(decoding: words, as: UTF8.self))")
+            }
+        }
+        core.validate()
+        return lines
+    }
+
+    /// The checkpoints that are handed over now.
+    func checkpoints() throws -> [[UInt8]] {
+        var checkpoints: [[UInt8]] = []
+        var buffer = ByteBuffer()
+        while core.packCheckpoints(from: &out, to: &buffer) {
+            let header = try Header(reading: buffer.bytes)
+            var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
+            for _ in 0..<header.count {
+                let record = try CheckpointRecord(reading: &cursor, header: header, in: buffer.bytes)
+                checkpoints.append(buffer.bytes.array(record.start..<record.start + Int(record.length)))
+            }
+        }
+        core.validate()
+        return checkpoints
     }
 
     func outcomes() throws -> [Outcome] {

@@ -35,6 +35,11 @@ extension ClientCore {
             var cursor = try header.recordCursor(atLeast: ResultRecord.size)
             for _ in 0..<header.count { found(try ResultRecord(reading: &cursor, header: header, in: bytes), bytes) }
             for counter in counters.keys { finishCounting(counter) }
+        case .progress:
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                progressed(try ProgressRecord(reading: &cursor, header: header, in: bytes), bytes)
+            }
         case .cancelled:
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)
             for _ in 0..<header.count {
@@ -52,7 +57,8 @@ extension ClientCore {
                 orders.explained(explanation, into: &completions)
             }
         case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .explain, .credit, .leases,
-            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain:
+            .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain, .follow, .report, .checkpoint,
+            .checkpointed:
             // Not a scheduler's to say to a client.
             dropped += 1
         }
@@ -101,6 +107,14 @@ extension ClientCore {
                 firstSequence: submission.firstSequence, accepted: submission.accepted, refused: submission.refused)
             complete(submission.ticket, .submitted(receipt))
         }
+    }
+
+    private mutating func progressed(_ record: ProgressRecord, _ bytes: borrowing RawSpan) {
+        let tickets = questions.followers(of: record)
+        guard !tickets.isEmpty else { return }
+        let text = try? bytes.text(record.textStart..<record.pieceStart, "progress text")
+        let piece = bytes.array(record.pieceStart..<record.pieceStart + Int(record.pieceLength))
+        news.append(News(tickets: tickets, record: record, text: text ?? "", piece: piece))
     }
 
     private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {

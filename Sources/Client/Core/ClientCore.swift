@@ -30,6 +30,15 @@ package struct Receipt: Sendable, Equatable {
     package var refused: [RefusedRun] = []
 }
 
+/// How far a job is, for those who follow its request.
+package struct News: Sendable, Equatable {
+    package let tickets: [Ticket]
+    package let record: ProgressRecord
+    package let text: String
+    /// UTF-8.
+    package let piece: [UInt8]
+}
+
 package typealias Completion = (ticket: Ticket, answer: Answer)
 
 package struct ClientCore {
@@ -76,6 +85,7 @@ package struct ClientCore {
     /// Messages that are ready, before any submit.
     var control = Fifo<[UInt8]>()
     var completions: [Completion] = []
+    var news: [News] = []
 
     var current = SessionStamp()
     var left: [UInt64] = []
@@ -126,6 +136,12 @@ package struct ClientCore {
     ) {
         hasDeadlines = hasDeadlines || deadline < .max
         questions.ask(.init(id: id.rawValue, isRequest: isRequest, waits: waits), ticket: ticket, deadline: deadline)
+    }
+
+    /// Waits for a request's results, and hears until then how far it is.
+    package mutating func followed(_ ticket: Ticket, _ id: JobID) {
+        questions.ask(
+            .init(id: id.rawValue, isRequest: true, waits: true, follows: true), ticket: ticket, deadline: .max)
     }
 
     package mutating func cancelOrdered(_ ticket: Ticket, _ id: JobID, isRequest: Bool, deadline: Int64 = .max) {
@@ -196,6 +212,11 @@ package struct ClientCore {
     package mutating func takeCompletions() -> [Completion] {
         defer { completions.removeAll(keepingCapacity: true) }
         return completions
+    }
+
+    package mutating func takeNews() -> [News] {
+        defer { news.removeAll(keepingCapacity: true) }
+        return news
     }
 
     mutating func complete(_ ticket: Ticket, _ answer: Answer) { completions.append((ticket, answer)) }

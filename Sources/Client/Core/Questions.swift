@@ -8,8 +8,19 @@ struct Questions {
         let isRequest: Bool
         /// Until it is final; else how it stands now.
         let waits: Bool
+        /// Of one that waits: wants to hear how far it is.
+        var follows = false
 
-        var record: AwaitRecord { AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits) }
+        var record: AwaitRecord {
+            AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits, follows: follows)
+        }
+
+        /// The questions that an answer to `id` answers.
+        static func all(_ id: UInt64, isRequest: Bool) -> [Key] {
+            [(false, false), (true, false), (true, true)].map {
+                Key(id: id, isRequest: isRequest, waits: $0.0, follows: $0.1)
+            }
+        }
     }
 
     private struct Question {
@@ -38,7 +49,9 @@ struct Questions {
 
     /// A new session knows nothing of what the last one was asked. Rising ids, so that a run is the same each time.
     mutating func sendAllAgain() {
-        toSend = questions.keys.map(\.record).sorted { ($0.id, $0.waits ? 1 : 0) < ($1.id, $1.waits ? 1 : 0) }
+        toSend = questions.keys.map(\.record).sorted {
+            ($0.id, $0.waits ? 1 : 0, $0.follows ? 1 : 0) < ($1.id, $1.waits ? 1 : 0, $1.follows ? 1 : 0)
+        }
     }
 
     /// Answers who asked for this job, or for a request that it makes whole.
@@ -46,10 +59,8 @@ struct Questions {
         let id = record.id.rawValue
         guard let state = record.state else {
             for isRequest in [false, true] {
-                for waits in [false, true] {
-                    finish(
-                        Key(id: id, isRequest: isRequest, waits: waits), .failed(.unknown(record.id)),
-                        into: &completions)
+                for key in Key.all(id, isRequest: isRequest) {
+                    finish(key, .failed(.unknown(record.id)), into: &completions)
                 }
             }
             return
@@ -60,14 +71,11 @@ struct Questions {
             // Asked as a request, answered as the job that it is.
             let error = ClientError.invalid(
                 "\(id) is job \(record.index + 1) of request \(request), not a request; ask for that one")
-            for waits in [false, true] {
-                finish(Key(id: id, isRequest: true, waits: waits), .failed(error), into: &completions)
-            }
+            for key in Key.all(id, isRequest: true) { finish(key, .failed(error), into: &completions) }
         }
         var status: JobStatus?
-        for waits in [false, true] where !waits || state.isFinal {
-            let job = Key(id: id, isRequest: false, waits: waits)
-            let whole = Key(id: request, isRequest: true, waits: waits)
+        for (job, whole) in zip(Key.all(id, isRequest: false), Key.all(request, isRequest: true))
+        where !job.waits || state.isFinal {
             guard questions[job] != nil || questions[whole] != nil else { continue }
             let known = status ?? JobStatus(record, in: bytes, state: state)
             status = known
@@ -95,6 +103,13 @@ struct Questions {
     private mutating func finish(_ key: Key, _ answer: Answer, into completions: inout [Completion]) {
         guard let question = questions.removeValue(forKey: key) else { return }
         for asker in question.askers { completions.append((asker.ticket, answer)) }
+    }
+
+    /// Who follows the request of this job.
+    func followers(of record: ProgressRecord) -> [Ticket] {
+        let request = record.id.rawValue - UInt64(record.index)
+        let key = Key(id: request, isRequest: true, waits: true, follows: true)
+        return questions[key]?.askers.map(\.ticket) ?? []
     }
 
     /// Takes back each asker that `body` says so of; a question that nobody asks any more is forgotten.

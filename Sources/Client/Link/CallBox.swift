@@ -7,6 +7,7 @@ enum Command: Sendable {
     case connect(deadline: Int64)
     case submit(message: [UInt8], requests: Int, counter: Ticket?, deadline: Int64)
     case ask(JobID, isRequest: Bool, waits: Bool, deadline: Int64)
+    case follow(JobID, UpdateBox)
     case cancel(JobID, isRequest: Bool, deadline: Int64)
     case order(Order, deadline: Int64)
     case status(deadline: Int64)

@@ -10,6 +10,8 @@ struct ClientLoop: ~Copyable {
     private let calls: CallBox
     private var core: ClientCore
     private var replies: [Ticket: CheckedContinuation<Answer, Never>] = [:]
+    /// Who follows requests; each is told its end as an answer to its ticket.
+    private var following: [Ticket: (id: JobID, box: UpdateBox)] = [:]
     private var poller = Poller()
     /// The socket took all that may go.
     private var isAllSent = true
@@ -33,7 +35,11 @@ struct ClientLoop: ~Copyable {
         }
         answer()
         for reply in replies.values { reply.resume(returning: .failed(.closed)) }
-        for letter in calls.close() { letter.reply?.resume(returning: .failed(.closed)) }
+        for (id, box) in following.values { box.ended(.failed(.closed), of: id) }
+        for letter in calls.close() {
+            if case .follow(let id, let box) = letter.command { box.ended(.failed(.closed), of: id) }
+            letter.reply?.resume(returning: .failed(.closed))
+        }
     }
 
     /// Without a socket: waits until one is due.
@@ -111,6 +117,9 @@ struct ClientLoop: ~Copyable {
                         deadline: deadline))
             case .ask(let id, let isRequest, let waits, let deadline):
                 core.asked(letter.ticket, id, isRequest: isRequest, waits: waits, deadline: deadline)
+            case .follow(let id, let box):
+                following[letter.ticket] = (id, box)
+                core.followed(letter.ticket, id)
             case .cancel(let id, let isRequest, let deadline):
                 core.cancelOrdered(letter.ticket, id, isRequest: isRequest, deadline: deadline)
             case .order(let order, let deadline): core.ordered(letter.ticket, order, deadline: deadline)
@@ -127,7 +136,11 @@ struct ClientLoop: ~Copyable {
     }
 
     private mutating func answer() {
+        for news in core.takeNews() {
+            for ticket in news.tickets { following[ticket]?.box.heard(news.record, text: news.text, piece: news.piece) }
+        }
         for (ticket, answer) in core.takeCompletions() {
+            if let (id, box) = following.removeValue(forKey: ticket) { box.ended(answer, of: id) }
             replies.removeValue(forKey: ticket)?.resume(returning: answer)
         }
     }

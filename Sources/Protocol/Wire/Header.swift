@@ -22,6 +22,7 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case orderReply = 26
     case explain = 27
     case explanations = 28
+    case progress = 30
     // Worker and scheduler.
     case credit = 32
     case leases = 33
@@ -33,6 +34,10 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case offerAgain = 39
     case kept = 40
     case drain = 41
+    case follow = 44
+    case report = 45
+    case checkpoint = 46
+    case checkpointed = 47
 }
 
 /// The first 32 bytes of every message.

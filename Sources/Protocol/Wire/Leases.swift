@@ -33,10 +33,17 @@ public struct LeaseRecord: Sendable, Equatable {
     /// Index into the kinds of the worker's HELLO.
     public var kind: UInt16
     public var encoding: UInt8
+    /// Somebody follows the job: its worker is to report how far it is.
+    public var isFollowed = false
+    /// The attempt before handed a checkpoint over: its length (u32) and its bytes stand behind the inputs.
+    public var hasCheckpoint = false
     /// How many results of other jobs follow the payload, see `LeaseInput`; and their bytes together.
     public var inputs: UInt8 = 0
     public var inputsLength: UInt32 = 0
     public var payloadStart = 0
+    /// Of the checkpoint, in the message that was read.
+    public var checkpointStart = 0
+    public var checkpointLength: UInt32 = 0
 
     /// The bytes of payload and inputs.
     public var contentLength: UInt32 { payloadLength + inputsLength }
@@ -73,13 +80,24 @@ public struct LeaseRecord: Sendable, Equatable {
         guard Int(inputs) <= Limits.inputs else {
             throw WireError(.tooLarge, "a lease has \(inputs) inputs, the limit is \(Limits.inputs)")
         }
+        let flags = bytes.integer(UInt8.self, at: start + 29)
+        isFollowed = flags & 1 != 0
+        hasCheckpoint = flags & 2 != 0
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
         let inputsStart = cursor.offset
         for _ in 0..<inputs { try LeaseInput.skip(&cursor, in: bytes) }
         inputsLength = UInt32(cursor.offset - inputsStart)
+        guard hasCheckpoint else { return }
+        checkpointLength = try cursor.read(UInt32.self, in: bytes, "checkpoint length")
+        guard Int(checkpointLength) <= Limits.checkpointBytes else {
+            throw WireError(
+                .tooLarge, "a checkpoint has \(checkpointLength) bytes, the limit is \(Limits.checkpointBytes)")
+        }
+        checkpointStart = try cursor.take(Int(checkpointLength), in: bytes, "checkpoint")
     }
 
-    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs.
+    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs, then the checkpoint if there is
+    /// one.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
         buffer.append(token)
@@ -88,7 +106,7 @@ public struct LeaseRecord: Sendable, Equatable {
         buffer.append(attempt)
         buffer.append(kind)
         buffer.append(encoding)
-        buffer.append(UInt8(0))
+        buffer.append(UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0))
         buffer.append(inputs)
         buffer.append(UInt8(0))
     }

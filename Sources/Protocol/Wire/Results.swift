@@ -9,11 +9,14 @@ public struct AwaitRecord: Sendable, Equatable {
     public var isRequest: Bool
     /// Answer when the job is final; else answer now.
     public var waits: Bool
+    /// Of one that waits: tell how far it is until then.
+    public var follows: Bool
 
-    public init(_ id: JobID, isRequest: Bool, waits: Bool) {
+    public init(_ id: JobID, isRequest: Bool, waits: Bool, follows: Bool = false) {
         self.id = id
         self.isRequest = isRequest
         self.waits = waits
+        self.follows = follows
     }
 
     public init(reading cursor: inout ByteCursor, header: Header, in bytes: borrowing RawSpan) throws(WireError) {
@@ -22,12 +25,13 @@ public struct AwaitRecord: Sendable, Equatable {
         let flags = bytes.integer(UInt32.self, at: start + 8)
         isRequest = flags & 1 != 0
         waits = flags & 2 != 0
+        follows = flags & 4 != 0
         guard id.rawValue > 0, id.rawValue < 1 << 63 else { throw WireError(.malformed, "\(id.rawValue) is not an id") }
     }
 
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
-        buffer.append(UInt32(isRequest ? 1 : 0) | UInt32(waits ? 2 : 0))
+        buffer.append(UInt32(isRequest ? 1 : 0) | UInt32(waits ? 2 : 0) | UInt32(follows ? 4 : 0))
         buffer.append(UInt32(0))
     }
 }

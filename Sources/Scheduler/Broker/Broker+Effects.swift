@@ -37,6 +37,9 @@ extension Broker {
         // Leases before revocations: a revocation may concern one that leaves now.
         leaseOut()
         for effect in outbox.revoked { write(effect, .revoke) }
+        for effect in outbox.follows { write(effect, .follow) }
+        for effect in outbox.checkpointed { write(effect, .checkpointed) }
+        for effect in outbox.progress { write(effect) }
         for effect in outbox.finals { write(effect, results) }
         for effect in outbox.ordered {
             guard let peer = sessions[effect.client] else { continue }
@@ -85,14 +88,29 @@ extension Broker {
         peer.added()
     }
 
+    /// A client that does not keep up goes without: the next record's offset tells it.
+    private mutating func write(_ effect: Outbox.Progress) {
+        guard let peer = sessions[effect.client] else { return }
+        guard peer.parked.isEmpty else {
+            counts.progressDropped += 1
+            return
+        }
+        append(.progress, recordLength: ProgressRecord.size, to: peer)
+        effect.record.write(to: &peer.buffer)
+        peer.buffer.append(outbox.progressBytes.span.bytes.extracting(effect.bytes))
+        peer.added()
+    }
+
     // MARK: Leases
 
     private mutating func leaseOut() {
         var wanted: [PayloadWanted] = []
         for lease in outbox.leases {
             guard let content = core.leaseContent(lease), let peer = sessions[content.session] else { continue }
-            guard let slab = cache.slab(of: content.payloadBatch) else {
-                wanted.append(PayloadWanted(lease: lease, id: content.record.id.rawValue))
+            guard !content.record.hasCheckpoint, let slab = cache.slab(of: content.payloadBatch) else {
+                wanted.append(
+                    PayloadWanted(
+                        lease: lease, id: content.record.id.rawValue, hasCheckpoint: content.record.hasCheckpoint))
                 continue
             }
             append(.leases, recordLength: LeaseRecord.size, to: peer)
@@ -105,15 +123,20 @@ extension Broker {
         handOff.reads.put(.payloads(wanted))
     }
 
-    /// A payload was read back; the lease may be over meanwhile.
+    /// What a lease hands over was read back; the lease may be over meanwhile.
     mutating func sendLease(_ found: FoundPayload) {
         guard var content = core.leaseContent(found.wanted.lease), let peer = sessions[content.session] else { return }
         content.record.payloadLength = UInt32(found.payload.count)
         content.record.inputs = UInt8(found.inputs.count)
+        content.record.hasCheckpoint = found.checkpoint != nil
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
         peer.buffer.append(found.payload)
         for input in found.inputs { input.write(to: &peer.buffer) }
+        if let checkpoint = found.checkpoint {
+            peer.buffer.append(UInt32(checkpoint.count))
+            peer.buffer.append(checkpoint)
+        }
         peer.added()
     }
 

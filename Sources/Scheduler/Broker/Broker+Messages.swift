@@ -36,12 +36,30 @@ extension Broker {
             core.leasesKept(
                 try tokens(header, frame), tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: time)
+        case .report:
+            reports.removeAll(keepingCapacity: true)
+            var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+            for _ in 0..<header.count {
+                reports.append(try ProgressRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.progressReported(
+                reports, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time, into: &outbox)
+        case .checkpoint:
+            var records: [CheckpointRecord] = []
+            var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CheckpointRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            core.checkpointsHandedOver(
+                records, bytes: frame.bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
+                at: time)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: time, into: &outbox)
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
-            .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke, .offerAgain,
-            .drain:
+            .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke,
+            .offerAgain, .drain, .progress, .follow, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -90,7 +108,8 @@ extension Broker {
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .explanations, .credit,
             .leases,
             .outcomes,
-            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain:
+            .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain, .progress, .follow, .report,
+            .checkpoint, .checkpointed:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }
@@ -157,7 +176,9 @@ extension Broker {
                 result.record.count > 1
             {
                 let others = (1..<UInt64(result.record.count)).map {
-                    AwaitRecord(JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits)
+                    AwaitRecord(
+                        JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits,
+                        follows: result.lookup.record.follows)
                 }
                 core.awaited(others, client: result.lookup.client, into: &outbox)
             }

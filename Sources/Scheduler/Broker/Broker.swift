@@ -39,6 +39,7 @@ package struct Broker: ~Copyable {
     // Reused from message to message.
     var submit = SubmitBatch()
     var outcomes: [OutcomeRecord] = []
+    var reports: [ProgressRecord] = []
     var scratch = ByteBuffer(capacity: 4_096)
     /// Submits with user keys, while the journal is asked about those.
     var keyedSubmits: [UInt64: KeyedSubmit] = [:]

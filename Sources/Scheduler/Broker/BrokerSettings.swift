@@ -28,4 +28,5 @@ struct BrokerCounts {
     var commits: UInt64 = 0
     var committedJobs: UInt64 = 0
     var payloadReads: UInt64 = 0
+    var progressDropped: UInt64 = 0
 }

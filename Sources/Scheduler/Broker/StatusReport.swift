@@ -82,6 +82,7 @@ extension Broker {
             ("stale", core.stale), ("put_off", core.putOff), ("malformed", counts.malformed),
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
+            ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
         ] { json.member(name, Int(value)) }
     }
 }

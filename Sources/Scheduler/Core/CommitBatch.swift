@@ -144,6 +144,30 @@ package final class CommitBatch {
         }
     }
 
+    package struct CheckpointRow: Sendable {
+        package var job: UInt64
+        package var token: UInt64
+        /// Where its data stands in `resultBytes`.
+        package var start: Int
+        package var length: Int
+        // What answering it needs.
+        package var slot: Int32
+        package var worker: Int32
+        package var session: UInt32
+
+        package init(
+            job: UInt64, token: UInt64, start: Int, length: Int, slot: Int32 = 0, worker: Int32 = 0, session: UInt32 = 0
+        ) {
+            self.job = job
+            self.token = token
+            self.start = start
+            self.length = length
+            self.slot = slot
+            self.worker = worker
+            self.session = session
+        }
+    }
+
     package struct NameRow: Sendable {
         package var number: UInt32
         package var family: NameFamily
@@ -199,6 +223,7 @@ package final class CommitBatch {
     package var leases: [LeaseRow] = []
     package var outcomes: [OutcomeRow] = []
     package var results: [ResultRow] = []
+    package var checkpoints: [CheckpointRow] = []
     package var names: [NameRow] = []
     package var submits: [SubmitRow] = []
     package var keys: [KeyRow] = []
@@ -239,7 +264,7 @@ package final class CommitBatch {
     package var hasRows: Bool {
         !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !keys.isEmpty || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
-            || !outcomeLookups.isEmpty
+            || !outcomeLookups.isEmpty || !checkpoints.isEmpty
     }
 
     /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
@@ -250,6 +275,7 @@ package final class CommitBatch {
         leases.removeAll(keepingCapacity: true)
         outcomes.removeAll(keepingCapacity: true)
         results.removeAll(keepingCapacity: true)
+        checkpoints.removeAll(keepingCapacity: true)
         names.removeAll(keepingCapacity: true)
         submits.removeAll(keepingCapacity: true)
         keys.removeAll(keepingCapacity: true)

@@ -14,6 +14,12 @@ package struct Outbox: Sendable {
         package var result: Int32
         package var kind: Int32
     }
+    package struct Progress: Sendable {
+        package var client: UInt32
+        package var record: ProgressRecord
+        /// Where text and piece stand in `progressBytes`.
+        package var bytes: Range<Int>
+    }
     package struct Token: Sendable {
         package var worker: Int32
         package var session: UInt32
@@ -55,6 +61,10 @@ package struct Outbox: Sendable {
     package var durable: [CommitBatch.Durable] = []
     package var stale: [Token] = []
     package var revoked: [Token] = []
+    package var follows: [Token] = []
+    package var checkpointed: [Token] = []
+    package var progress: [Progress] = []
+    package var progressBytes: [UInt8] = []
     package var finals: [Final] = []
     package var cancelled: [CommitBatch.Cancelled] = []
     package var ordered: [CommitBatch.Ordered] = []
@@ -74,6 +84,10 @@ package struct Outbox: Sendable {
         durable.removeAll(keepingCapacity: true)
         stale.removeAll(keepingCapacity: true)
         revoked.removeAll(keepingCapacity: true)
+        follows.removeAll(keepingCapacity: true)
+        checkpointed.removeAll(keepingCapacity: true)
+        progress.removeAll(keepingCapacity: true)
+        progressBytes.removeAll(keepingCapacity: progressBytes.capacity <= 1 << 20)
         finals.removeAll(keepingCapacity: true)
         cancelled.removeAll(keepingCapacity: true)
         ordered.removeAll(keepingCapacity: true)

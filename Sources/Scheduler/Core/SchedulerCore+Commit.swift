@@ -37,6 +37,7 @@ extension SchedulerCore {
             desk.done()
             serveDesk(into: &out)
         }
+        checkpointsCommitted(batch.checkpoints, into: &out)
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
@@ -99,6 +100,7 @@ extension SchedulerCore {
                 }
             }
         }
+        if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
         if job.flags.contains(.inGraph) {
             // The journal may have refused the job or its result: then those that wait do not know yet.

@@ -15,7 +15,7 @@ extension SchedulerCore {
             }
             for offset in 0..<UInt64(jobs[slot].count) {
                 let id = JobID(rawValue: record.id.rawValue + offset)
-                awaitJob(AwaitRecord(id, isRequest: false, waits: record.waits), client, &out)
+                awaitJob(AwaitRecord(id, isRequest: false, waits: record.waits, follows: record.follows), client, &out)
             }
         }
     }
@@ -25,7 +25,10 @@ extension SchedulerCore {
             out.resultLookups.append(Outbox.ResultLookup(client: client, record: record))
             return
         }
-        if record.waits, addWait(client, slot) { return }
+        if record.waits, addWait(client, slot) {
+            if record.follows { follow(slot, client: client, into: &out) }
+            return
+        }
         var result = resultRecord(slot)
         // Final but not yet durable: still open for everybody else.
         if jobs[slot].state.isFinal { result.state = .running }

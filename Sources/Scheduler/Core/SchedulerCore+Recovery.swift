@@ -18,6 +18,7 @@ package struct RecoveredJob: Sendable {
     package var runLimit: UInt32 = 0
     package var labels: [String] = []
     package var isCancelled = false
+    package var hasCheckpoint = false
     /// The jobs of its request that it waits for and that did not succeed yet, or will not.
     package var waitsFor: [JobDependency] = []
 
@@ -90,6 +91,7 @@ extension SchedulerCore {
         let slot = jobs.insert(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
+        if job.hasCheckpoint { jobs[slot].flags.insert(.hasCheckpoint) }
         if job.token != 0, let name = workerNames[job.worker],
             let holder = absentWorker(name, number: job.worker, at: now)
         {

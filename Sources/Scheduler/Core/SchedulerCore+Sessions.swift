@@ -21,6 +21,7 @@ extension SchedulerCore {
         guard let record = clients.removeValue(forKey: client) else { return }
         producers.sessionEnded(record.producer, committed: committedBatch)
         waits.remove(client: client)
+        followers.remove(client: client)
     }
 
     // MARK: Workers
@@ -91,6 +92,7 @@ extension SchedulerCore {
             }
             jobs[slot].flags.remove(.unclaimed)
             if jobs[slot].flags.stopState != nil { revoke(slot, into: &out) }
+            askToReport(slot, into: &out)
         }
     }
 

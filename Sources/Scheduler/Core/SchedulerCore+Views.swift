@@ -13,10 +13,12 @@ extension SchedulerCore {
         let job = jobs[lease.slot]
         let worker = workers[lease.worker]
         guard worker.isConnected, let own = worker.ownIndex(of: job.kind) else { return nil }
-        let record = LeaseRecord(
+        var record = LeaseRecord(
             id: JobID(rawValue: job.id), token: job.token, runLimitMilliseconds: job.runLimit,
             payloadLength: job.payloadLength,
             attempt: job.attempt, kind: own, encoding: job.encoding)
+        record.isFollowed = job.flags.contains(.followed)
+        record.hasCheckpoint = job.flags.contains(.hasCheckpoint)
         return LeaseContent(
             session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
         )

@@ -53,6 +53,8 @@ package struct SchedulerCore: ~Copyable {
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
+    /// Clients that want to hear how far a job is, and wait for it too.
+    var followers = Waits()
     var producers = Producers()
     var userKeys = UserKeys()
     var uniqueKeys = UniqueKeys()
@@ -231,6 +233,24 @@ package struct ChainHead: Sendable, Equatable {
         self.nextToken = nextToken
         self.nextName = nextName
     }
+
+    /// The row that takes a restored journal as it is: another incarnation, and ids that were never given.
+    ///
+    /// Jobs that were lost had ids that somebody still asks for. An hour that has not come is past them; and a
+    /// page in it by chance, because one backup may be restored twice.
+    package func adopted(as incarnation: UInt64, at wall: Int64) -> ChainHead {
+        let last = JobID(rawValue: nextID)
+        let hour = max(UInt64(max(wall, 0)) / 3_600_000_000, last.hour) + 1
+        let shard = last.rawValue >> JobID.counterBits & (1 << JobID.shardBits - 1)
+        // In the lower half of the hour's pages, so that there is room behind it.
+        let page = incarnation % (1 << (JobID.counterBits - JobID.pageBits - 1))
+        var head = self
+        head.batch += 1
+        head.epoch += 1
+        head.incarnation = incarnation
+        head.nextID = JobID(hour: hour, shard: shard, counter: page << JobID.pageBits)?.rawValue ?? nextID
+        return head
+    }
 }
 
 /// What happened since the start, for status.
@@ -251,6 +271,7 @@ package struct CoreCounts: Sendable {
     package var stealsAsked: UInt64 = 0
     package var stolen: UInt64 = 0
     package var stale: UInt64 = 0
+    package var staleReports: UInt64 = 0
     package var putOff: UInt64 = 0
     package init() {}
 }

@@ -122,10 +122,13 @@ package enum ReadRequest: Sendable {
 package struct PayloadWanted: Sendable {
     package var lease: Outbox.Lease
     package var id: UInt64
+    /// The latest checkpoint is wanted too.
+    package var hasCheckpoint: Bool
 
-    package init(lease: Outbox.Lease, id: UInt64) {
+    package init(lease: Outbox.Lease, id: UInt64, hasCheckpoint: Bool) {
         self.lease = lease
         self.id = id
+        self.hasCheckpoint = hasCheckpoint
     }
 }
 
@@ -144,11 +147,14 @@ package struct FoundPayload: Sendable {
     package var payload: [UInt8]
     /// The results that it takes as input, by rising index.
     package var inputs: [LeaseInput]
+    /// The latest that an attempt handed over.
+    package var checkpoint: [UInt8]?
 
-    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput]) {
+    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?) {
         self.wanted = wanted
         self.payload = payload
         self.inputs = inputs
+        self.checkpoint = checkpoint
     }
 }
 

@@ -6,8 +6,7 @@ import StatexSchedulerCore
 /// A journal that came back from a backup, or from a replica that lacked commits, is taken as it is: it
 /// gets a new incarnation, so that what workers and clients still hold from before is known as such.
 ///
-/// It also gets ids of an hour that has not come yet: those that were given after the restored point
-/// name other jobs, for ever.
+/// It also gets ids that were never given: those of after the restored point name other jobs, for ever.
 package struct Adoption: Sendable {
     package let before: ChainHead
     /// When the last commit that is left was made, in microseconds since 1970.
@@ -75,12 +74,8 @@ extension JournalSettings {
     }
 
     private func next(_ end: ChainHead, at now: Int64) -> ChainHead {
-        var head = end
-        head.batch += 1
-        head.epoch += 1
-        while head.incarnation == end.incarnation { head.incarnation = .random(in: 1...UInt64.max) }
-        let hour = max(UInt64(max(now, 0)) / 3_600_000_000, JobID(rawValue: end.nextID).hour) + 1
-        head.nextID = hour << (JobID.shardBits + JobID.counterBits) | UInt64(shard) << JobID.counterBits
-        return head
+        var incarnation = end.incarnation
+        while incarnation == end.incarnation { incarnation = .random(in: 1...UInt64.max) }
+        return end.adopted(as: incarnation, at: now)
     }
 }

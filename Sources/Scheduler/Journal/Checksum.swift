@@ -17,6 +17,9 @@ package struct Checksum: Sendable {
     /// - Parameter ends: the ending, and the final state in the next byte.
     package mutating func addOutcome(id: UInt64, token: UInt64, ends: UInt64) { add(3, id ^ ends << 48, token) }
     package mutating func addResult(id: UInt64, token: UInt64, length: Int) { add(4, id ^ UInt64(length) << 40, token) }
+    package mutating func addCheckpoint(id: UInt64, token: UInt64, length: Int) {
+        add(5, id ^ UInt64(length) << 40, token)
+    }
 
     @inline(__always)
     private mutating func add(_ kind: UInt64, _ first: UInt64, _ second: UInt64) {
@@ -39,6 +42,7 @@ extension CommitBatch {
         for row in leases { sum.addLease(id: row.id, token: row.token, worker: row.worker) }
         for row in outcomes { sum.addOutcome(id: row.id, token: row.token, ends: row.ends) }
         for row in results { sum.addResult(id: row.job, token: row.token, length: row.length) }
+        for row in checkpoints { sum.addCheckpoint(id: row.job, token: row.token, length: row.length) }
         return sum.value
     }
 }

@@ -35,6 +35,7 @@ struct CommitWriter: ~Copyable {
         leases(batch)
         outcomes(batch)
         results(batch, batch.results.indices)
+        checkpoints(batch)
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
@@ -211,6 +212,17 @@ struct CommitWriter: ~Copyable {
         writer.int8s(rows) { Int64($0.token) }
         writer.int2s(rows) { Int16($0.ending.rawValue) }
         writer.int2s(rows) { Int16($0.encoding) }
+        writer.byteas(rows, in: batch.resultBytes) { ($0.start, $0.length) }
+    }
+
+    private mutating func checkpoints(_ batch: CommitBatch) {
+        guard !batch.checkpoints.isEmpty else { return }
+        let rows = batch.checkpoints[...]
+        writer.begin("checkpoints")
+        writer.integer(Int64(batch.head.batch))
+        writer.integer(batch.head.at)
+        writer.int8s(rows) { Int64($0.job) }
+        writer.int8s(rows) { Int64($0.token) }
         writer.byteas(rows, in: batch.resultBytes) { ($0.start, $0.length) }
     }
 

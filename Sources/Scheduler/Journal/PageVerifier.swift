@@ -21,6 +21,7 @@ struct PageVerifier {
         var leases: [Lease] = []
         var outcomes: [Outcome] = []
         var results: [(token: Int64, batch: Int64)] = []
+        var checkpoints: [(token: Int64, batch: Int64)] = []
     }
 
     func verify(on connection: borrowing Connection, into report: inout VerifyReport) throws(PostgresError) {
@@ -62,6 +63,15 @@ struct PageVerifier {
                 (results.binaryInteger(row, 1), results.binaryInteger(row, 2)))
         }
         report.results += results.rows
+        let checkpoints = try connection.queryBinary(
+            """
+            SELECT job, token, batch FROM statex.checkpoints
+            WHERE job >= \(page)::bigint << 12 AND job < (\(page)::bigint + 1) << 12
+            """, doing: "verify checkpoints")
+        for row in 0..<checkpoints.rows {
+            histories[Int(checkpoints.binaryInteger(row, 0) & 4_095)].checkpoints.append(
+                (checkpoints.binaryInteger(row, 1), checkpoints.binaryInteger(row, 2)))
+        }
         try verifyResultCounts(on: connection, into: &report)
         for (offset, history) in histories.enumerated() { judge(history, id: page << 12 | Int64(offset), &report) }
     }
@@ -88,8 +98,10 @@ struct PageVerifier {
 
     private func judge(_ history: History, id: Int64, _ report: inout VerifyReport) {
         guard history.exists else {
-            if !history.leases.isEmpty || !history.outcomes.isEmpty || !history.results.isEmpty {
-                report.violation("job \(id): has leases, outcomes or results, and no row")
+            if !history.leases.isEmpty || !history.outcomes.isEmpty || !history.results.isEmpty
+                || !history.checkpoints.isEmpty
+            {
+                report.violation("job \(id): has leases, outcomes, results or checkpoints, and no row")
             }
             return
         }
@@ -107,9 +119,24 @@ struct PageVerifier {
             }
         }
         judgeLeases(history, id: id, &report)
+        judgeCheckpoints(history, id: id, &report)
         for result in history.results
         where !history.outcomes.contains(where: { $0.token == result.token && $0.batch == result.batch }) {
             report.violation("job \(id): a result of token \(result.token) without its outcome")
+        }
+    }
+
+    /// A checkpoint is taken while its lease is live: not before the commit that gave it, nor after the one that
+    /// ended it.
+    private func judgeCheckpoints(_ history: History, id: Int64, _ report: inout VerifyReport) {
+        for checkpoint in history.checkpoints {
+            let lease = history.leases.first { $0.token == checkpoint.token }
+            let end = history.outcomes.first { $0.token == checkpoint.token }
+            if lease == nil || lease.map({ $0.batch > checkpoint.batch }) == true
+                || end.map({ $0.batch < checkpoint.batch }) == true
+            {
+                report.violation("job \(id): a checkpoint of token \(checkpoint.token), which was not live")
+            }
         }
     }
 

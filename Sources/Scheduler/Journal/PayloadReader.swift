@@ -4,7 +4,7 @@ import StatexProtocol
 import StatexSchedulerCore
 
 /// Reads what leased jobs are handed: payloads that are no longer cached, and the results of other jobs that
-/// some take as input.
+/// some take as input; and the latest checkpoint.
 enum PayloadReader {
     private struct Row {
         var payload: [UInt8]
@@ -19,6 +19,7 @@ enum PayloadReader {
         let rows = try rows(of: wanted.map(\.id), connection)
         let jobs = rows.values.flatMap { row in row.inputs.map { row.request + UInt64($0) } }
         let results = jobs.isEmpty ? [:] : try results(of: jobs, connection)
+        let checkpoints = try checkpoints(of: wanted.filter(\.hasCheckpoint).map(\.id), connection)
         return wanted.compactMap { wanted in
             guard let row = rows[wanted.id] else { return nil }
             let inputs = row.inputs.map { index in
@@ -29,8 +30,27 @@ enum PayloadReader {
                     return input
                 } ?? LeaseInput(index: index, encoding: .bytes, body: [])
             }
-            return FoundPayload(wanted: wanted, payload: row.payload, inputs: inputs)
+            return FoundPayload(
+                wanted: wanted, payload: row.payload, inputs: inputs, checkpoint: checkpoints[wanted.id])
         }
+    }
+
+    private static func checkpoints(of ids: [UInt64], _ connection: borrowing Connection) throws(PostgresError)
+        -> [UInt64: [UInt8]]
+    {
+        guard !ids.isEmpty else { return [:] }
+        let rows = try connection.queryBinary(
+            """
+            SELECT DISTINCT ON (job) job, data FROM statex.checkpoints
+            WHERE job = ANY($1::bigint[]) ORDER BY job, token DESC, batch DESC
+            """, [idList(ids)], doing: "checkpoints")
+        var checkpoints: [UInt64: [UInt8]] = [:]
+        for row in 0..<rows.rows {
+            checkpoints[UInt64(bitPattern: rows.binaryInteger(row, 0))] = rows.withBytes(row, 1) {
+                $0.array(0..<$0.byteCount)
+            }
+        }
+        return checkpoints
     }
 
     private static func rows(of ids: [UInt64], _ connection: borrowing Connection) throws(PostgresError) -> [UInt64:

@@ -152,6 +152,12 @@ package struct Recovery: ~Copyable {
                 ends: outcomes.integer(row, 2),
                 retryAt: outcomes.integer(row, 3))
         }
+        let checkpoints = try connection.query(
+            """
+            SELECT DISTINCT job FROM statex.checkpoints
+            WHERE job >= \(page)::bigint << 12 AND job < (\(page)::bigint + 1) << 12
+            """, doing: "checkpoints of a page")
+        let checkpointed = Set((0..<checkpoints.rows).map { checkpoints.integer($0, 0) })
         let jobs = try connection.query(
             """
             SELECT j.id, j.opts, j.kind, j.tenant, o.run_at, o.deadline, o.run_limit,
@@ -171,11 +177,13 @@ package struct Recovery: ~Copyable {
                 tenant: UInt32(truncatingIfNeeded: jobs.integer(row, 3)))
             job.failures = UInt8(min(end.failures, 255))
             job.lostWith = end.lost
-            job.notBefore = max(end.retryAt, jobs.integer(row, 4))
+            // A job that had a lease was due, whatever the clock on the wall says now.
+            job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
+            job.hasCheckpoint = checkpointed.contains(id)
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }

@@ -59,6 +59,14 @@ enum Statements {
             """
         ),
         (
+            "checkpoints",
+            """
+            INSERT INTO statex.checkpoints (job, token, batch, at, data)
+            SELECT u.job, u.token, $1::int8, $2::int8, u.data
+            FROM unnest($3::int8[], $4::int8[], $5::bytea[]) AS u(job, token, data)
+            """
+        ),
+        (
             "submits",
             """
             INSERT INTO statex.submits (batch, producer, last_sequence, sequences, counts, first_ids, jobs_each)

@@ -27,7 +27,7 @@ package struct VerifyReport: Sendable {
 ///   chain row says.
 /// - Each job has at most one final outcome, and nothing happens to it afterwards.
 /// - No outcome is of a stale lease; no lease is given while another is live.
-/// - Each result belongs to an outcome that says it has one.
+/// - Each result belongs to an outcome that says it has one, each checkpoint to a lease that was live.
 /// - What retention took and what is there add up to what all commits said they hold.
 ///
 /// It reads one page of jobs at a time, then one stretch of commits at a time.
@@ -167,6 +167,13 @@ package struct Verifier: ~Copyable {
             sums[at].checksum.addResult(
                 id: UInt64(results.binaryInteger(row, 1)), token: UInt64(results.binaryInteger(row, 2)),
                 length: Int(results.binaryInteger(row, 3)))
+        }
+        let checkpoints = try connection.queryBinary(
+            "SELECT batch, job, token, length(data) FROM statex.checkpoints WHERE \(range)", doing: "verify sums")
+        for row in 0..<checkpoints.rows {
+            sums[Int(checkpoints.binaryInteger(row, 0) - low)].checksum.addCheckpoint(
+                id: UInt64(checkpoints.binaryInteger(row, 1)), token: UInt64(checkpoints.binaryInteger(row, 2)),
+                length: Int(checkpoints.binaryInteger(row, 3)))
         }
         let chain = try connection.queryBinary(
             "SELECT batch, jobs, leases, outcomes, results, checksum FROM statex.commits WHERE \(range) ORDER BY batch",

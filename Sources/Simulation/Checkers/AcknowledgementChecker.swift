@@ -3,9 +3,15 @@ import StatexProtocol
 /// What a client was told is durable, and is said once: an acknowledged request is in the journal, under
 /// one set of ids for ever, and what a client hears of a job's end is what the journal says.
 final class AcknowledgementChecker: Checker {
+    private struct UserKey: Hashable {
+        var tenant: Int
+        var text: [UInt8]
+    }
+
     private unowned let world: World
     private var firstIDs: [[UInt64: UInt64]]
-    private var idsByKey: [[UInt8]: UInt64] = [:]
+    /// By tenant and key.
+    private var idsByKey: [UserKey: UInt64] = [:]
     private var owners: [UInt64: (client: Int, sequence: UInt64)] = [:]
 
     init(_ world: World) {
@@ -30,9 +36,10 @@ final class AcknowledgementChecker: Checker {
         }
         if firstIDs[client][sequence] != nil { world.mark("acknowledged twice") }
         firstIDs[client][sequence] = first
-        if let key = plan.key {
+        if let text = plan.key {
+            let key = UserKey(tenant: plan.jobs[0].tenant, text: text)
             if let known = idsByKey[key], known != first {
-                world.violation("user key \(key): acknowledged as \(known) and as \(first)")
+                world.violation("user key \(text): acknowledged as \(known) and as \(first)")
             }
             if idsByKey[key] != nil { world.mark("user key met again") }
             idsByKey[key] = first
@@ -41,6 +48,13 @@ final class AcknowledgementChecker: Checker {
         } else {
             owners[first] = (client, sequence)
         }
+    }
+
+    func journalRestored() {
+        let isGone = { [world] (id: UInt64) in world.journal.histories[id] == nil }
+        for client in firstIDs.indices { firstIDs[client] = firstIDs[client].filter { !isGone($0.value) } }
+        idsByKey = idsByKey.filter { !isGone($0.value) }
+        owners = owners.filter { !isGone($0.key) }
     }
 
     func refused(client: Int, code: UInt16, plan: RequestPlan) {

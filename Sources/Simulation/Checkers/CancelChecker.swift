@@ -7,6 +7,8 @@ final class CancelChecker: Checker {
 
     init(_ world: World) { self.world = world }
 
+    func journalRestored() { reached = Set(world.journal.commits.flatMap(\.actions).flatMap(\.ids)) }
+
     func committed(_ commit: SimulatedJournal.Commit) {
         for row in commit.leases where reached.contains(row.id) {
             world.violation("job \(row.id) was leased after it was cancelled")

@@ -1,10 +1,37 @@
 import StatexProtocol
 
+/// Names a worker process by its incarnation.
+typealias WorkerID = UInt64
+
+/// What a scheduler learns of a worker.
+enum Contact {
+    case joined(slots: Int)
+    case spoke
+    /// It claims these leases, or reports how they ended: tokens of this journal.
+    case holds([UInt64])
+    /// Its connection is closed.
+    case disconnected
+    /// It said goodbye.
+    case left
+}
+
 /// Judges a run by what can be seen from outside the cores: rows that were committed, messages that left,
 /// what clients were told. None of them looks into a core, and none shares code with it.
 protocol Checker: AnyObject {
+    /// An owner decided what its next commit holds.
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess)
     /// A commit is durable.
     func committed(_ commit: SimulatedJournal.Commit)
+    /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
+    func journalRestored()
+    /// The faults are over for some time, and something is still open.
+    func looked()
+    /// A new owner begins to serve.
+    func serves(_ scheduler: SchedulerProcess)
+    /// A scheduler's loop turned once.
+    func turned(_ scheduler: SchedulerProcess)
+    /// A scheduler heard from a worker, or of it.
+    func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess)
     /// A lease left a scheduler, the present owner or a former one.
     func leaseLeft(_ lease: LeaseRecord, isOwner: Bool)
     /// A DURABLE, STALE or REVOKE left the scheduler.
@@ -13,6 +40,10 @@ protocol Checker: AnyObject {
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess)
     /// A worker took messages in and did what they ask.
     func leasesHeld(by worker: WorkerProcess)
+    /// A handler was started.
+    func began(_ lease: LeaseRecord, by worker: WorkerProcess)
+    /// A handler ended, by itself or not.
+    func stopped(_ lease: LeaseRecord, by worker: WorkerProcess)
     /// A handler came back by itself.
     func finished(_ lease: LeaseRecord, _ ending: Ending, by worker: WorkerProcess)
     /// A worker process ended, in order or not.
@@ -25,7 +56,15 @@ protocol Checker: AnyObject {
 }
 
 extension Checker {
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
+    func journalRestored() {}
+    func looked() {}
+    func serves(_ scheduler: SchedulerProcess) {}
+    func turned(_ scheduler: SchedulerProcess) {}
+    func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess) {}
+    func began(_ lease: LeaseRecord, by worker: WorkerProcess) {}
+    func stopped(_ lease: LeaseRecord, by worker: WorkerProcess) {}
     func leaseLeft(_ lease: LeaseRecord, isOwner: Bool) {}
     func schedulerSaid(_ type: MessageType, id: UInt64, token: UInt64) {}
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {}

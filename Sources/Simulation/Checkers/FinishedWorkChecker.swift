@@ -23,6 +23,11 @@ final class FinishedWorkChecker: Checker {
         if type == .stale { refused.insert(token) }
     }
 
+    func journalRestored() {
+        finished = []
+        refused = []
+    }
+
     func gone(_ worker: WorkerProcess) { finished.removeAll { $0.worker == worker.number } }
 
     func atEnd() {

@@ -11,6 +11,14 @@ final class LeaseChecker: Checker {
 
     init(_ world: World) { self.world = world }
 
+    func journalRestored() {
+        lastToken = [:]
+        isOpen = [:]
+        isFinal = []
+        newestToken = 0
+        for commit in world.journal.commits { committed(commit) }
+    }
+
     func committed(_ commit: SimulatedJournal.Commit) {
         // A lease and the outcome of the one before may stand in one commit; so may a lease and its own end.
         var events: [(token: UInt64, isEnd: Bool, id: UInt64, isFinal: Bool)] = []

@@ -42,13 +42,20 @@ public struct Job: Sendable {
     public let runLimitMilliseconds: Int
     /// Tells when the attempt must stop: cancelled by a user, past its limit, or the lease is gone.
     public let cancellation: Cancellation
-    /// Takes what the handler says about how far it is; may be called often, from any thread.
-    public let onProgress: @Sendable (Progress) -> Void
+    /// The latest checkpoint of the attempts before this one, if there is one: go on from there.
+    public let checkpoint: [UInt8]?
+    /// Takes what the handler says before it is done. A reference and a number, not a closure: making a job then
+    /// allocates nothing for the many that say nothing.
+    private let listener: (any JobListener)?
+    private let number: UInt64
 
+    /// - Parameters:
+    ///   - listener: takes what the handler says before it is done; nil: nobody does.
+    ///   - number: names the attempt to the listener.
     public init(
         id: JobID, kind: String, attempt: Int, payload: Payload, inputs: [JobInput] = [],
-        runLimitMilliseconds: Int = 0,
-        cancellation: Cancellation = Cancellation(), onProgress: @escaping @Sendable (Progress) -> Void = { _ in }
+        runLimitMilliseconds: Int = 0, cancellation: Cancellation = Cancellation(), checkpoint: [UInt8]? = nil,
+        listener: (any JobListener)? = nil, number: UInt64 = 0
     ) {
         self.id = id
         self.kind = kind
@@ -57,8 +64,36 @@ public struct Job: Sendable {
         self.inputs = inputs
         self.runLimitMilliseconds = runLimitMilliseconds
         self.cancellation = cancellation
-        self.onProgress = onProgress
+        self.checkpoint = checkpoint
+        self.listener = listener
+        self.number = number
     }
+
+    /// Says how far the attempt is. May be called often, from any thread: who follows the job gets the latest.
+    public func report(_ progress: Progress) { listener?.progressed(progress, attempt: number) }
+
+    /// Puts a piece of output out, for who follows the job: tokens of a text, or a line of JSON. Pieces arrive in
+    /// order and joined, without those that had no room. The result is not affected.
+    public func put(_ piece: String) { listener?.put(piece, attempt: number) }
+
+    /// Hands over what the next attempt needs to go on from here, if this one should not come to its end: at most
+    /// `Limits.checkpointBytes`. May be called often: the latest is recorded, every few seconds.
+    public func save(checkpoint: [UInt8]) throws(HandlerError) {
+        guard checkpoint.count <= Limits.checkpointBytes else {
+            throw HandlerError(
+                "checkpoint_too_large",
+                "the checkpoint has \(checkpoint.count) bytes, the limit is \(Limits.checkpointBytes)", retryable: false
+            )
+        }
+        listener?.saved(checkpoint: checkpoint, attempt: number)
+    }
+}
+
+/// Takes what handlers say before they are done, from any thread.
+public protocol JobListener: AnyObject, Sendable {
+    func progressed(_ progress: Progress, attempt: UInt64)
+    func put(_ piece: String, attempt: UInt64)
+    func saved(checkpoint: [UInt8], attempt: UInt64)
 }
 
 /// The result of a job that this one waited for.

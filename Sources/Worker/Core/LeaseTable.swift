@@ -4,6 +4,19 @@ import StatexProtocol
 package struct LeaseHandle: Hashable, Sendable {
     package let row: UInt32
     package let generation: UInt32
+
+    /// Both in one number, for who may not know what it names.
+    package var number: UInt64 { UInt64(generation) << 32 | UInt64(row) }
+
+    package init(number: UInt64) {
+        row = UInt32(truncatingIfNeeded: number)
+        generation = UInt32(truncatingIfNeeded: number >> 32)
+    }
+
+    init(row: UInt32, generation: UInt32) {
+        self.row = row
+        self.generation = generation
+    }
 }
 
 /// Where a lease stands in its worker.
@@ -56,6 +69,8 @@ struct LeaseRow {
     var retryable = false
     /// The scheduler wants it for an idle worker, if it has not started.
     var isAskedBack = false
+    /// Somebody follows the job.
+    var isFollowed = false
 }
 
 /// Every lease that the worker holds, and every outcome that it keeps.
@@ -63,6 +78,8 @@ struct LeaseTable: ~Copyable {
     var rows: [LeaseRow] = []
     /// Results and errors of ended rows, beside the rows so that those stay plain bytes.
     var bodies: [[UInt8]] = []
+    /// What attempts said, of the few that say something, by row.
+    var reports: [Int: LeaseReports] = [:]
     private var free: [UInt32] = []
     private(set) var index = TokenIndex(capacity: 1_024)
 
@@ -92,6 +109,7 @@ struct LeaseTable: ~Copyable {
         fresh.contentLength = lease.contentLength
         fresh.runLimitMilliseconds = lease.runLimitMilliseconds
         fresh.kind = lease.kind
+        fresh.isFollowed = lease.isFollowed
         fresh.state = .waiting
         rows[row] = fresh
         return row
@@ -119,6 +137,7 @@ struct LeaseTable: ~Copyable {
         rows[row].state = .free
         rows[row].generation &+= 1
         if !bodies[row].isEmpty { bodies[row] = [] }
+        if !reports.isEmpty { reports[row] = nil }
         free.append(UInt32(row))
     }
 }

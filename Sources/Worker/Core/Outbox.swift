@@ -29,6 +29,10 @@ package struct Outbox: Sendable {
     package var claims: [Claim] = []
     /// Leases that were asked back and have started.
     package var kept: [Claim] = []
+    /// Attempts that have something to say to who follows them, and those that hand a checkpoint over; sent before
+    /// outcomes.
+    package var reports: [LeaseHandle] = []
+    package var checkpoints: [LeaseHandle] = []
     /// Outcomes to be sent.
     package var offers: [LeaseHandle] = []
     /// Take these back from the slots' queue, if they have not started.
@@ -57,6 +61,8 @@ package struct Outbox: Sendable {
         credit = false
         claims.removeAll(keepingCapacity: true)
         kept.removeAll(keepingCapacity: true)
+        reports.removeAll(keepingCapacity: true)
+        checkpoints.removeAll(keepingCapacity: true)
         offers.removeAll(keepingCapacity: true)
     }
 

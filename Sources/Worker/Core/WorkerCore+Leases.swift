@@ -79,6 +79,7 @@ extension WorkerCore {
         table.rows[row].ranNanoseconds = ran
         policy.ran(kind: table.rows[row].kind, nanoseconds: ran)
         policy.released(kind: table.rows[row].kind)
+        if !table.reports.isEmpty { lastReports(row, into: &out) }
         conclude(row, attempt, at: now, into: &out)
     }
 

@@ -16,6 +16,7 @@ extension WorkerCore {
         out.forgetSession()
         claimAll(into: &out)
         offerAll(into: &out)
+        reportsBeginAgain()
         isResuming = true
         out.credit = true
     }

@@ -39,6 +39,9 @@ package struct WorkerCore: ~Copyable {
     /// Running leases with a run-time limit that has not passed: when it does, and whose it is.
     var limits: [(deadline: Int64, handle: LeaseHandle)] = []
     var nextLimit = Int64.max
+    /// Leases that wait for their next REPORT or CHECKPOINT, and when the first of them is due.
+    var reporting: [LeaseHandle] = []
+    var nextReport = Int64.max
     var reportedCredit = 0
     /// The first CREDIT of a session says that everything of before was claimed or offered; so it goes
     /// out even if an OUTCOMES has told the number.
@@ -65,6 +68,7 @@ package struct WorkerCore: ~Copyable {
     /// The shell sleeps until then, or until something happens.
     package var nextDeadline: Int64 {
         var deadline = min(link.nextDeadline, nextLimit)
+        if link.isOpen { deadline = min(deadline, nextReport) }
         switch phase {
         case .working: break
         case .draining(let until), .stopping(let until), .delivering(let until): deadline = min(deadline, until)
@@ -79,6 +83,7 @@ package struct WorkerCore: ~Copyable {
         link.tick(at: now, into: &out)
         enforceRunLimits(at: now, into: &out)
         drainFurther(at: now, into: &out)
+        offerReports(at: now, into: &out)
         reportCredit(into: &out)
     }
 

@@ -8,6 +8,7 @@ import StatexHandlerAPI
 package enum NativeHandlers {
     package static let all: [any Handler] = [
         NoopHandler(), EchoHandler(), SleepHandler(), FailHandler(), CrashHandler(), HangHandler(),
+        StreamHandler(),
     ]
 
     package static func named(_ kind: String) -> (any Handler)? { all.first { $0.kind == kind } }
@@ -129,5 +130,46 @@ package struct HangHandler: Handler {
         let stopped = DispatchSemaphore(value: 0)
         cancellation?.onCancel { _ in stopped.signal() }
         stopped.wait()
+    }
+}
+
+/// Puts pieces out: `{"pieces": N, "ms": M, "fails_at": K, "crashes_at": K}`, the last two optional. After each it says
+/// how far it is, hands a checkpoint over, and waits for M ms. Its first attempt fails, or kills the process, before
+/// piece K; the next one goes on where the checkpoint says. Its result says from where: `{"from": K}`.
+package struct StreamHandler: Handler {
+    private struct Order: Decodable {
+        var pieces: Int
+        var ms: Int?
+        var failsAt: Int?
+        var crashesAt: Int?
+
+        enum CodingKeys: String, CodingKey {
+            case pieces, ms
+            case failsAt = "fails_at"
+            case crashesAt = "crashes_at"
+        }
+    }
+
+    package let kind = "stream"
+
+    package init() {}
+
+    package func run(_ job: Job) async throws -> Payload {
+        let order = try job.order(Order.self, like: #"{"pieces": N, "ms": M, "fails_at": K}"#)
+        let first = job.checkpoint.flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
+        for piece in first..<max(first, order.pieces) {
+            if job.attempt == 1, piece == order.failsAt { throw HandlerError("asked_to_fail", "failed as asked") }
+            if job.attempt == 1, piece == order.crashesAt { kill(getpid(), SIGKILL) }
+            job.put("piece \(piece)\n")
+            job.report(Progress(fraction: Double(piece + 1) / Double(order.pieces), text: "\(piece + 1) pieces"))
+            try job.save(checkpoint: Array("\(piece + 1)".utf8))
+            guard let pause = order.ms, pause > 0 else { continue }
+            do {
+                try await job.cancellation.cancelling { try await Task.sleep(for: .milliseconds(pause)) }
+            } catch {
+                throw HandlerError("stopped", "stopped before its end")
+            }
+        }
+        return .bytes(Array("{\"from\": \(first)}".utf8))
     }
 }

@@ -8,6 +8,10 @@ enum HandlerMessage: Sendable, Equatable {
     case ready(name: String, version: String)
     case unavailable(reason: String)
     case progress(id: String, Progress)
+    /// Output for who follows the job.
+    case partial(id: String, String)
+    /// The JSON text of what the next attempt is to get, exactly as it was printed.
+    case checkpoint(id: String, data: [UInt8])
     /// The result's JSON text exactly as it was printed.
     case result(id: String, text: [UInt8])
     case error(id: String, HandlerError)
@@ -16,7 +20,8 @@ enum HandlerMessage: Sendable, Equatable {
     var id: String? {
         switch self {
         case .ready, .unavailable: nil
-        case .progress(let id, _), .result(let id, _), .error(let id, _): id
+        case .progress(let id, _), .partial(let id, _), .checkpoint(let id, _), .result(let id, _), .error(let id, _):
+            id
         }
     }
 }
@@ -59,6 +64,17 @@ extension HandlerMessage {
             }
             self = .progress(
                 id: try object.id(type), Progress(fraction: fraction, text: cut(object.string("text") ?? "")))
+        case "partial":
+            let value = object.member("value")
+            guard object.string("text") != nil || value != nil else {
+                throw ProtocolViolation("partial: text must be a string, or value anything")
+            }
+            // A value is a line of its own, as it was printed.
+            let line = value.map { String(decoding: object.text(of: $0), as: UTF8.self) + "\n" }
+            self = .partial(id: try object.id(type), (object.string("text") ?? "") + (line ?? ""))
+        case "checkpoint":
+            guard let data = object.member("data") else { throw ProtocolViolation("checkpoint: data is missing") }
+            self = .checkpoint(id: try object.id(type), data: object.text(of: data))
         case "result":
             guard let result = object.member("result") else { throw ProtocolViolation("result: result is missing") }
             self = .result(id: try object.id(type), text: object.text(of: result))
@@ -122,14 +138,24 @@ func jobLine(_ job: Job, _ sizes: ContentSizes, directory: String, timeLimitMill
     let inputs = zip(job.inputs, sizes.inputs).map { input, size in
         #"{"job":\#(input.job),"path":"\#(inputName(input))","size":\#(size)}"#
     }
+    let checkpoint = job.checkpoint.flatMap(checkpointMember) ?? ""
     let text = """
         {"type":"job","id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
         "payload":{"path":"\(payloadName)","size":\(sizes.payload)},\
         "inputs":[\(inputs.joined(separator: ","))],"directory":\(JSONText.quoted(directory)),\
-        "time_limit_ms":\(timeLimitMilliseconds)}
+        "time_limit_ms":\(timeLimitMilliseconds)\(checkpoint)}
 
         """
     return Array(text.utf8)
+}
+
+/// A checkpoint as it stands in the line; nil: it is no JSON. (A process handed JSON over, but the handler of
+/// the kind may have been another one then.)
+private func checkpointMember(_ data: [UInt8]) -> String? {
+    let member = Array("\"checkpoint\":".utf8) + data
+    let isValue = (try? JSONObject([UInt8(ascii: "{")] + member + [UInt8(ascii: "}")])) != nil
+    guard isValue, !data.contains(UInt8(ascii: "\n")) else { return nil }
+    return "," + String(decoding: member, as: UTF8.self)
 }
 
 /// The file in the private directory that holds the job's payload.

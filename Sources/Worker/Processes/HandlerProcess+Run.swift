@@ -68,7 +68,13 @@ extension HandlerProcess {
         }
         switch message {
         case .progress(_, let progress):
-            job.onProgress(progress)
+            job.report(progress)
+            return nil
+        case .partial(_, let piece):
+            job.put(piece)
+            return nil
+        case .checkpoint(_, let data):
+            do { try job.save(checkpoint: data) } catch { return broke(error.message) }
             return nil
         case .result(_, let text): return Attempt(result: .success(.bytes(text)), isProcessSound: true)
         case .error(_, let error): return Attempt(result: .failure(error), isProcessSound: true)

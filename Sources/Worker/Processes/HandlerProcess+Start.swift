@@ -101,7 +101,8 @@ extension HandlerProcess {
         switch message {
         case .ready: return true
         case .unavailable(let reason): throw HandlerError(.unavailable, reason)
-        case .progress, .result, .error: throw HandlerError(.start, "the first line must be ready or unavailable")
+        case .progress, .partial, .checkpoint, .result, .error:
+            throw HandlerError(.start, "the first line must be ready or unavailable")
         }
     }
 }

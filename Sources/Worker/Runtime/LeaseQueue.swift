@@ -16,6 +16,8 @@ struct QueuedLease: Sendable {
     let attempt: UInt16
     let kind: UInt16
     let encoding: UInt8
+    /// It stands behind the inputs.
+    let hasCheckpoint: Bool
     /// Results of other jobs that stand behind the payload, and their bytes.
     let inputs: UInt8
     let inputsLength: UInt32
@@ -31,6 +33,7 @@ struct QueuedLease: Sendable {
         attempt = record.attempt
         kind = record.kind
         encoding = record.encoding
+        hasCheckpoint = record.hasCheckpoint
         inputs = record.inputs
         inputsLength = record.inputsLength
     }

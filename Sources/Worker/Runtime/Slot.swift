@@ -11,6 +11,7 @@ struct Slot: Sendable {
     let handlers: [any Handler]
     let kinds: [String]
     let results: ResultRules
+    let reports: ReportDesk
 
     /// Runs until the hand-off is closed.
     func work() async {
@@ -32,7 +33,7 @@ struct Slot: Sendable {
         let kind = Int(lease.kind)
         var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
         do {
-            let job = try Job(started, kind: kinds[kind])
+            let job = try Job(started, kind: kinds[kind], reports)
             try results.report(try await handlers[kind].run(job), in: &attempt)
         } catch {
             results.report(error, in: &attempt)
@@ -51,13 +52,14 @@ extension JobInput {
 }
 
 extension Job {
-    init(_ started: consuming StartedJob, kind: String) throws(WireError) {
+    init(_ started: consuming StartedJob, kind: String, _ reports: ReportDesk) throws(WireError) {
         let lease = started.lease
         self.init(
             id: lease.id, kind: kind, attempt: Int(lease.attempt),
             payload: lease.encoding == Encoding.object.rawValue
                 ? .object(reference: started.payload) : .bytes(started.payload),
             inputs: try LeaseInput.list(Int(lease.inputs), in: started.inputs.span.bytes).map(JobInput.init),
-            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation)
+            runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation,
+            checkpoint: started.checkpoint, listener: reports, number: lease.handle.number)
     }
 }

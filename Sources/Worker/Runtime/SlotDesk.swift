@@ -7,6 +7,7 @@ import Synchronization
 struct StartedJob: Sendable {
     let lease: QueuedLease
     let payload: [UInt8]
+    let checkpoint: [UInt8]?
     /// The lease's inputs as they stand in its message.
     let inputs: [UInt8]
     let startedAt: Int64
@@ -67,9 +68,9 @@ final class SlotDesk: Sendable {
         guard let lease = state.waiting.leases.popFirst() else { return nil }
         let end = lease.payloadStart + Int(lease.payloadLength)
         let payload = state.waiting.message.span.bytes.array(lease.payloadStart..<end)
-        let inputs =
-            lease.inputs == 0
-            ? [] : state.waiting.message.span.bytes.array(end..<end + Int(lease.inputsLength))
+        let inputsEnd = end + Int(lease.inputsLength)
+        let inputs = lease.inputs == 0 ? [] : state.waiting.message.span.bytes.array(end..<inputsEnd)
+        let checkpoint = lease.hasCheckpoint ? Self.checkpoint(in: state.waiting.message, at: inputsEnd) : nil
         if state.waiting.isEmpty { state.waiting = Handful() }
         // A handler may have kept the last one; then the next gets one of its own.
         if !isKnownUniquelyReferenced(&state.cancellation) || !state.cancellation.isUnused {
@@ -77,7 +78,13 @@ final class SlotDesk: Sendable {
         }
         state.running = (lease.handle, now)
         return StartedJob(
-            lease: lease, payload: payload, inputs: inputs, startedAt: now, cancellation: state.cancellation)
+            lease: lease, payload: payload, checkpoint: checkpoint, inputs: inputs, startedAt: now,
+            cancellation: state.cancellation)
+    }
+
+    private static func checkpoint(in message: [UInt8], at start: Int) -> [UInt8] {
+        let bytes = message.span.bytes
+        return bytes.array(start + 4..<start + 4 + Int(bytes.integer(UInt32.self, at: start)))
     }
 
     // What the owner of the core calls.

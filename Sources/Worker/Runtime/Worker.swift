@@ -92,7 +92,9 @@ public final class Worker: Sendable {
             let executor = SlotExecutor()
             // As much stack as a program's first thread has: handlers are anybody's code.
             NamedThread("slot-\(index)", stackBytes: 8 << 20) { executor.run() }.detach()
-            let slot = Slot(index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules)
+            let slot = Slot(
+                index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules,
+                reports: shared.reports)
             Task(executorPreference: executor) { await slot.work() }
             return executor
         }
@@ -202,11 +204,13 @@ public final class Worker: Sendable {
 final class WorkerShared: Sendable {
     let wakeup: Wakeup
     let handOff: HandOff
+    let reports: ReportDesk
     /// How often a drain was ordered.
     let drainOrders = Atomic<Int>(0)
 
     init(slots: Int) throws(WakeupError) {
         wakeup = try Wakeup()
         handOff = HandOff(slots: slots, wakeup: wakeup)
+        reports = ReportDesk { [wakeup] in wakeup.signal() }
     }
 }

@@ -12,6 +12,8 @@ import class Dispatch.DispatchQueue
 struct WorkerLoop: ~Copyable {
     /// Frames taken in before outcomes go out: a flood of leases must not hold them up.
     private static let framesAtOnce = 16
+    /// Half of what lies between two REPORTs of an attempt.
+    private static let reportsPause = 50 * millisecond
 
     private let endpoint: String
     private let hello: Hello
@@ -33,6 +35,8 @@ struct WorkerLoop: ~Copyable {
     private var wasReady = false
     /// When the slots must be looked at again, if nothing wakes this thread before.
     private var nextLook = Int64.max
+    /// Reports are taken no earlier: handlers may say something often.
+    private var nextReports = Int64.min
 
     init(
         endpoint: String, hello: Hello, settings: WorkerSettings, context: ZeroMQContext, shared: WorkerShared,
@@ -77,7 +81,19 @@ struct WorkerLoop: ~Copyable {
             core.started(handle, at: startedAt)
         }
         nextLook = due ?? .max
+        takeReports(at: now)
         for attempt in ended { core.ended(attempt, at: now, into: &out) }
+    }
+
+    /// What an attempt that ended had said counts before its end.
+    private mutating func takeReports(at now: Int64) {
+        guard !shared.reports.isEmpty else { return }
+        guard now >= nextReports || !ended.isEmpty else {
+            nextLook = min(nextLook, nextReports)
+            return
+        }
+        nextReports = now + Self.reportsPause
+        for report in shared.reports.take() { core.reported(report, at: now, into: &out) }
     }
 
     /// Takes jobs back from the queue, and tells running ones to stop.
@@ -128,7 +144,7 @@ struct WorkerLoop: ~Copyable {
             core.faulted(fault, at: now, into: &out)
         case .leases:
             if core.accepts(header, at: now) { try takeLeases(header, at: now) }
-        case .durable, .stale, .revoke:
+        case .durable, .stale, .revoke, .follow, .checkpointed:
             if core.accepts(header, at: now) { try takeTokens(header, at: now) }
         case .offerAgain:
             if core.accepts(header, at: now) { core.offersWanted(into: &out) }
@@ -143,7 +159,8 @@ struct WorkerLoop: ~Copyable {
                 core.disconnected("the scheduler said goodbye", at: now, into: &out)
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
-            .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept:
+            .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept, .progress, .report,
+            .checkpoint:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }
@@ -182,6 +199,8 @@ struct WorkerLoop: ~Copyable {
             switch header.type {
             case .durable: core.becameDurable(record, incarnation: header.incarnation, at: now)
             case .stale: core.becameStale(record, incarnation: header.incarnation)
+            case .follow: core.followed(record, incarnation: header.incarnation)
+            case .checkpointed: core.checkpointed(record, incarnation: header.incarnation)
             default: core.revoked(record, incarnation: header.incarnation, into: &out)
             }
         }
@@ -228,6 +247,7 @@ struct WorkerLoop: ~Copyable {
             out.heartbeat = false
             core.heartbeat.write(to: &message, stamp: core.stamp)
         } else if core.packClaims(from: &out, to: &message) || core.packKept(from: &out, to: &message)
+            || core.packReports(from: &out, to: &message) || core.packCheckpoints(from: &out, to: &message)
             || core.packOutcomes(from: &out, to: &message, at: now)
         {
             return

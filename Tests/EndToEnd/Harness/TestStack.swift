@@ -21,7 +21,7 @@ final class TestStack: @unchecked Sendable {
     static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
 
     /// What workers serve: the handlers that need no model.
-    static let kinds = "noop,echo,sleep,fail,crash,hang,child"
+    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child"
 
     /// Starts Postgres; everything else is started by the test.
     init(_ settings: [String: String] = [:]) throws {

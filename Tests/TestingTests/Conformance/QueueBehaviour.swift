@@ -13,11 +13,11 @@ package struct QueueBehaviour: Sendable, CustomStringConvertible {
         self.show = show
     }
 
-    /// Throws what `queue` does otherwise. Behind it are the native handlers `echo`, `fail`, `sleep` and `hang`, in at
+    /// Throws what `queue` does otherwise. Behind it are the native handlers `echo`, `fail`, `sleep`, `hang` and `stream`, in at
     /// least one slot, and nobody for the kind `nobody`.
     package func run(on queue: some JobQueue) async throws { try await show(queue) }
 
-    package static let all = submitting + keys + ends + dependencies + stopping + times + asking
+    package static let all = submitting + keys + ends + dependencies + stopping + times + asking + following
 }
 
 /// A behaviour that was not shown.

@@ -54,6 +54,12 @@ package struct JobRecord: Sendable {
         package static let stealing = Flags(rawValue: 16)
         /// It was ready before: `since` stands.
         package static let wasReady = Flags(rawValue: 32)
+        /// A client follows it: its worker is to report how far it is.
+        package static let followed = Flags(rawValue: 4_096)
+        /// An attempt handed a checkpoint over, for the next one.
+        package static let hasCheckpoint = Flags(rawValue: 8_192)
+        /// A checkpoint of it is on its way to the journal.
+        package static let checkpointing = Flags(rawValue: 16_384)
         /// Its request has a `RequestGraph`: it waits for other jobs, or they for it.
         package static let inGraph = Flags(rawValue: 256)
         /// It is delayed past its time: its kind's retry budget is used up.

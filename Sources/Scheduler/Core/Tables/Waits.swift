@@ -15,6 +15,8 @@ package struct Waits: Sendable {
         byClient[client, default: []].append(job)
     }
 
+    package func clients(of job: UInt64) -> [UInt32] { byJob[job] ?? [] }
+
     /// The clients that wait for a job, which then no longer do.
     package mutating func take(job: UInt64) -> [UInt32] {
         let clients = byJob.removeValue(forKey: job) ?? []

@@ -2,11 +2,15 @@
 
 Decoded audio is never held whole: it is transcribed window by window, cut in pauses, so memory does
 not depend on the length of a recording. Silence gives an empty transcript, because only what the
-voice detector takes for speech reaches the model.
+voice detector takes for speech reaches the model. Segments are put out as they are found, and each
+window is a checkpoint: the next attempt decodes up to it and transcribes from there.
 """
 
+import base64
+import json
 import os
 import sys
+import zlib
 
 import statex_programs
 from statex_handler import Failure, Unavailable, serve, setting
@@ -14,7 +18,7 @@ from statex_models import verified
 
 RATE = 16_000
 # 300 s of audio are 19 MB as float32 and about 100 MB while features are computed.
-WINDOW = 300 * RATE
+WINDOW_SECONDS = 300
 
 # The demuxer comes from what libmagic saw, never from a guess of the library: formats that name
 # other files (playlists, concat scripts) are not in the list and so cannot be opened at all.
@@ -39,6 +43,7 @@ def prepare():
     statex_programs.require("file")
     max_bytes = setting("STATEX_AUDIO_MAX_BYTES", 256 << 20)
     max_seconds = setting("STATEX_AUDIO_MAX_SECONDS", 2 * 3600)
+    window = setting("STATEX_AUDIO_WINDOW_SECONDS", WINDOW_SECONDS) * RATE
     name = os.environ.get("STATEX_AUDIO_MODEL") or "whisper-tiny.en"
     model = WhisperModel(
         verified(name), device="cpu", compute_type="int8", cpu_threads=setting("OMP_NUM_THREADS", 1), local_files_only=True)
@@ -47,19 +52,20 @@ def prepare():
         raise Unavailable(f"STATEX_AUDIO_LANGUAGE: model {name} does not know {language!r}")
     get_speech_timestamps(numpy.zeros(RATE, numpy.float32))  # Loads the voice detector now, not in the first job.
 
-    def windows(samples):
-        """Joins decoded blocks into windows that end in a pause: (start in samples, audio)."""
-        start, held, count = 0, [], 0
+    def windows(samples, start):
+        """Joins decoded blocks from `start` on into windows that end in a pause: (start in samples, audio)."""
+        held, count, left = [], 0, start
         for block in samples:
+            block, left = block[left:], max(left - len(block), 0)
             held.append(block)
             count += len(block)
-            if count < WINDOW:
+            if count < window:
                 continue
             audio = numpy.concatenate(held)
             speech = get_speech_timestamps(audio, VadOptions(min_silence_duration_ms=500))
             cut = len(audio)
             # Speech that reaches the end goes on in the next window, unless it fills most of this one.
-            if speech and speech[-1]["end"] >= len(audio) - RATE and speech[-1]["start"] > WINDOW // 2:
+            if speech and speech[-1]["end"] >= len(audio) - RATE and speech[-1]["start"] > window // 2:
                 cut = speech[-1]["start"]
             yield start, audio[:cut]
             start, held, count = start + cut, [audio[cut:]], len(audio) - cut
@@ -72,8 +78,10 @@ def prepare():
         if mime not in DEMUXERS:
             raise Failure("unsupported_type", f"audio of type {mime}; wav, flac, mp3, ogg and m4a are read")
         clip = Clip(av, numpy, job.path, DEMUXERS[mime], max_seconds)
-        segments, spoken, total = [], language, 0
-        for start, audio in windows(clip.blocks()):
+        segments, spoken, total = restored(job.saved) or ([], language, 0)
+        for segment in segments:
+            job.put(segment)
+        for start, audio in windows(clip.blocks(), total):
             total = start + len(audio)
             found, info = model.transcribe(audio, language=spoken, vad_filter=True, condition_on_previous_text=False)
             for segment in found:
@@ -83,16 +91,38 @@ def prepare():
                         "start": round(start / RATE + segment.start, 2),
                         # The model's clock has steps of its own and may run past the end.
                         "end": round(min(start / RATE + segment.end, total / RATE), 2), "text": text})
+                    job.put(segments[-1])
+                    tell(job, clip, min(segments[-1]["end"], total / RATE))
             if segments and spoken is None:
                 spoken = info.language
-            if clip.claimed_seconds:
-                job.progress(total / RATE / clip.claimed_seconds, f"{total // RATE} s transcribed")
+            tell(job, clip, total / RATE)
+            job.checkpoint(saved(segments, spoken, total))
         return {
             "text": " ".join(segment["text"] for segment in segments), "language": spoken,
             "duration_seconds": round(total / RATE, 2), "segments": segments, "model": name,
         }
 
     return work
+
+
+def tell(job, clip, seconds):
+    if clip.claimed_seconds:
+        job.progress(seconds / clip.claimed_seconds, f"{seconds:.0f} s transcribed")
+
+
+def saved(segments, spoken, total):
+    """A checkpoint: transcripts of hours fit when they are compressed."""
+    packed = zlib.compress(json.dumps(segments, ensure_ascii=False).encode(), 6)
+    return {"position": total, "language": spoken, "segments": base64.b64encode(packed).decode()}
+
+
+def restored(checkpoint):
+    """The same back; None without one, or from another version."""
+    try:
+        segments = json.loads(zlib.decompress(base64.b64decode(checkpoint["segments"])))
+        return segments, checkpoint["language"], int(checkpoint["position"])
+    except (TypeError, KeyError, ValueError, zlib.error):
+        return None
 
 
 class Clip:

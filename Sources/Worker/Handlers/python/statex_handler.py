@@ -15,6 +15,7 @@ import traceback
 
 PROTOCOL = 1
 VERSION = "1"
+CHECKPOINT_BYTES = 65_536
 
 
 class Unavailable(Exception):
@@ -83,6 +84,8 @@ class Job:
         if self.inputs and not self.has_payload:
             self.path = self.inputs[0].path  # A job without a payload of its own works on what it is given.
         self.directory = message["directory"]
+        # What an earlier attempt handed over last; None: nothing.
+        self.saved = message.get("checkpoint")
         limit = message.get("time_limit_ms") or 0
         self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None
         self._send = send
@@ -113,6 +116,17 @@ class Job:
     def progress(self, fraction, text):
         fraction = round(min(max(fraction, 0.0), 1.0), 4)
         self._send(_line({"type": "progress", "id": self.id, "fraction": fraction, "text": text}))
+
+    def put(self, value):
+        """Output for whoever follows the job, before it is done: one JSON value a line."""
+        self._send(_line({"type": "partial", "id": self.id, "value": value}))
+
+    def checkpoint(self, data):
+        """Hands over what the next attempt needs to go on from here. Returns False when it is too large for that."""
+        if len(_line(data)) - 1 > CHECKPOINT_BYTES:
+            return False
+        self._send(_line({"type": "checkpoint", "id": self.id, "data": data}))
+        return True
 
 
 def setting(name, default):

@@ -1,0 +1,380 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// One scheduler process: the real core in a shell that does what the broker's does, over the simulated
+/// network and database.
+final class SchedulerProcess {
+    let number: Int
+    let place: Int
+    unowned let world: World
+    var core: SchedulerCore
+    var out = StatexSchedulerCore.Outbox()
+    private(set) var isAlive = true
+    /// Stopped by the operating system; what arrives waits.
+    private(set) var isPaused = false
+    /// How long its machine was suspended: its clock for durations did not run.
+    private var suspended: Int64 = 0
+    /// It is killed before so many more effects of one turn.
+    private var effectsUntilCrash: (left: Int, cause: Int)?
+    private var effectsOfTurn = 0
+    var journalIsDown = false
+
+    // What waits for the next turn of the loop, in the order of arrival.
+    var inbox: [(connection: Int, bytes: [UInt8])] = []
+    var closures: [Int] = []
+    var verdicts: [SimulatedJournal.Verdict] = []
+    var readAnswers: [ReadAnswer] = []
+
+    private(set) var underway: SimulatedJournal.Commit?
+    /// The end of the chain, as far as this owner made it.
+    private var last: ChainHead
+    var peers: [Int: SchedulerPeer] = [:]
+    var order: [Int] = []
+    var sessions: [UInt32: SchedulerPeer] = [:]
+    var dirty: [SchedulerPeer] = []
+    var nextSession: UInt32 = 1
+    var waitingHellos: [Int: Hello] = [:]
+    var keyedSubmits: [Int: (session: UInt32, bytes: [UInt8])] = [:]
+    var nextTag = 1
+    var nextHeartbeat: Int64
+    private var nextWatch: Int64
+    private var commitStarted = Now(monotonic: 0, wall: 0)
+    private var lastAnswered: Int64 = -1
+    /// How often an owner with nothing to commit looks at the chain.
+    private var watchNanoseconds: Int64 { core.settings.heartbeatNanoseconds }
+    /// A commit that hangs so long counts as a journal that is away.
+    private static let longCommit: Int64 = 2_000_000_000
+    private var turns = Turns()
+    var submit = SubmitBatch()
+    /// Payloads of the last commits; others are read back.
+    var slabs: [(batch: UInt64, slab: PayloadSlab)] = []
+
+    init(_ world: World, number: Int, place: Int, head: ChainHead, core: consuming SchedulerCore) {
+        self.world = world
+        self.number = number
+        self.place = place
+        self.core = core
+        last = head
+        nextHeartbeat = world.now
+        nextWatch = world.now
+    }
+
+    /// The process' own time: what its clocks say.
+    var clock: Now { Now(monotonic: world.now - suspended, wall: world.wall) }
+
+    // MARK: What arrives
+
+    func arrived(_ bytes: [UInt8], over connection: Int) {
+        inbox.append((connection, bytes))
+        planTurn(at: world.now + world.random.within(0...300_000))
+    }
+
+    func closureSeen(_ connection: Int) {
+        closures.append(connection)
+        planTurn(at: world.now)
+    }
+
+    func answered(_ verdict: SimulatedJournal.Verdict) {
+        verdicts.append(verdict)
+        planTurn(at: world.now)
+    }
+
+    func answered(_ answer: ReadAnswer) {
+        readAnswers.append(answer)
+        planTurn(at: world.now)
+    }
+
+    // MARK: The loop
+
+    func planTurn(at time: Int64) {
+        guard isAlive, !isPaused else { return }
+        let time = max(time, world.now)
+        if turns.want(at: time) { world.plan(.schedulerTurn(process: number), at: time) }
+    }
+
+    /// At a time of its own clock.
+    private func planTurn(atOwn time: Int64) { planTurn(at: time > .max - suspended ? .max : time + suspended) }
+
+    func woke() {
+        guard isAlive, !isPaused else { return }
+        let (turns, wakesAt) = turns.woke(at: world.now)
+        if let wakesAt { world.plan(.schedulerTurn(process: number), at: wakesAt) }
+        if turns { turn() }
+    }
+
+    private func turn() {
+        effectsOfTurn = 0
+        for verdict in verdicts {
+            guard journalSaid(verdict) else { return world.stepsDown(self) }
+        }
+        verdicts.removeAll()
+        let answers = readAnswers
+        readAnswers.removeAll()
+        for answer in answers {
+            if case .watch(let verdict, let batch) = answer {
+                guard watched(verdict, batch) else { return world.stepsDown(self) }
+            } else {
+                readAnswered(answer)
+            }
+        }
+        let closed = closures
+        closures.removeAll()
+        for connection in closed {
+            if let peer = peers[connection] { forget(peer) }
+        }
+        let messages = fairlyMixed(inbox)
+        inbox.removeAll()
+        for message in messages { received(message.bytes, over: message.connection) }
+        let now = clock
+        if let deadline = core.nextDeadline, deadline <= now.monotonic { core.tick(at: now, into: &out) }
+        core.dispatch(at: now, into: &out)
+        drain(results: nil)
+        if now.monotonic >= nextHeartbeat { beat() }
+        retryParked()
+        if now.monotonic >= nextWatch {
+            nextWatch = now.monotonic + watchNanoseconds
+            if underway == nil { read(.watch(nextHead)) }
+        }
+        commit(at: now)
+        guard isAlive else { return }
+        core.validate()
+        world.turned(self)
+        let retry = hasParked ? now.monotonic + Self.parkNanoseconds : .max
+        planTurn(atOwn: min(nextHeartbeat, nextWatch, core.nextDeadline ?? .max, retry))
+    }
+
+    private func commit(at now: Now) {
+        guard let batch = core.takeBatch(at: now) else { return }
+        world.database.takeOutPoison(from: batch)
+        // What was decided while no commit was under way was taken at once.
+        let since = lastAnswered == now.monotonic ? commitStarted : now
+        var commit = SimulatedJournal.Commit(batch, owner: number, decided: since.monotonic...now.monotonic)
+        let apart = (now.wall - since.wall) * 1_000 - (now.monotonic - since.monotonic)
+        commit.isWallUnsure = abs(apart) > 1_000_000
+        underway = commit
+        commitStarted = now
+        world.decided(commit, by: self)
+        if effect() { world.database.send(commit) }
+    }
+
+    /// What the chain must be ready for.
+    private var nextHead: CommitBatch.Head {
+        var head = CommitBatch.Head(last, shard: 0, at: 0)
+        head.batch += 1
+        return head
+    }
+
+    /// Why nothing can be made durable now, or nil.
+    var busyReason: String? {
+        if journalIsDown { return "the journal is down" }
+        guard core.isCommitUnderway, clock.monotonic - commitStarted.monotonic > Self.longCommit else { return nil }
+        return "the journal has not answered for 2 s"
+    }
+
+    /// A socket with many peers takes from one after the other: what two of them sent may change places.
+    private func fairlyMixed(_ messages: [(connection: Int, bytes: [UInt8])]) -> [(connection: Int, bytes: [UInt8])] {
+        guard messages.count > 1 else { return messages }
+        let salt = world.random.next()
+        func rank(_ connection: Int) -> UInt64 { (UInt64(connection) ^ salt) &* 0x9E37_79B9_7F4A_7C15 }
+        return messages.enumerated().sorted {
+            (rank($0.element.connection), $0.offset) < (rank($1.element.connection), $1.offset)
+        }.map(\.element)
+    }
+
+    func pause() { isPaused = true }
+
+    /// Goes on after a pause; it does not know how long it was away.
+    /// - Parameter suspended: how much of the pause its clock for durations did not see.
+    func resume(suspended time: Int64 = 0) {
+        isPaused = false
+        suspended += time
+        turns = Turns()
+        planTurn(at: world.now)
+    }
+
+    /// Killed, or stepped down.
+    func end() { isAlive = false }
+
+    func crash(afterEffects count: Int, as cause: Int) { effectsUntilCrash = (count, cause) }
+
+    /// Something is about to leave the process.
+    /// - Returns: false if it was killed just before.
+    func effect() -> Bool {
+        guard isAlive else { return false }
+        effectsOfTurn += 1
+        guard let crash = effectsUntilCrash else { return true }
+        guard crash.left > 0 else {
+            effectsUntilCrash = nil
+            // Something was done in this step, and something was not.
+            if effectsOfTurn > 1 { world.hit(crash.cause) }
+            world.schedulerDies(self)
+            return false
+        }
+        effectsUntilCrash?.left -= 1
+        return true
+    }
+
+    // MARK: The journal
+
+    /// - Returns: false if this process is the owner no more.
+    func journalSaid(_ verdict: SimulatedJournal.Verdict) -> Bool {
+        guard case .durable = verdict else { return false }
+        journalIsDown = false
+        lastAnswered = clock.monotonic
+        if let underway { last.batch = underway.head.batch }
+        underway = nil
+        guard let batch = core.journalCommitted(into: &out) else { return true }
+        nextWatch = clock.monotonic + watchNanoseconds
+        slabs.append((batch.head.batch, batch.payloads))
+        if slabs.count > world.options.cachedCommits { slabs.removeFirst() }
+        drain(results: batch)
+        core.recycle(batch)
+        return true
+    }
+
+    /// The chain's end, looked at while nothing is to be committed.
+    /// - Returns: false if this process is the owner no more.
+    private func watched(_ verdict: SimulatedJournal.Verdict, _ batch: UInt64) -> Bool {
+        // Something may have been committed since.
+        guard underway == nil, batch == last.batch + 1 else { return true }
+        switch verdict {
+        case .absent, .durable: journalIsDown = false
+        case .fenced, .wentBackwards, .refused: return false
+        }
+        return true
+    }
+
+    // MARK: Sessions
+
+    var stamp: SessionStamp { SessionStamp(session: 0, incarnation: core.incarnation, epoch: core.epoch) }
+
+    func stamp(for peer: SchedulerPeer) -> SessionStamp {
+        SessionStamp(
+            session: UInt64(core.epoch) << 32 | UInt64(peer.session), incarnation: core.incarnation,
+            epoch: core.epoch)
+    }
+
+    func received(_ bytes: [UInt8], over connection: Int) {
+        let span = bytes.span.bytes
+        let name = world.network.connections[connection].peer
+        let role: Role = if case .worker = name { .worker } else { .client }
+        let now = clock.monotonic
+        let peer = peers[connection] ?? SchedulerPeer(connection: connection, role: role, heardAt: now)
+        do throws(WireError) {
+            let header = try Header(reading: span)
+            if header.type == .hello { return greeted(peer, try Hello(reading: span, header: header)) }
+            guard peer.session != 0, header.session == stamp(for: peer).session else {
+                world.network.oldSessionHeard(connection)
+                throw WireError(.session, "the session is not known here")
+            }
+            peer.heardAt = now
+            if role == .worker {
+                try workerSaid(peer, header, span)
+            } else {
+                try clientSaid(peer, header, span)
+            }
+        } catch {
+            if error.code != .session, error.code != .busy, name != .stranger {
+                world.violation("not understood: \(error)")
+            }
+            var buffer = ByteBuffer(capacity: 256)
+            Fault(error, retryAfterMilliseconds: error.code == .busy ? 500 : 0).write(
+                to: &buffer, stamp: stamp(for: peer))
+            send(buffer.array(), to: peer)
+        }
+    }
+
+    func greeted(_ peer: SchedulerPeer, _ hello: Hello) {
+        if peer.session != 0 { forget(peer) }
+        peer.heardAt = clock.monotonic
+        if peers[peer.connection] == nil { order.append(peer.connection) }
+        peers[peer.connection] = peer
+        if peer.role == .worker {
+            newSession(peer)
+            let joined = core.workerJoined(hello, session: peer.session, at: clock)
+            peer.worker = joined.index
+            peer.incarnation = hello.incarnation
+            world.heard(hello.incarnation, .joined(slots: Int(hello.slots)), by: self)
+            if joined.superseded != 0, let old = sessions[joined.superseded], old !== peer { supersede(old) }
+            welcome(peer, lastSequence: 0)
+        } else if core.knowsProducer(hello.producer) {
+            welcomeClient(peer, hello)
+        } else if busyReason != nil {
+            peers[peer.connection] = nil
+            order.removeAll { $0 == peer.connection }
+            var buffer = ByteBuffer(capacity: 128)
+            Fault(WireError(.busy, "the journal is down"), retryAfterMilliseconds: 500).write(
+                to: &buffer, stamp: stamp(for: peer))
+            send(buffer.array(), to: peer)
+        } else {
+            waitingHellos[peer.connection] = hello
+            read(.producer(hello.producer, connection: peer.connection))
+        }
+    }
+
+    func supersede(_ old: SchedulerPeer) {
+        world.mark("session superseded")
+        var buffer = ByteBuffer(capacity: 128)
+        Fault(WireError(.superseded, "a newer connection took over")).write(to: &buffer, stamp: stamp(for: old))
+        send(buffer.array(), to: old)
+        drop(old)
+    }
+
+    func newSession(_ peer: SchedulerPeer) {
+        peer.session = nextSession
+        nextSession += 1
+        sessions[peer.session] = peer
+    }
+
+    func welcomeClient(_ peer: SchedulerPeer, _ hello: Hello) {
+        newSession(peer)
+        let last = core.clientJoined(peer.session, producer: hello.producer, name: hello.name)
+        welcome(peer, lastSequence: last)
+    }
+
+    func welcome(_ peer: SchedulerPeer, lastSequence: UInt64) {
+        var buffer = ByteBuffer(capacity: 128)
+        Welcome(
+            stamp: stamp(for: peer), heartbeatMilliseconds: UInt32(core.settings.heartbeatNanoseconds / 1_000_000),
+            leaseMilliseconds: UInt32(core.settings.leaseNanoseconds / 1_000_000), lastSequence: lastSequence
+        ).write(to: &buffer)
+        send(buffer.array(), to: peer)
+    }
+
+    /// Ends a session whose connection is closed or silent.
+    func forget(_ peer: SchedulerPeer) {
+        if peer.session != 0 {
+            if peer.role == .worker {
+                if core.isWorkerSession(peer.session, of: peer.worker) {
+                    world.heard(peer.incarnation, .disconnected, by: self)
+                }
+                core.workerDisconnected(peer.worker, session: peer.session, at: clock)
+            } else {
+                core.clientLeft(peer.session)
+            }
+        }
+        drop(peer)
+    }
+
+    func drop(_ peer: SchedulerPeer) {
+        sessions[peer.session] = nil
+        peer.session = 0
+        peers[peer.connection] = nil
+        order.removeAll { $0 == peer.connection }
+    }
+
+    func beat() {
+        let now = clock.monotonic
+        nextHeartbeat = now + core.settings.heartbeatNanoseconds
+        for connection in order {
+            guard let peer = peers[connection], peer.session != 0 else { continue }
+            if peer.role == .client, now - peer.heardAt > core.settings.leaseNanoseconds {
+                forget(peer)
+            } else {
+                var buffer = ByteBuffer(capacity: 64)
+                Heartbeat().write(to: &buffer, stamp: stamp(for: peer))
+                send(buffer.array(), to: peer)
+            }
+        }
+    }
+}
