@@ -22,6 +22,8 @@ public enum Limits {
     public static let namesInMessage = 1_024
     /// A user's idempotency key, in bytes.
     public static let userKeyBytes = 255
+    /// The longest time in which a request may be the only one of its unique key: 30 days.
+    public static let uniqueSeconds = 2_592_000
     /// Options of one job, in bytes.
     public static let optionsBytes = 4_096
     /// Kinds that one worker serves.

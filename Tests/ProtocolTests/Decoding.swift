@@ -94,7 +94,7 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         let run = try AcceptedRun(reading: &cursor, header: header, in: bytes)
         return [
             "sequence": run.sequence, "first_id": run.firstID.rawValue, "requests": Int(run.requests),
-            "jobs_each": Int(run.jobsEach), "repeated": run.repeated,
+            "jobs_each": Int(run.jobsEach), "repeated": run.repeated, "duplicate": run.duplicate,
         ]
     case .refused:
         let run = try RefusedRun(reading: &cursor, header: header, in: bytes)
@@ -191,6 +191,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if let affinity = options.affinity { fields["affinity"] = affinity }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
+    if let unique = options.unique { fields["unique"] = "\(unique.seconds) s \(hex(unique.key))" }
     if !options.after.isEmpty {
         fields["after"] = options.after.map {
             "\($0.index)\($0.isInput ? " input" : "")\($0.failsDependant ? " fails" : "")"

@@ -144,7 +144,7 @@ final class TestScheduler {
     /// Requests of these jobs, one after the other in one message.
     func submit(
         _ requests: [[Job]], sequence: UInt64, client: UInt32, notify: Bool = false,
-        keys: [UserKeys.Use?] = [], busy: String? = nil
+        keys: [UserKeys.Use?] = [], unique: [UniqueKeys.Use?] = [], busy: String? = nil
     ) throws {
         var writer = SubmitWriter()
         for request in requests {
@@ -167,9 +167,11 @@ final class TestScheduler {
         var keyed: [KeyedRequest] = []
         var first = 0
         for (number, request) in requests.enumerated() {
-            if request[0].options.userKey != nil {
-                let known = number < keys.count ? keys[number] : nil
-                keyed.append(KeyedRequest(job: first, digest: request[0].payload, known: known))
+            if request[0].options.userKey != nil || request[0].options.unique != nil {
+                keyed.append(
+                    KeyedRequest(
+                        job: first, digest: request[0].payload, known: number < keys.count ? keys[number] : nil,
+                        knownUnique: number < unique.count ? unique[number] : nil))
             }
             first += request.count
         }

@@ -87,7 +87,8 @@ extension Broker {
     private func counts(_ json: inout JSONText) {
         let core = self.core.counts
         for (name, value) in [
-            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused),
+            ("submitted", core.submitted), ("repeated", core.repeated), ("duplicates", core.duplicates),
+            ("refused", core.refused),
             ("leased", core.leased),
             ("succeeded", core.succeeded), ("failed", core.failed), ("dead", core.dead), ("cancelled", core.cancelled),
             ("expired", core.expired), ("retried", core.retried), ("lost", core.lost), ("returned", core.returned),

@@ -1,18 +1,21 @@
 import StatexProtocol
 
-/// A request of a submit that has a user key: what the shell found out before the core sees it.
+/// A request of a submit that has a user key or a unique key: what the shell found out before the core sees it.
 package struct KeyedRequest: Sendable {
     /// The request's first job in the message.
     package var job: Int
-    /// SHA-256 over the request's content.
+    /// SHA-256 over the request's content, for its user key.
     package var digest: [UInt8]
-    /// What the journal knows of the key.
+    /// What the journal knows of the user key.
     package var known: UserKeys.Use?
+    /// What it knows of the unique key.
+    package var knownUnique: UniqueKeys.Use?
 
-    package init(job: Int, digest: [UInt8], known: UserKeys.Use?) {
+    package init(job: Int, digest: [UInt8], known: UserKeys.Use?, knownUnique: UniqueKeys.Use? = nil) {
         self.job = job
         self.digest = digest
         self.known = known
+        self.knownUnique = knownUnique
     }
 }
 
@@ -21,7 +24,7 @@ extension SchedulerCore {
     ///
     /// - Parameters:
     ///   - bytes: the message; payloads are copied from it into the commit, nothing is kept.
-    ///   - keyed: one entry for each request that has a user key, in the message's order.
+    ///   - keyed: one entry for each request that has a user key or a unique key, in the message's order.
     ///   - busy: why nothing can be taken now (the journal is down), or nil.
     package mutating func submitted(
         _ batch: borrowing SubmitBatch, bytes: borrowing RawSpan, client: UInt32, keyed: [KeyedRequest] = [],
@@ -93,6 +96,16 @@ extension SchedulerCore {
             }
             userKey = name
         }
+        var unique: UniqueKeys.Key?
+        if let key, let rule = options.first??.unique {
+            let kind = batch.names[Int(batch.jobs[range.lowerBound].kind)]
+            let name = UniqueKeys.Key(tenant: tenantName, kind: kind, rule: rule)
+            if let holder = holder(of: name, rule, known: key.knownUnique, at: now) {
+                answerDuplicate(sequence, holder, client, &out)
+                return nil
+            }
+            unique = name
+        }
         if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
             counts.refused += 1
             let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
@@ -110,6 +123,10 @@ extension SchedulerCore {
                 waiter: batch.notify ? client : 0, isInGraph: isInGraph, now)
         }
         let size = UInt16(range.count)
+        if let unique {
+            let use = UniqueKeys.Use(request: firstID, jobs: size, at: now.wall, batch: nextBatch)
+            uniqueKeys.record(unique, use, committed: committedBatch)
+        }
         if let userKey, let key {
             let use = UserKeys.Use(digest: key.digest, request: firstID, jobs: size, batch: nextBatch)
             userKeys.record(userKey, use, committed: committedBatch)
@@ -272,6 +289,22 @@ extension SchedulerCore {
         counts.repeated += 1
         let run = AcceptedRun(
             sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: jobsEach, repeated: true)
+        answer(run, of: knownBatch, client, &out)
+    }
+
+    /// A request that stands in the way of a new one; nothing of the new one is recorded.
+    private mutating func answerDuplicate(
+        _ sequence: UInt64, _ holder: UniqueKeys.Use, _ client: UInt32, _ out: inout Outbox
+    ) {
+        counts.duplicates += 1
+        var run = AcceptedRun(
+            sequence: sequence, firstID: JobID(rawValue: holder.request), requests: 1, jobsEach: holder.jobs,
+            repeated: false)
+        run.duplicate = true
+        answer(run, of: holder.batch, client, &out)
+    }
+
+    private mutating func answer(_ run: AcceptedRun, of knownBatch: UInt64, _ client: UInt32, _ out: inout Outbox) {
         let answer = CommitBatch.Accepted(client: client, run: run)
         // Acknowledged only once its commit is durable: the next one is later than it.
         if knownBatch <= committedBatch { out.accepted.append(answer) } else { gathering.accepted.append(answer) }

@@ -59,6 +59,7 @@ package struct SchedulerCore: ~Copyable {
     var affinities: [UInt64: AffinityKey] = [:]
     var producers = Producers()
     var userKeys = UserKeys()
+    var uniqueKeys = UniqueKeys()
     /// By the request's id, for the few that have dependencies.
     var graphs: [UInt64: RequestGraph] = [:]
     var names = Names()
@@ -265,6 +266,7 @@ package struct ChainHead: Sendable, Equatable {
 package struct CoreCounts: Sendable {
     package var submitted: UInt64 = 0
     package var repeated: UInt64 = 0
+    package var duplicates: UInt64 = 0
     package var refused: UInt64 = 0
     package var leased: UInt64 = 0
     package var succeeded: UInt64 = 0

@@ -162,6 +162,7 @@ struct CommitWriter: ~Copyable {
             let after = row.options.after
             if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
             writer.text(row.options.affinity)
+            if let unique = row.options.unique { writer.bytes(unique.stored) } else { writer.null() }
         }
     }
 
