@@ -50,9 +50,10 @@ let package = Package(
 
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
+        library("StatexSchedules", "Sources/Schedules"),
 
         // The scheduler: a pure core in two thin shells that never import each other.
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
+        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
         library(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
@@ -103,7 +104,7 @@ let package = Package(
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol"]),
+        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
@@ -131,10 +132,11 @@ let package = Package(
 
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
-        test("ConfigurationTests", ["StatexConfiguration"]),
+        test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
+        test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
-        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexProtocol"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),

@@ -58,7 +58,8 @@ extension Client {
             let id = run.firstID.rawValue + (sequence - run.sequence) * UInt64(run.jobsEach)
             return .success(
                 RequestHandle(
-                    id: JobID(rawValue: id), jobCount: request.jobs.count, isRepeated: run.repeated, queue: self))
+                    id: JobID(rawValue: id), jobCount: Int(run.jobsEach), isRepeated: run.repeated,
+                    isDuplicate: run.duplicate, queue: self))
         }
         let run = receipt.refused.first { $0.sequences.contains(sequence) }
         return .failure(run.map(ClientError.init) ?? .closed)

@@ -60,12 +60,15 @@ public struct RequestHandle: Sendable {
     public let jobCount: Int
     /// It was submitted before, under the same key or sequence: this is the first one's id.
     public let isRepeated: Bool
+    /// It was not taken: another one of its unique key stands in its place, and this is that one's id.
+    public let isDuplicate: Bool
     private let queue: any JobQueue
 
-    public init(id: JobID, jobCount: Int, isRepeated: Bool, queue: any JobQueue) {
+    public init(id: JobID, jobCount: Int, isRepeated: Bool, isDuplicate: Bool = false, queue: any JobQueue) {
         self.id = id
         self.jobCount = jobCount
         self.isRepeated = isRepeated
+        self.isDuplicate = isDuplicate
         self.queue = queue
     }
 

@@ -12,6 +12,8 @@ public struct Request: Sendable {
     /// What becomes of jobs that wait for one that does not succeed: false: they are cancelled, as skipped;
     /// true: they fail.
     public var failsDependants = false
+    /// Not beside another one; nil: beside any number.
+    public var unique: Uniqueness?
 
     public init(_ jobs: [JobSpec], tenant: String = "default", key: String? = nil) {
         self.jobs = jobs
@@ -23,6 +25,21 @@ public struct Request: Sendable {
     public init(kind: String, payload: Payload, tenant: String = "default", key: String? = nil) {
         self.init([JobSpec(kind: kind, payload: payload)], tenant: tenant, key: key)
     }
+}
+
+/// When a request is not taken because of an earlier one, of the same tenant and the same kind (that of the
+/// first job), under the same rule. The submitter then gets the earlier one: `RequestHandle.isDuplicate`.
+public struct Uniqueness: Sendable {
+    let key: String
+    /// nil: as long as it is unfinished.
+    let time: Duration?
+
+    /// Not while another one of this key is unfinished. The key: 1 to `Limits.userKeyBytes` bytes.
+    public static func whileUnfinished(_ key: String) -> Uniqueness { Uniqueness(key: key, time: nil) }
+
+    /// Once in this time, counted from when the last one was accepted; whole seconds, 1 to
+    /// `Limits.uniqueSeconds`, and no longer than history is kept.
+    public static func once(in time: Duration, _ key: String) -> Uniqueness { Uniqueness(key: key, time: time) }
 }
 
 /// One job of a request.

@@ -40,16 +40,19 @@ struct RequestPacker {
                 kind: writer.number(of: job.kind), tenant: tenant, index: UInt16(index),
                 count: UInt16(request.jobs.count), priority: UInt8(job.priority), attempts: UInt8(job.attempts ?? 0),
                 encoding: job.payload.encoding.rawValue)
-            let options = options(of: job, in: request, key: index == 0 ? request.key : nil)
+            let options = options(of: job, in: request, isFirst: index == 0)
             var buffer = ByteBuffer(capacity: 64)
             if !options.isEmpty { options.write(to: &buffer) }
             writer.append(fields, options: buffer.bytes, payload: job.payload.inline.span.bytes)
         }
     }
 
-    private static func options(of job: JobSpec, in request: Request, key: String?) -> JobOptions {
+    private static func options(of job: JobSpec, in request: Request, isFirst: Bool) -> JobOptions {
         var options = JobOptions()
-        options.userKey = key.map { Array($0.utf8) }
+        if isFirst {
+            options.userKey = request.key.map { Array($0.utf8) }
+            options.unique = request.unique.flatMap(\.rule)
+        }
         options.runAt = job.startAt.flatMap(microseconds)
         options.deadline = job.deadline.flatMap(microseconds)
         options.runLimitMilliseconds = job.runLimit.flatMap(milliseconds)
@@ -64,6 +67,7 @@ struct RequestPacker {
     /// What a request takes in a message, at most.
     private static func byteCount(_ request: Request) -> Int {
         var bytes = 1 + request.tenant.utf8.count + 4 + (request.key?.utf8.count ?? 0)
+        bytes += 8 + (request.unique?.key.utf8.count ?? 0)
         var kind = ""
         for job in request.jobs {
             bytes += SubmitJob.size + fixedOptionBytes + job.payload.inline.count
@@ -105,6 +109,7 @@ struct RequestPacker {
                     "key has \(key.utf8.count) bytes, it takes 1 to \(Limits.userKeyBytes); hash a longer one")
             }
         }
+        try request.unique?.check()
         for job in request.jobs { try check(job) }
         try checkDependencies(of: request)
         let bytes = byteCount(request)

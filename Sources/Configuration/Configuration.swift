@@ -29,8 +29,8 @@ package struct Configuration: Sendable, Equatable {
     package var disconnectGrace: Duration
 
     package var maximumOpenJobs: Int
-    /// The bound of the payload cache.
     package var maximumOpenBytes: Int
+    package var payloadCache: Int
     package var idempotencyDays: Int
     /// Whether idle workers get jobs that wait unstarted in others.
     package var stealing: Bool
@@ -41,6 +41,7 @@ package struct Configuration: Sendable, Equatable {
     package var retry: RetryConfiguration
     package var kinds: [String: KindConfiguration]
     package var tenants: [String: TenantConfiguration]
+    package var schedules: [String: ScheduleConfiguration]
 
     /// The first is where new objects are put; all are where objects are opened.
     package var objectRoots: [String]
@@ -77,7 +78,8 @@ package struct Configuration: Sendable, Equatable {
             "disconnect_grace_seconds", default: min(.seconds(2), leaseTime), .seconds(0...600))
 
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
-        maximumOpenBytes = values.take("max_open_bytes", default: 64 << 20, .bytes(1 << 20...1 << 40))
+        maximumOpenBytes = values.take("max_open_bytes", default: 64 << 30, .bytes(1 << 20...1 << 50))
+        payloadCache = values.take("payload_cache", default: 64 << 20, .bytes(1 << 20...1 << 40))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
         retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
 
@@ -90,6 +92,9 @@ package struct Configuration: Sendable, Equatable {
         }
         tenants = values.takeGroups("tenants", names: .name, like: "acme: {weight: 3}") {
             TenantConfiguration(from: &$0)
+        }
+        schedules = values.takeGroups("schedules", names: .name, like: "nightly: {cron: '0 2 * * *', kind: report}") {
+            ScheduleConfiguration(from: &$0)
         }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))

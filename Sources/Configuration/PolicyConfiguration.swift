@@ -88,9 +88,13 @@ package struct KindConfiguration: Sendable, Equatable {
 package struct TenantConfiguration: Sendable, Equatable {
     package var weight: Double
     package var limit: LimitConfiguration
+    package var maximumOpenJobs: Int?
+    package var maximumOpenBytes: Int?
 
     init(from values: inout ValueReader) {
         weight = values.take("weight", default: 1, .number(0.001...1_000_000))
+        maximumOpenJobs = values.take("max_open_jobs", .integer(0...100_000_000))
+        maximumOpenBytes = values.take("max_open_bytes", .bytes(0...1 << 50))
         limit = values.takeGroup("limit", like: "{running: 8, per_second: 50}") { LimitConfiguration(from: &$0) }
     }
 }
@@ -101,12 +105,13 @@ extension Configuration {
 
     /// Whether a running scheduler takes a change of the key over; else it holds from the next start on.
     package static func isLive(_ key: String) -> Bool {
-        liveKeys.contains(key) || ["kinds.", "tenants."].contains { key.hasPrefix($0) }
+        liveKeys.contains(key) || ["kinds.", "tenants.", "schedules."].contains { key.hasPrefix($0) }
     }
 
     private static let liveKeys: Set<String> = [
         "attempts", "retry_backoff_seconds", "retry_backoff_max_seconds", "retry_budget", "retry_budget_per_second",
         "circuit_failures", "circuit_wait_seconds", "circuit_wait_max_seconds", "quarantine_failures",
         "quarantine_wait_seconds", "quarantine_wait_max_seconds", "max_open_jobs",
+        "max_open_bytes",
     ]
 }

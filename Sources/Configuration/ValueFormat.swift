@@ -36,6 +36,11 @@ struct ValueFormat<Value> {
         self.show = show
     }
 
+    /// The same for other files of this room.
+    init(text parse: @escaping (String) throws(FormatError) -> Value, show: @escaping (Value) -> String) {
+        self.init({ text, _ throws(FormatError) in try parse(text) }, show: show)
+    }
+
     fileprivate init(
         raw parse: @escaping (RawValue, String) throws(FormatError) -> Value, show: @escaping (Value) -> String
     ) {
@@ -174,6 +179,21 @@ extension ValueFormat<String> {
     }
 
     static var text: Self { Self("a text", { _ in true }) }
+
+    /// What a job carries: any text that fits into a message.
+    static var payload: Self {
+        Self(
+            raw: { raw, _ throws(FormatError) in
+                guard case .text(let text) = raw else { throw FormatError("must be one text; quote it") }
+                guard text.utf8.count <= Limits.inlineBytes else {
+                    throw FormatError("has \(text.utf8.count) bytes, the limit is \(Limits.inlineBytes)")
+                }
+                return text
+            }, show: { "\($0.utf8.count) bytes" })
+    }
+
+    /// A label or a tag of a job.
+    static var label: Self { Self("1 to 64 bytes", { (1...64).contains($0.utf8.count) }) }
 
     /// Made absolute.
     static var path: Self {

@@ -22,6 +22,8 @@ public enum Limits {
     public static let namesInMessage = 1_024
     /// A user's idempotency key, in bytes.
     public static let userKeyBytes = 255
+    /// The longest time in which a request may be the only one of its unique key: 30 days.
+    public static let uniqueSeconds = 2_592_000
     /// Options of one job, in bytes.
     public static let optionsBytes = 4_096
     /// Kinds that one worker serves.
@@ -36,6 +38,8 @@ public enum Limits {
     public static let slots = 4_096
     /// Jobs that one worker may hold, slots and prefetch together.
     public static let credit = 65_536
+    /// Jobs that a handler runs in one call: what a model computes at once is far less.
+    public static let jobsInBatch = 1_024
     /// Priorities are 0 (first) to 9 (last).
     public static let priorities = 10
     public static let defaultPriority = 5

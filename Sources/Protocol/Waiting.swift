@@ -32,6 +32,12 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case inWorker = 14
     /// The journal does not answer: nothing new can start.
     case journalBehind = 15
+    /// Every attempt of its kind failed lately: the kind is paused, but for one job that tries it.
+    case circuitOpen = 16
+    /// A retry of a kind that may have no more of them now.
+    case retryBudget = 17
+    /// The workers with a free slot for it fail all of its kind.
+    case quarantined = 18
     /// Somebody paused everything.
     case everythingPaused = 19
 }

@@ -92,7 +92,9 @@ public final class InMemoryStatex: JobQueue {
             return try await connected().submitEach(requests).map { answer in
                 // The handle keeps this object: else it could be gone before the result is awaited.
                 answer.map {
-                    RequestHandle(id: $0.id, jobCount: $0.jobCount, isRepeated: $0.isRepeated, queue: self)
+                    RequestHandle(
+                        id: $0.id, jobCount: $0.jobCount, isRepeated: $0.isRepeated, isDuplicate: $0.isDuplicate,
+                        queue: self)
                 }
             }
         } catch {

@@ -7,6 +7,7 @@ struct MemoryJournal {
     private struct Job {
         let opts: UInt64
         let kind: UInt32
+        let tenant: UInt32
         let payload: [UInt8]
         /// Jobs of its request whose results it takes.
         var inputs: [UInt16] = []
@@ -27,15 +28,20 @@ struct MemoryJournal {
     /// The latest of each job.
     private var checkpoints: [UInt64: [UInt8]] = [:]
     private var keys: [UserKeys.Key: UserKeys.Use] = [:]
+    private var uniqueKeys: [UniqueKeys.Key: UniqueKeys.Use] = [:]
 
     mutating func append(_ batch: CommitBatch) {
         for row in batch.names { names[row.number] = row.name }
         for row in batch.jobs {
             let payload = batch.payloads.buffer.array(row.payloadStart..<row.payloadStart + row.payloadLength)
-            jobs[row.id] = Job(opts: row.opts, kind: row.kind, payload: payload)
+            jobs[row.id] = Job(opts: row.opts, kind: row.kind, tenant: row.tenant, payload: payload)
         }
         for row in batch.options {
             jobs[row.id]?.inputs = row.options.after.filter(\.isInput).map(\.index)
+            guard let rule = row.options.unique, let job = jobs[row.id] else { continue }
+            let key = UniqueKeys.Key(tenant: names[job.tenant] ?? "", kind: names[job.kind] ?? "", rule: rule)
+            uniqueKeys[key] = UniqueKeys.Use(
+                request: row.id, jobs: JobOpts.count(job.opts), at: batch.head.at, batch: batch.head.batch)
         }
         for row in batch.keys {
             let key = UserKeys.Key(tenant: names[row.tenant] ?? "", key: row.key)
@@ -78,6 +84,8 @@ struct MemoryJournal {
     func ending(ofLease token: UInt64) -> Ending? { outcomes[token] }
 
     func use(of key: UserKeys.Key) -> UserKeys.Use? { keys[key] }
+
+    func use(of key: UniqueKeys.Key) -> UniqueKeys.Use? { uniqueKeys[key] }
 
     /// How a job stands; its state is nil if it is not known.
     func result(of id: JobID) -> (record: ResultRecord, kind: String, body: [UInt8]) {

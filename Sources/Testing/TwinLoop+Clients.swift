@@ -81,18 +81,16 @@ extension TwinLoop {
         }
     }
 
-    /// The requests of the submit just read that have a user key.
+    /// The requests of the submit just read that have a key, with what the journal knows of it.
     private func keyedRequests(_ bytes: borrowing RawSpan) -> [KeyedRequest] {
         var keyed: [KeyedRequest] = []
-        for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
-            // Options that cannot be read are the core's to refuse.
-            let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
-            guard let text = options?.userKey else { continue }
-            let key = UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: text)
+        for keys in submit.keys(in: bytes) {
             // The broker compares digests; here the content stands for itself.
-            let content = submit.content(of: index..<index + Int(job.count), in: bytes).array()
-            keyed.append(KeyedRequest(job: index, digest: content, known: journal.use(of: key)))
+            let content = submit.content(of: keys.job..<keys.job + Int(submit.jobs[keys.job].count), in: bytes).array()
+            keyed.append(
+                KeyedRequest(
+                    job: keys.job, digest: content, known: keys.user.flatMap(journal.use),
+                    knownUnique: keys.unique.flatMap(journal.use)))
         }
         return keyed
     }

@@ -68,6 +68,9 @@ extension WaitingReason {
         case .committing: "committing"
         case .inWorker: "in_worker"
         case .journalBehind: "journal_behind"
+        case .circuitOpen: "circuit_open"
+        case .retryBudget: "retry_budget"
+        case .quarantined: "quarantined"
         case .everythingPaused: "everything_paused"
         }
     }
@@ -90,6 +93,9 @@ extension WaitingReason {
         case .committing: "its lease is being made durable"
         case .inWorker: "it waits in a worker behind others"
         case .journalBehind: "the journal does not answer"
+        case .circuitOpen: "its kind is paused, for every attempt failed"
+        case .retryBudget: "its kind may have no more retries now"
+        case .quarantined: "free workers fail all of its kind"
         case .everythingPaused: "everything is paused"
         }
     }

@@ -10,7 +10,8 @@ extension Policies {
         otherKinds = Kind(limit: Limit(), configuration.retry)
         tenants = configuration.tenants.mapValues(Tenant.init)
         if let others = tenants.removeValue(forKey: Configuration.otherTenants) { otherTenants = others }
-        maxOpenJobs = configuration.maximumOpenJobs
+        schedules = configuration.schedules.sorted { $0.key < $1.key }.map { Schedule($0.key, $0.value) }
+        bounds = .init(jobs: configuration.maximumOpenJobs, bytes: configuration.maximumOpenBytes)
     }
 }
 
@@ -37,6 +38,31 @@ extension Policies.Kind {
     }
 }
 
+extension Schedule {
+    fileprivate init(_ name: String, _ schedule: ScheduleConfiguration) {
+        self.init(name: name, cron: schedule.cron, zone: schedule.zone, kind: schedule.kind)
+        tenant = schedule.tenant
+        payload = Array(schedule.payload.utf8)
+        priority = UInt8(clamping: schedule.priority)
+        attempts = UInt8(clamping: schedule.attempts ?? 0)
+        runLimitMilliseconds = schedule.runLimit.map { UInt32(clamping: $0.nanoseconds / 1_000_000) }
+        expiresAfterSeconds = schedule.expiry?.components.seconds
+        labels = schedule.labels
+        tags = schedule.tags
+        missed =
+            switch schedule.missed {
+            case .latest: .latest
+            case .all: .all
+            case .none: .none
+            }
+        overlap =
+            switch schedule.overlap {
+            case .allow: .allow
+            case .skip: .skip
+            }
+    }
+}
+
 extension Circuit.Settings {
     fileprivate mutating func take(_ circuit: CircuitConfiguration) {
         failures = circuit.failures
@@ -50,6 +76,7 @@ extension Policies.Tenant {
         self.init()
         weight = tenant.weight
         limit = Policies.Limit(tenant.limit)
+        bounds = .init(jobs: tenant.maximumOpenJobs, bytes: tenant.maximumOpenBytes)
     }
 }
 

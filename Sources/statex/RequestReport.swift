@@ -15,7 +15,8 @@ struct RequestReport {
         case object(String)
     }
 
-    init(_ status: RequestStatus, withResults: Bool, client: Client) async {
+    /// - Parameter isDuplicate: what was submitted was not taken, because this one stands in its place.
+    init(_ status: RequestStatus, isDuplicate: Bool, withResults: Bool, client: Client) async {
         var contents: [Content?] = []
         for job in status.jobs {
             guard withResults, let result = job.result else {
@@ -24,8 +25,8 @@ struct RequestReport {
             }
             contents.append(await Self.content(of: result, client))
         }
-        json = Self.json(status, contents)
-        text = Self.text(status, contents)
+        json = Self.json(status, contents, isDuplicate)
+        text = Self.text(status, contents, isDuplicate)
     }
 
     private static func content(of result: Payload, _ client: Client) async -> Content {
@@ -48,11 +49,12 @@ struct RequestReport {
         return text
     }
 
-    private static func json(_ status: RequestStatus, _ contents: [Content?]) -> String {
+    private static func json(_ status: RequestStatus, _ contents: [Content?], _ isDuplicate: Bool) -> String {
         var out = JSONText()
         out.object { out in
             out.member("request", status.id.description)
             out.member("state", status.state.name)
+            if isDuplicate { out.member("duplicate", true) }
             out.array("jobs", Array(zip(status.jobs, contents))) { item, out in
                 let (job, content) = item
                 out.member("id", job.id.description)
@@ -78,8 +80,10 @@ struct RequestReport {
         return String(decoding: out.bytes, as: UTF8.self)
     }
 
-    private static func text(_ status: RequestStatus, _ contents: [Content?]) -> String {
-        var lines = ["request \(status.id): \(status.state.name)"]
+    private static func text(_ status: RequestStatus, _ contents: [Content?], _ isDuplicate: Bool) -> String {
+        var lines = [
+            "request \(status.id): \(status.state.name)" + (isDuplicate ? ", there before under its unique key" : "")
+        ]
         for (job, content) in zip(status.jobs, contents) {
             lines.append("\(printable(job.kind)) \(job.id): \(job.state.name), attempts \(job.attempts)")
             switch content {

@@ -87,7 +87,7 @@ struct SchedulerCommand: ParsableCommand {
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
-        settings.payloadCacheBytes = configuration.maximumOpenBytes
+        settings.payloadCacheBytes = configuration.payloadCache
         settings.statusMembers = statusMembers(durability, configuration)
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
         announceReady()
@@ -128,6 +128,7 @@ struct SchedulerCommand: ParsableCommand {
         let now = Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds())
         core.recovered(state.pauses, drained: state.drained)
         for name in state.names { core.recoveredName(name.family, name.name, number: name.number, at: now) }
+        for schedule in state.schedules { core.recoveredSchedule(schedule.name, schedule.progress) }
         core.recovered(state.jobs, workerNames: state.workerNames, at: now)
         core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }

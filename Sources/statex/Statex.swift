@@ -25,7 +25,9 @@ struct Statex: AsyncParsableCommand {
                 ]),
             CommandGroup(
                 name: "Inspect:",
-                subcommands: [DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SQLCommand.self]),
+                subcommands: [
+                    DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SchedulesCommand.self, SQLCommand.self,
+                ]),
             CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])

@@ -25,6 +25,7 @@ struct SubmitCommand: AsyncParsableCommand {
     @OptionGroup(title: "Jobs that follow") var later: LaterJobs
     @Option(help: "Who the request is for.") var tenant = "default"
     @Option(help: "Submitted again with the same key, it is the same request.") var key: String?
+    @OptionGroup var uniqueChoice: UniqueChoice
     @Option(help: "The folder for inputs above 64 KiB (key objects).") var objects: String?
     @OptionGroup var choices: JobChoices
     @Flag(help: "Wait until all jobs are final.") var wait = false
@@ -71,6 +72,7 @@ struct SubmitCommand: AsyncParsableCommand {
         for index in jobs.indices { choices.apply(to: &jobs[index]) }
         var request = Request(jobs, tenant: tenant, key: key)
         request.failsDependants = later.failsDependants
+        request.unique = uniqueChoice.uniqueness
         let handle = try await asClient { () throws(ClientError) in try await client.submit(request) }
 
         let waits = wait || follow
@@ -79,7 +81,8 @@ struct SubmitCommand: AsyncParsableCommand {
             guard waits else { return try await handle.status() }
             return try await ResultWait(handle, client, timeout: options.timeout, printer: printer).run()
         }
-        let report = await RequestReport(status, withResults: waits, client: client)
+        let report = await RequestReport(
+            status, isDuplicate: handle.isDuplicate, withResults: waits, client: client)
         print(json ? report.json : report.text)
         await client.close()
         guard waits, status.state != .succeeded else { return }

@@ -46,8 +46,10 @@ struct DocumentedFileTests {
         return lines[start...].prefix { $0.hasPrefix("# ") }.map { $0.dropFirst(2) }.joined(separator: "\n")
     }
 
-    @Test(arguments: [("kinds", "kinds.transcribe."), ("tenants", "tenants.acme.")])
-    func `its kinds and tenants are read, with every key`(key: String, prefix: String) throws {
+    @Test(arguments: [
+        ("kinds", "kinds.transcribe."), ("tenants", "tenants.acme."), ("schedules", "schedules.nightly-digest."),
+    ])
+    func `its kinds, tenants and schedules are read, with every key`(key: String, prefix: String) throws {
         let loaded = try load(example(key))
         let entries = loaded.entries.filter { $0.key.hasPrefix(prefix) }
         #expect(!entries.isEmpty)

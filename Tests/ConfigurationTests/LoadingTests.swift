@@ -61,9 +61,9 @@ struct LoadingTests {
         ("lease_seconds: inf", "lease_seconds", "from 1 to 3600"),
         ("lease_seconds: nan", "lease_seconds", "from 1 to 3600"),
         ("lease_seconds: 1e3", "lease_seconds", "from 1 to 3600"),
-        ("max_open_bytes: 1 KiB", "max_open_bytes", "from 1 MiB to 1 TiB"),
-        ("max_open_bytes: 9223372036854775807 GiB", "max_open_bytes", "1 TiB"),
-        ("max_open_bytes: 1 XiB", "max_open_bytes", "1 TiB"), ("max_open_bytes: -1", "max_open_bytes", "1 TiB"),
+        ("payload_cache: 1 KiB", "payload_cache", "from 1 MiB to 1 TiB"),
+        ("payload_cache: 9223372036854775807 GiB", "payload_cache", "1 TiB"),
+        ("payload_cache: 1 XiB", "payload_cache", "1 TiB"), ("payload_cache: -1", "payload_cache", "1 TiB"),
         ("isolation: total", "isolation", "one of basic, partial, strict"),
         ("database: host=db", "database", "postgresql://"),
         ("submit_endpoint: udp://x", "submit_endpoint", "ipc://"), ("workers: [1, 2]", "workers", "one value"),
@@ -90,9 +90,9 @@ struct LoadingTests {
     ])
     func `sizes have units`(text: String, bytes: Int) throws {
         if bytes < 1 << 20 {
-            #expect(try problems("max_open_bytes: \(text)").count == 1)
+            #expect(try problems("payload_cache: \(text)").count == 1)
         } else {
-            #expect(try load("max_open_bytes: \(text)").configuration.maximumOpenBytes == bytes)
+            #expect(try load("payload_cache: \(text)").configuration.payloadCache == bytes)
         }
     }
 

@@ -6,7 +6,7 @@ extension EndToEnd {
     /// More waits than memory keeps.
     @Suite struct BacklogTests {
         @Test func `a backlog larger than the payload cache drains with the right payloads`() async throws {
-            try await TestStack.with(["max_open_bytes": "1 MiB"]) { stack in
+            try await TestStack.with(["payload_cache": "1 MiB"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let client = try await stack.client()
                 let handles = try await client.submit(contentsOf: (0..<500).map(Self.request))

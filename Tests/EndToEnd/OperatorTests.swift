@@ -200,6 +200,9 @@ extension EndToEnd {
                 var submitted = Request([first, second])
                 submitted.failsDependants = true
                 let request = try await client.submit(submitted)
+                #expect(
+                    try stack.ask("jobs", "--state", "blocked").texts("jobs", "id") == [request.jobIDs[1].description])
+                #expect(try stack.ask("job", request.jobIDs[1].description).json["state"] as? String == "blocked")
                 try gate.next().fail()
                 #expect(try await request.result().jobs.map(\.state) == [.dead, .failed])
 

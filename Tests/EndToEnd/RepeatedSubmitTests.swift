@@ -26,6 +26,42 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who holds a unique key is known after a restart`() async throws {
+            try await TestStack.with { stack in
+                let first = try stack.startScheduler()
+                let gate = try stack.gate()
+                var running = gate.request
+                running.unique = .whileUnfinished("one at a time")
+                var daily = Request(kind: "echo", payload: .text("a"))
+                daily.unique = .once(in: .seconds(86_400), "daily")
+                let client = try await stack.client()
+                let handles = try await client.submit(contentsOf: [running, daily])
+                #expect(handles.allSatisfy { !$0.isDuplicate })
+                try first.kill()
+                let second = try stack.startScheduler()
+                let again = try await client.submit(contentsOf: [running, daily])
+                #expect(again.map(\.isDuplicate) == [true, true] && again.map(\.id) == handles.map(\.id))
+                _ = try stack.startGateWorker("w")
+                try gate.next().succeed()
+                for handle in handles { #expect(try await handle.result().state == .succeeded) }
+                try second.kill()
+                _ = try stack.startScheduler()
+                let later = try await client.submit(contentsOf: [running, daily])
+                #expect(later.map(\.isDuplicate) == [false, true])
+                try gate.next().succeed()
+                #expect(try await later[0].result().state == .succeeded)
+                let run = try CommandRun(
+                    [
+                        "submit", "--endpoint", stack.submitEndpoint(), "--kind", "echo", "--payload", "b", "--unique",
+                        "daily", "--unique-for", "1d", "--json",
+                    ], in: stack.directory)
+                #expect(run.end == .exited(0), "\(run)")
+                #expect(run.output.contains(#""duplicate":true"#) && run.output.contains("\(handles[1].id)"), "\(run)")
+                #expect(try stack.jobCount == 3)
+                await client.close()
+            }
+        }
+
         @Test func `a user key gives any process the first request, also after a restart`() async throws {
             try await TestStack.with { stack in
                 let first = try stack.startScheduler()

@@ -281,7 +281,7 @@ extension JournalTests {
             }
             _ = try database.settings(owner: 2).open().head
             // Anything wakes it.
-            handOff.reads.put(.keys([], tag: 1))
+            handOff.reads.put(.keys([], unique: [], tag: 1))
             var reason: StepDown?
             for _ in 0..<600 where reason == nil {
                 handOff.eventWakeup.wait(milliseconds: 100)

@@ -94,7 +94,7 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
         let run = try AcceptedRun(reading: &cursor, header: header, in: bytes)
         return [
             "sequence": run.sequence, "first_id": run.firstID.rawValue, "requests": Int(run.requests),
-            "jobs_each": Int(run.jobsEach), "repeated": run.repeated,
+            "jobs_each": Int(run.jobsEach), "repeated": run.repeated, "duplicate": run.duplicate,
         ]
     case .refused:
         let run = try RefusedRun(reading: &cursor, header: header, in: bytes)
@@ -133,6 +133,9 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
             "id": lease.id.rawValue, "token": lease.token, "run_limit_ms": Int(lease.runLimitMilliseconds),
             "attempt": Int(lease.attempt), "kind": Int(lease.kind), "encoding": Int(lease.encoding),
             "payload": hex(bytes.array(payload)), "inputs": try inputs(of: lease, bytes), "followed": lease.isFollowed,
+            "affinity": lease.hasAffinity
+                ? try bytes.text(
+                    lease.affinityStart..<lease.affinityStart + Int(lease.affinityLength), "affinity") : "none",
             "checkpoint": lease.hasCheckpoint
                 ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength))) : "none"
                 ,
@@ -188,6 +191,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if let affinity = options.affinity { fields["affinity"] = affinity }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
+    if let unique = options.unique { fields["unique"] = "\(unique.seconds) s \(hex(unique.key))" }
     if !options.after.isEmpty {
         fields["after"] = options.after.map {
             "\($0.index)\($0.isInput ? " input" : "")\($0.failsDependant ? " fails" : "")"

@@ -89,11 +89,12 @@ struct Sample {
                     payload: none.span.bytes)
             }),
         Sample(
-            "submit of a request with dependencies",
+            "submit of a unique request with dependencies",
             bytes: submit(notify: false) { writer in
                 let tenant = writer.number(of: "default")
                 for index in 0..<UInt16(4) {
                     var options = JobOptions()
+                    if index == 0 { options.unique = UniqueRule(key: Array("daily".utf8), seconds: 86_400) }
                     if index == 3 {
                         options.after = [
                             JobDependency(on: 0, failsDependant: true), JobDependency(on: 1, failsDependant: true),
@@ -120,9 +121,12 @@ struct Sample {
 
     private static let answers = [
         Sample("accepted") {
-            Header(.accepted, recordLength: AcceptedRun.size, stamp: stamp, count: 2).write(to: &$0)
+            Header(.accepted, recordLength: AcceptedRun.size, stamp: stamp, count: 3).write(to: &$0)
             AcceptedRun(sequence: 42, firstID: id, requests: 3, jobsEach: 2, repeated: false).write(to: &$0)
             AcceptedRun(sequence: 45, firstID: after(4_096), requests: 1, jobsEach: 1, repeated: true).write(to: &$0)
+            var duplicate = AcceptedRun(sequence: 46, firstID: id, requests: 1, jobsEach: 2, repeated: false)
+            duplicate.duplicate = true
+            duplicate.write(to: &$0)
         },
         Sample("refused") {
             Header(.refused, recordLength: RefusedRun.size, stamp: stamp, count: 2).write(to: &$0)
@@ -312,16 +316,19 @@ struct Sample {
             $0.append([1, 0, 0xFF])
         },
         Sample("checkpointed") { writeTokens(.checkpointed, [TokenRecord(id, token: 1_001)], to: &$0) },
-        Sample("lease of a job that is followed and has a checkpoint") {
+        Sample("lease of a job that is followed, has a checkpoint and names a key") {
             Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 1).write(to: &$0)
             var lease = LeaseRecord(
                 id: id, token: 1_002, runLimitMilliseconds: 0, payloadLength: 2, attempt: 2, kind: 0, encoding: 0)
             lease.isFollowed = true
             lease.hasCheckpoint = true
+            lease.hasAffinity = true
             lease.write(to: &$0)
             $0.append([7, 8])
             $0.append(UInt32(1))
             $0.append([9])
+            $0.append(UInt8(4))
+            $0.append("tiny")
         },
     ]
 

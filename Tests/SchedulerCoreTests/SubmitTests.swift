@@ -137,7 +137,7 @@ struct SubmitTests {
 
     @Test("More jobs than are admitted are refused as busy, and taken when there is room")
     func admission() throws {
-        let scheduler = TestScheduler { $0.policies.maxOpenJobs = 3 }
+        let scheduler = TestScheduler { $0.policies.bounds.jobs = 3 }
         let client = scheduler.client()
         let worker = scheduler.worker(1)
         try scheduler.submit([[.init(), .init()]], sequence: 1, client: client)

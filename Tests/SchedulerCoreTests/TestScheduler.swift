@@ -30,6 +30,7 @@ final class TestScheduler {
         var submits: [CommitBatch.SubmitRow]
         var keys: [CommitBatch.KeyRow]
         var actions: [CommitBatch.ActionRow]
+        var schedules: [CommitBatch.ScheduleRow]
         var pagesClosed: [UInt64]
 
         init(_ batch: CommitBatch) {
@@ -48,6 +49,7 @@ final class TestScheduler {
             submits = batch.submits
             keys = batch.keys
             actions = batch.actions
+            schedules = batch.schedules
             pagesClosed = batch.pagesClosed
         }
     }
@@ -109,6 +111,9 @@ final class TestScheduler {
         core.validate()
     }
 
+    /// The commit under way never happens: its owner is gone.
+    func loseCommit() { journal.removeLast() }
+
     @discardableResult
     func commit() -> Written? {
         let written = take()
@@ -139,7 +144,7 @@ final class TestScheduler {
     /// Requests of these jobs, one after the other in one message.
     func submit(
         _ requests: [[Job]], sequence: UInt64, client: UInt32, notify: Bool = false,
-        keys: [UserKeys.Use?] = [], busy: String? = nil
+        keys: [UserKeys.Use?] = [], unique: [UniqueKeys.Use?] = [], busy: String? = nil
     ) throws {
         var writer = SubmitWriter()
         for request in requests {
@@ -162,9 +167,11 @@ final class TestScheduler {
         var keyed: [KeyedRequest] = []
         var first = 0
         for (number, request) in requests.enumerated() {
-            if request[0].options.userKey != nil {
-                let known = number < keys.count ? keys[number] : nil
-                keyed.append(KeyedRequest(job: first, digest: request[0].payload, known: known))
+            if request[0].options.userKey != nil || request[0].options.unique != nil {
+                keyed.append(
+                    KeyedRequest(
+                        job: first, digest: request[0].payload, known: number < keys.count ? keys[number] : nil,
+                        knownUnique: number < unique.count ? unique[number] : nil))
             }
             first += request.count
         }
@@ -357,6 +364,12 @@ final class TestScheduler {
                 next.core.recoveredName(row.family, row.name, number: row.number, at: now)
             }
         }
+        for rows in Dictionary(grouping: journal.flatMap(\.schedules), by: \.schedule).values {
+            let job = rows.last { $0.job != 0 }
+            next.core.recoveredSchedule(
+                rows[0].schedule,
+                ScheduleProgress(settled: rows.map(\.due).max() ?? 0, job: job?.job ?? 0, jobDue: job?.due ?? 0))
+        }
         next.core.recovered(openJobs().filter { ended[$0.id] == nil }, workerNames: workerNames, at: now)
         next.core.validate()
         return next
@@ -377,6 +390,7 @@ final class TestScheduler {
             guard !ends.contains(where: { $0.row.final != nil }) else { return nil }
             let given = leases.filter { $0.id == row.id }
             var job = RecoveredJob(id: row.id, opts: row.opts, kind: row.kind, tenant: row.tenant)
+            job.payloadLength = UInt32(row.payloadLength)
             for end in ends where end.row.ending == .failed {
                 job.failures += 1
                 job.notBefore = end.at + Int64(end.row.retry * 1_000_000)

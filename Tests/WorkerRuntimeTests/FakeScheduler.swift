@@ -98,17 +98,22 @@ final class FakeScheduler {
 
     func lease(
         _ tokens: some Sequence<UInt64>, kind: UInt16 = 0, payload: String = "", limit: UInt32 = 0, attempt: UInt16 = 1,
-        encoding: Encoding = .bytes
+        encoding: Encoding = .bytes, affinity: String? = nil
     ) throws {
         buffer.removeAll()
         Header(.leases, recordLength: LeaseRecord.size, stamp: stamp).write(to: &buffer)
         var count = 0
         for token in tokens {
-            LeaseRecord(
+            var record = LeaseRecord(
                 id: Self.id(token), token: token, runLimitMilliseconds: limit,
-                payloadLength: UInt32(payload.utf8.count), attempt: attempt, kind: kind, encoding: encoding.rawValue
-            ).write(to: &buffer)
+                payloadLength: UInt32(payload.utf8.count), attempt: attempt, kind: kind, encoding: encoding.rawValue)
+            record.hasAffinity = affinity != nil
+            record.write(to: &buffer)
             buffer.append(payload)
+            if let affinity {
+                buffer.append(UInt8(affinity.utf8.count))
+                buffer.append(affinity)
+            }
             count += 1
         }
         Header.setCount(count, in: &buffer)

@@ -150,6 +150,8 @@ struct HandOffTests {
             case .job(let job):
                 last = ended(job.lease.handle.row)
                 if job.lease.handle.row % 50 == 0 { await Task.yield() }
+            case .batch(let jobs):
+                handOff.put(slot: slot, endedBatch: jobs.map { ended($0.lease.handle.row) })
             case .nothing: await handOff.waitForJobs()
             case .closed: return
             }

@@ -67,7 +67,7 @@ CREATE TABLE statex.job_options (
     labels          integer[],
     resources       integer[],
     affinity        bytea,
-    unique_key      bytea,
+    unique_key      bytea,                -- 'u': not while one is unfinished, or 'o': once in a time; then the key
     after_jobs      smallint[],           -- jobs of the request that it waits for: index & 4095; 4096: its result
                                           -- is an input; 8192: this job fails with it (else it is skipped)
     tags            text[],
@@ -180,10 +180,11 @@ CREATE TABLE statex.checkpoints (
 ) PARTITION BY RANGE (job);
 CREATE INDEX checkpoints_job ON statex.checkpoints (job);
 
+-- The due times of schedules that are settled.
 CREATE TABLE statex.schedules_fired (
     schedule text   NOT NULL,
     due      bigint NOT NULL,
-    job      bigint NOT NULL,
+    job      bigint NOT NULL,             -- 0: none, because one was open; or the schedule was first seen then
     batch    bigint NOT NULL,
     PRIMARY KEY (schedule, due)
 );
@@ -202,6 +203,7 @@ CREATE TABLE statex.carried (
 );
 
 CREATE INDEX jobs_batch ON statex.jobs USING brin (batch);
+CREATE INDEX job_options_unique ON statex.job_options (unique_key, id) WHERE unique_key IS NOT NULL;
 CREATE INDEX job_options_batch ON statex.job_options USING brin (batch);
 CREATE INDEX lease_chunks_batch ON statex.lease_chunks USING brin (batch);
 CREATE INDEX outcome_chunks_batch ON statex.outcome_chunks USING brin (batch);

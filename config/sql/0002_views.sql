@@ -39,10 +39,21 @@ UNION ALL
 SELECT c.id, c.batch, c.created, c.opts, c.kind, c.tenant, c.payload FROM statex.carried c
 WHERE NOT EXISTS (SELECT FROM statex.jobs j WHERE j.id = c.id);
 
--- How an open job stands, by its latest lease and outcome.
-CREATE FUNCTION statex.open_state(lease bigint, outcome bigint, retry_at timestamptz, run_at bigint) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE AS $$
+-- Whether one of these jobs of the request did not succeed (yet).
+CREATE FUNCTION statex.waits(request bigint, after_jobs smallint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM unnest(after_jobs) AS a(packed) WHERE NOT EXISTS (
+            SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
+            WHERE c.page = (request + (a.packed & 4095)) >> 12 AND e.slot = (request + (a.packed & 4095)) & 4095
+                AND e.ends >> 8 = 10))
+$$;
+
+-- How an open job stands, by its latest lease and outcome, and by what it waits for.
+CREATE FUNCTION statex.open_state(
+    lease bigint, outcome bigint, retry_at timestamptz, run_at bigint, request bigint, after_jobs smallint[]) RETURNS text
+LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN lease IS NOT NULL AND outcome IS DISTINCT FROM lease THEN 'leased'
+                WHEN lease IS NULL AND after_jobs IS NOT NULL AND statex.waits(request, after_jobs) THEN 'blocked'
                 WHEN greatest(retry_at, statex.time(run_at)) > now() THEN 'delayed' ELSE 'queued' END
 $$;
 
@@ -50,7 +61,8 @@ $$;
 -- An open job is 'leased' when its latest lease has no outcome, else 'queued' (or delayed until retry_at).
 CREATE VIEW statex.job_status AS
 SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)) AS request, k.name AS kind, t.name AS tenant,
-       coalesce(f.state, statex.open_state(l.token, r.token, r.retry_at, x.run_at)) AS state,
+       coalesce(f.state, statex.open_state(l.token, r.token, r.retry_at, x.run_at, j.id - (j.opts & 4095),
+           CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)) AS state,
        coalesce(l.attempt, 0) AS attempts, ((j.opts >> 33) & 255)::integer AS attempts_allowed,
        statex.time(j.created) AS created_at, l.leased_at, f.started_at, f.ended_at, r.retry_at,
        l.worker_name AS worker, x.tags, x.retry_of
@@ -143,7 +155,8 @@ LANGUAGE sql STABLE AS $$
         SELECT o.job, o.token, o.state, o.ended_at FROM statex.outcomes o WHERE o.page = wanted AND o.final
     )
     SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), k.name, t.name,
-           coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at)),
+           coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at, j.id - (j.opts & 4095),
+               CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)),
            ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,
            statex.time(j.created), l.leased_at, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, l.worker_name,
            x.tags, x.retry_of, statex.error_class(r.body), statex.error_message(r.body)

@@ -37,6 +37,8 @@ public struct LeaseRecord: Sendable, Equatable {
     public var isFollowed = false
     /// The attempt before handed a checkpoint over: its length (u32) and its bytes stand behind the inputs.
     public var hasCheckpoint = false
+    /// The job names a key: its length (u8) and text stand last. A worker may run jobs of one key together.
+    public var hasAffinity = false
     /// How many results of other jobs follow the payload, see `LeaseInput`; and their bytes together.
     public var inputs: UInt8 = 0
     public var inputsLength: UInt32 = 0
@@ -44,6 +46,8 @@ public struct LeaseRecord: Sendable, Equatable {
     /// Of the checkpoint, in the message that was read.
     public var checkpointStart = 0
     public var checkpointLength: UInt32 = 0
+    public var affinityStart = 0
+    public var affinityLength: UInt8 = 0
 
     /// The bytes of payload and inputs.
     public var contentLength: UInt32 { payloadLength + inputsLength }
@@ -83,11 +87,18 @@ public struct LeaseRecord: Sendable, Equatable {
         let flags = bytes.integer(UInt8.self, at: start + 29)
         isFollowed = flags & 1 != 0
         hasCheckpoint = flags & 2 != 0
+        hasAffinity = flags & 4 != 0
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
         let inputsStart = cursor.offset
         for _ in 0..<inputs { try LeaseInput.skip(&cursor, in: bytes) }
         inputsLength = UInt32(cursor.offset - inputsStart)
-        guard hasCheckpoint else { return }
+        if hasCheckpoint { try readCheckpoint(&cursor, in: bytes) }
+        guard hasAffinity else { return }
+        affinityLength = try cursor.read(UInt8.self, in: bytes, "affinity length")
+        affinityStart = try cursor.take(Int(affinityLength), in: bytes, "affinity")
+    }
+
+    private mutating func readCheckpoint(_ cursor: inout ByteCursor, in bytes: borrowing RawSpan) throws(WireError) {
         checkpointLength = try cursor.read(UInt32.self, in: bytes, "checkpoint length")
         guard Int(checkpointLength) <= Limits.checkpointBytes else {
             throw WireError(
@@ -96,8 +107,8 @@ public struct LeaseRecord: Sendable, Equatable {
         checkpointStart = try cursor.take(Int(checkpointLength), in: bytes, "checkpoint")
     }
 
-    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs, then the checkpoint if there is
-    /// one.
+    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs, then checkpoint and affinity
+    /// if there are any.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
         buffer.append(token)
@@ -106,7 +117,7 @@ public struct LeaseRecord: Sendable, Equatable {
         buffer.append(attempt)
         buffer.append(kind)
         buffer.append(encoding)
-        buffer.append(UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0))
+        buffer.append(UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0) | UInt8(hasAffinity ? 4 : 0))
         buffer.append(inputs)
         buffer.append(UInt8(0))
     }

@@ -19,6 +19,8 @@ public enum OptionTag: UInt16, Sendable, CaseIterable {
     case label = 7
     /// Jobs of its request that it waits for, a run of them; may stand several times.
     case after = 8
+    /// The request is not recorded beside another one of the same key; on its first job only.
+    case unique = 9
     /// A model, or any key, that the job is best run with: text of 1 to 64 bytes.
     case affinity = 16
 
@@ -199,6 +201,8 @@ public struct JobOptions: Sendable, Equatable {
     public var after: [JobDependency] = []
     /// A key, such as a model's name: a worker that ran it lately is preferred.
     public var affinity: String?
+    /// Not beside another request of the same key.
+    public var unique: UniqueRule?
 
     public init() {}
 
@@ -220,6 +224,9 @@ public struct JobOptions: Sendable, Equatable {
         }
         guard userKey == nil || index == 0 else {
             throw WireError(.malformed, "a user key stands on a job that is not the first of its request")
+        }
+        guard unique == nil || index == 0 else {
+            throw WireError(.malformed, "a unique key stands on a job that is not the first of its request")
         }
     }
 
@@ -258,6 +265,7 @@ public struct JobOptions: Sendable, Equatable {
             }
             affinity = try cursor.text(length, in: options, "affinity")
         case .after: try DependencyRun.read(length, options, &cursor, job: job, into: &after)
+        case .unique: unique = try UniqueRule(reading: options, length, &cursor)
         }
     }
 
@@ -313,6 +321,10 @@ public struct JobOptions: Sendable, Equatable {
             buffer.append(run.first.packed)
             buffer.append(run.count)
         }
+        if let unique {
+            Self.begin(.unique, unique.length, &buffer)
+            unique.write(to: &buffer)
+        }
     }
 
     private static func begin(_ tag: OptionTag, _ length: Int, _ buffer: inout ByteBuffer) {
@@ -331,6 +343,8 @@ public struct AcceptedRun: Sendable, Equatable {
     public var jobsEach: UInt16
     /// Accepted before: these are the ids of the first time.
     public var repeated: Bool
+    /// Not recorded because of its unique key: these are the ids of the request that stands in its way.
+    public var duplicate = false
 
     public var sequences: Range<UInt64> { sequence..<sequence + UInt64(requests) }
 
@@ -348,7 +362,9 @@ public struct AcceptedRun: Sendable, Equatable {
         firstID = JobID(rawValue: bytes.integer(UInt64.self, at: start + 8))
         requests = bytes.integer(UInt32.self, at: start + 16)
         jobsEach = bytes.integer(UInt16.self, at: start + 20)
-        repeated = bytes.integer(UInt16.self, at: start + 22) & 1 != 0
+        let flags = bytes.integer(UInt16.self, at: start + 22)
+        repeated = flags & 1 != 0
+        duplicate = flags & 2 != 0
         guard requests >= 1, jobsEach >= 1, Int(requests) <= Limits.producerWindow,
             Int(jobsEach) <= Limits.jobsInRequest, sequence < 1 << 62, firstID.rawValue > 0, firstID.rawValue < 1 << 63
         else { throw WireError(.malformed, "an accepted run is out of range") }
@@ -359,7 +375,7 @@ public struct AcceptedRun: Sendable, Equatable {
         buffer.append(firstID.rawValue)
         buffer.append(requests)
         buffer.append(jobsEach)
-        buffer.append(UInt16(repeated ? 1 : 0))
+        buffer.append(UInt16(repeated ? 1 : 0) | UInt16(duplicate ? 2 : 0))
     }
 }
 

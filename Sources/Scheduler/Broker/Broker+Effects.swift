@@ -116,6 +116,7 @@ extension Broker {
             append(.leases, recordLength: LeaseRecord.size, to: peer)
             content.record.write(to: &peer.buffer)
             peer.buffer.append(slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
+            if content.record.hasAffinity { appendAffinity(lease, to: peer) }
             peer.added()
         }
         guard !wanted.isEmpty else { return }
@@ -137,7 +138,14 @@ extension Broker {
             peer.buffer.append(UInt32(checkpoint.count))
             peer.buffer.append(checkpoint)
         }
+        if content.record.hasAffinity { appendAffinity(found.wanted.lease, to: peer) }
         peer.added()
+    }
+
+    private func appendAffinity(_ lease: Outbox.Lease, to peer: Peer) {
+        let name = core.affinityName(lease) ?? ""
+        peer.buffer.append(UInt8(truncatingIfNeeded: name.utf8.count))
+        peer.buffer.append(name)
     }
 
     // MARK: Sending

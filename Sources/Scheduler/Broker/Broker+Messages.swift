@@ -3,12 +3,6 @@ import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
 
-/// A submit with user keys that waits for what the journal knows of them.
-struct KeyedSubmit {
-    var session: UInt32
-    var bytes: [UInt8]
-}
-
 // What peers say within a session: read, checked, handed to the core.
 
 extension Broker {
@@ -130,13 +124,13 @@ extension Broker {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, busy: busy, at: time, into: &outbox)
             return
         }
-        let keys = userKeys(in: submit, frame.bytes)
+        let keys = submit.keys(in: frame.bytes)
         guard !keys.isEmpty else {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
             return
         }
         keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
-        handOff.reads.put(.keys(keys.map(\.key), tag: nextTag))
+        handOff.reads.put(.keys(keys.compactMap(\.user), unique: keys.compactMap(\.unique), tag: nextTag))
         nextTag += 1
     }
 
@@ -157,35 +151,6 @@ extension Broker {
         }
     }
 
-    /// The requests of a submit that have a user key. Options that cannot be read are the core's to refuse.
-    private func userKeys(in batch: borrowing SubmitBatch, _ bytes: borrowing RawSpan) -> [(
-        job: Int, key: UserKeys.Key
-    )] {
-        var keys: [(job: Int, key: UserKeys.Key)] = []
-        for (index, job) in batch.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
-            let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
-            guard let key = options?.userKey else { continue }
-            keys.append((index, UserKeys.Key(tenant: batch.names[Int(job.tenant)], key: key)))
-        }
-        return keys
-    }
-
-    /// The journal answered about user keys: now the submit goes its way.
-    mutating func keysRead(_ uses: [UserKeys.Key: UserKeys.Use], tag: UInt64) {
-        guard let parked = keyedSubmits.removeValue(forKey: tag), sessions[parked.session] != nil else { return }
-        let span = parked.bytes.span.bytes
-        guard let header = try? Header(reading: span), (try? submit.read(span, header: header)) != nil else { return }
-        let keyed = userKeys(in: submit, span).map { found in
-            let size = Int(submit.jobs[found.job].count)
-            return KeyedRequest(
-                job: found.job, digest: RequestDigest.of(found.job..<found.job + size, in: submit, span),
-                known: uses[found.key])
-        }
-        core.submitted(
-            submit, bytes: span, client: parked.session, keyed: keyed, busy: busyReason, at: now, into: &outbox)
-    }
-
     mutating func readAnswered(_ answer: ReadAnswer) {
         switch answer {
         case .payloads(let found):
@@ -197,7 +162,7 @@ extension Broker {
             core.producerLoaded(producer, runs: runs)
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
             welcomeClient(waiting.peer, waiting.hello)
-        case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
         }
     }

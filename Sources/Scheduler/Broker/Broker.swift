@@ -131,11 +131,11 @@ package struct Broker: ~Copyable {
     private mutating func configurationRead(_ news: ConfigurationNews) {
         let time = now
         configurationRead = time.wall
-        configurationRefused = nil
         switch news {
         case .changed(let policies, let who, let changes):
+            configurationRefused = nil
             core.reconfigured(policies, by: who, changes: changes, at: time)
-        case .unchanged: break
+        case .unchanged: configurationRefused = nil
         case .refused(let reason): configurationRefused = reason
         }
     }

@@ -5,9 +5,10 @@ import StatexSchedulerCore
 // The JSON text of STATUS_REPLY. docs/protocol.md describes its members.
 
 extension Broker {
-    func statusReport() -> [UInt8] {
+    mutating func statusReport() -> [UInt8] {
         var json = JSONText()
         let time = now
+        let schedules = core.scheduleStatus()
         json.object {
             $0.member("incarnation", String(core.incarnation, radix: 16))
             $0.member("epoch", Int(core.epoch))
@@ -45,6 +46,18 @@ extension Broker {
                 json.member("what", "\(pause.subject)")
                 json.member("by", pause.by)
             }
+            $0.array("schedules", schedules) { schedule, json in
+                json.member("name", schedule.schedule.name)
+                json.member("cron", schedule.schedule.cron.text)
+                json.member("time_zone", schedule.schedule.zone.name)
+                json.member("kind", schedule.schedule.kind)
+                json.member("tenant", schedule.schedule.tenant)
+                if let next = schedule.next { json.member("next_us", Int(next)) }
+                guard schedule.progress.job != 0 else { return }
+                json.member("last_us", Int(schedule.progress.jobDue))
+                json.member("last_job", String(schedule.progress.job))
+                json.member("last_open", schedule.isOpen)
+            }
             $0.array("workers", core.workerStatus) { worker, json in
                 json.member("name", worker.name)
                 json.member("incarnation", String(worker.incarnation, radix: 16))
@@ -74,7 +87,8 @@ extension Broker {
     private func counts(_ json: inout JSONText) {
         let core = self.core.counts
         for (name, value) in [
-            ("submitted", core.submitted), ("repeated", core.repeated), ("refused", core.refused),
+            ("submitted", core.submitted), ("repeated", core.repeated), ("duplicates", core.duplicates),
+            ("refused", core.refused),
             ("leased", core.leased),
             ("succeeded", core.succeeded), ("failed", core.failed), ("dead", core.dead), ("cancelled", core.cancelled),
             ("expired", core.expired), ("retried", core.retried), ("lost", core.lost), ("returned", core.returned),

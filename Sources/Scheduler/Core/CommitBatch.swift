@@ -216,6 +216,14 @@ package final class CommitBatch {
         }
     }
 
+    /// A due time of a schedule that is settled. Job 0: it has none, or the schedule was first seen then.
+    package struct ScheduleRow: Sendable, Equatable {
+        package var schedule: String
+        /// Microseconds since 1970.
+        package var due: Int64
+        package var job: UInt64
+    }
+
     // What is written.
     package var head = Head()
     package var jobs: [JobRow] = []
@@ -228,6 +236,7 @@ package final class CommitBatch {
     package var submits: [SubmitRow] = []
     package var keys: [KeyRow] = []
     package var actions: [ActionRow] = []
+    package var schedules: [ScheduleRow] = []
     package var pagesClosed: [UInt64] = []
     package var payloads = PayloadSlab()
     package var resultBytes = ByteBuffer(capacity: 4_096)
@@ -262,7 +271,8 @@ package final class CommitBatch {
 
     /// Something must be committed.
     package var hasRows: Bool {
-        !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !keys.isEmpty || !names.isEmpty
+        !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !schedules.isEmpty || !keys.isEmpty
+            || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
             || !outcomeLookups.isEmpty || !checkpoints.isEmpty
     }
@@ -280,6 +290,7 @@ package final class CommitBatch {
         submits.removeAll(keepingCapacity: true)
         keys.removeAll(keepingCapacity: true)
         actions.removeAll(keepingCapacity: true)
+        schedules.removeAll(keepingCapacity: true)
         pagesClosed.removeAll(keepingCapacity: true)
         accepted.removeAll(keepingCapacity: true)
         durable.removeAll(keepingCapacity: true)

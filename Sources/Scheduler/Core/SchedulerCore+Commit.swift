@@ -109,6 +109,8 @@ extension SchedulerCore {
             if final != .succeeded { endDependants(of: slot) }
             leaveGraph(job)
         }
+        backlog.remove(bytes: job.payloadLength)
+        tenants[job.tenant].backlog.remove(bytes: job.payloadLength)
         if let page = jobs.remove(slot) { closeIfEmpty(page: page) }
     }
 }

@@ -17,12 +17,11 @@ extension SchedulerCore {
     mutating func attemptFailed(_ slot: Int32, on worker: Int32, at now: Now) {
         let kind = jobs[slot].kind
         let job = jobs[slot].id
-        let policy = policies.kind(kinds[Int(kind)].name)
         wakeKind(kind, at: kinds[Int(kind)].circuit.failed(job, at: now.monotonic))
         wakeKind(
             kind,
             at: workers[worker].quarantine.failed(
-                job, of: kind, successes: kinds[Int(kind)].successes, settings: policy.quarantine,
+                job, of: kind, successes: kinds[Int(kind)].successes, settings: kinds[Int(kind)].policy.quarantine,
                 at: now.monotonic))
     }
 

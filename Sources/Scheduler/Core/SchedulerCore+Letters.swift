@@ -9,7 +9,9 @@ extension SchedulerCore {
             return Reach(ids: findings.letters.map(\.id), hasMore: findings.hasMore)
         }
         let bytes = findings.letters.reduce(0) { $0 + $1.payload.count }
-        if let why = admissionRefusal(jobs: findings.letters.count, bytes: bytes) { throw WireError(.busy, why) }
+        let request = Backlog(jobs: findings.letters.count, bytes: bytes)
+        let refusal = backlog.refusal(request, policies.bounds, of: "")?.message ?? gatheringRefusal(bytes: bytes)
+        if let refusal { throw WireError(.busy, refusal) }
         var reach = Reach(hasMore: findings.hasMore)
         var made: [UInt64] = []
         for letter in findings.letters {
@@ -60,7 +62,7 @@ extension SchedulerCore {
         record.runLimit = options.runLimitMilliseconds ?? 0
         // What it waited for is over; results that it takes as input are read when it is leased.
         if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
-        let slot = jobs.insert(record)
+        let slot = open(record)
         counts.submitted += 1
         if let affinity = options.affinity { setAffinity(affinity, of: slot) }
         watch(options.deadline, of: slot, at: now)

@@ -16,6 +16,7 @@ package struct RecoveredJob: Sendable {
     package var notBefore: Int64 = 0
     package var deadline: Int64?
     package var runLimit: UInt32 = 0
+    package var payloadLength: UInt32 = 0
     package var labels: [String] = []
     package var isCancelled = false
     package var hasCheckpoint = false
@@ -64,6 +65,7 @@ extension SchedulerCore {
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
         recoverDependencies(open, at: now)
+        followSchedules(at: now)
     }
 
     /// Pages without an open job, whose closing an earlier owner did not live to record: so that they are
@@ -88,8 +90,9 @@ extension SchedulerCore {
         let lost = Set(job.lostWith.compactMap { workerNames[$0].flatMap(Self.incarnation(inName:)) })
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
+        record.payloadLength = job.payloadLength
         record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
-        let slot = jobs.insert(record)
+        let slot = open(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
         if let affinity = job.affinity { setAffinity(affinity, of: slot) }

@@ -1,18 +1,21 @@
 import StatexProtocol
 
-/// A request of a submit that has a user key: what the shell found out before the core sees it.
+/// A request of a submit that has a user key or a unique key: what the shell found out before the core sees it.
 package struct KeyedRequest: Sendable {
     /// The request's first job in the message.
     package var job: Int
-    /// SHA-256 over the request's content.
+    /// SHA-256 over the request's content, for its user key.
     package var digest: [UInt8]
-    /// What the journal knows of the key.
+    /// What the journal knows of the user key.
     package var known: UserKeys.Use?
+    /// What it knows of the unique key.
+    package var knownUnique: UniqueKeys.Use?
 
-    package init(job: Int, digest: [UInt8], known: UserKeys.Use?) {
+    package init(job: Int, digest: [UInt8], known: UserKeys.Use?, knownUnique: UniqueKeys.Use? = nil) {
         self.job = job
         self.digest = digest
         self.known = known
+        self.knownUnique = knownUnique
     }
 }
 
@@ -21,14 +24,14 @@ extension SchedulerCore {
     ///
     /// - Parameters:
     ///   - bytes: the message; payloads are copied from it into the commit, nothing is kept.
-    ///   - keyed: one entry for each request that has a user key, in the message's order.
+    ///   - keyed: one entry for each request that has a user key or a unique key, in the message's order.
     ///   - busy: why nothing can be taken now (the journal is down), or nil.
     package mutating func submitted(
         _ batch: borrowing SubmitBatch, bytes: borrowing RawSpan, client: UInt32, keyed: [KeyedRequest] = [],
         busy: String? = nil, at now: Now, into out: inout Outbox
     ) {
         guard let producer = clients[client]?.producer else { return }
-        if let reason = busy ?? admissionRefusal(jobs: batch.jobs.count, bytes: batch.payloadBytes) {
+        if let reason = busy ?? gatheringRefusal(bytes: batch.payloadBytes) {
             counts.refused += UInt64(batch.requests)
             refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
             return
@@ -55,18 +58,6 @@ extension SchedulerCore {
             sequence += 1
         }
         flush(&run, client)
-    }
-
-    /// Why so much more cannot be admitted, or nil.
-    func admissionRefusal(jobs more: Int, bytes: Int) -> String? {
-        if jobs.count + more > policies.maxOpenJobs {
-            return "\(jobs.count) jobs are open, the limit is \(policies.maxOpenJobs)"
-        }
-        if gathering.payloads.buffer.count + bytes > settings.maxBatchPayloadBytes {
-            return
-                "\(gathering.payloads.buffer.count) bytes wait for the journal, the limit is \(settings.maxBatchPayloadBytes)"
-        }
-        return nil
     }
 
     /// Takes one request, or answers why not.
@@ -105,6 +96,22 @@ extension SchedulerCore {
             }
             userKey = name
         }
+        var unique: UniqueKeys.Key?
+        if let key, let rule = options.first??.unique {
+            let kind = batch.names[Int(batch.jobs[range.lowerBound].kind)]
+            let name = UniqueKeys.Key(tenant: tenantName, kind: kind, rule: rule)
+            if let holder = holder(of: name, rule, known: key.knownUnique, at: now) {
+                answerDuplicate(sequence, holder, client, &out)
+                return nil
+            }
+            unique = name
+        }
+        if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
+            counts.refused += 1
+            let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
+            refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
+            return nil
+        }
         let firstID = allocateIDs(range.count, at: now)
         let isInGraph = addGraph(request: firstID, options)
         for (offset, index) in range.enumerated() {
@@ -116,6 +123,10 @@ extension SchedulerCore {
                 waiter: batch.notify ? client : 0, isInGraph: isInGraph, now)
         }
         let size = UInt16(range.count)
+        if let unique {
+            let use = UniqueKeys.Use(request: firstID, jobs: size, at: now.wall, batch: nextBatch)
+            uniqueKeys.record(unique, use, committed: committedBatch)
+        }
         if let userKey, let key {
             let use = UserKeys.Use(digest: key.digest, request: firstID, jobs: size, batch: nextBatch)
             userKeys.record(userKey, use, committed: committedBatch)
@@ -149,7 +160,7 @@ extension SchedulerCore {
         return options
     }
 
-    private mutating func addJob(
+    mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
         waiter: UInt32, isInGraph: Bool, _ now: Now
     ) {
@@ -184,7 +195,7 @@ extension SchedulerCore {
         if isInGraph { record.flags.insert(.inGraph) }
         // Its inputs are read from the journal when it is leased, and its payload with them.
         if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
-        let slot = jobs.insert(record)
+        let slot = open(record)
         counts.submitted += 1
         if let options {
             if let affinity = options.affinity { setAffinity(affinity, of: slot) }
@@ -227,7 +238,7 @@ extension SchedulerCore {
         return kindOf[name]
     }
 
-    private mutating func resolveTenant(
+    mutating func resolveTenant(
         _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
     )
         -> Int32
@@ -278,6 +289,22 @@ extension SchedulerCore {
         counts.repeated += 1
         let run = AcceptedRun(
             sequence: sequence, firstID: JobID(rawValue: firstID), requests: 1, jobsEach: jobsEach, repeated: true)
+        answer(run, of: knownBatch, client, &out)
+    }
+
+    /// A request that stands in the way of a new one; nothing of the new one is recorded.
+    private mutating func answerDuplicate(
+        _ sequence: UInt64, _ holder: UniqueKeys.Use, _ client: UInt32, _ out: inout Outbox
+    ) {
+        counts.duplicates += 1
+        var run = AcceptedRun(
+            sequence: sequence, firstID: JobID(rawValue: holder.request), requests: 1, jobsEach: holder.jobs,
+            repeated: false)
+        run.duplicate = true
+        answer(run, of: holder.batch, client, &out)
+    }
+
+    private mutating func answer(_ run: AcceptedRun, of knownBatch: UInt64, _ client: UInt32, _ out: inout Outbox) {
         let answer = CommitBatch.Accepted(client: client, run: run)
         // Acknowledged only once its commit is durable: the next one is later than it.
         if knownBatch <= committedBatch { out.accepted.append(answer) } else { gathering.accepted.append(answer) }
@@ -300,6 +327,17 @@ extension SchedulerCore {
         _ out: inout Outbox
     ) {
         let run = RefusedRun(sequence: sequence, requests: requests, error: error, retryAfterMilliseconds: retryAfter)
-        out.refused.append(Outbox.Refused(client: client, run: run))
+        if let last = out.refused.last, last.client == client, last.run.isContinued(by: run) {
+            out.refused[out.refused.count - 1].run.requests += requests
+        } else {
+            out.refused.append(Outbox.Refused(client: client, run: run))
+        }
+    }
+}
+
+extension RefusedRun {
+    fileprivate func isContinued(by next: RefusedRun) -> Bool {
+        sequence + UInt64(requests) == next.sequence && code == next.code && message == next.message
+            && retryAfterMilliseconds == next.retryAfterMilliseconds
     }
 }

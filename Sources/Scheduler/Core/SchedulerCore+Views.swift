@@ -19,6 +19,7 @@ extension SchedulerCore {
             attempt: job.attempt, kind: own, encoding: job.encoding)
         record.isFollowed = job.flags.contains(.followed)
         record.hasCheckpoint = job.flags.contains(.hasCheckpoint)
+        record.hasAffinity = job.flags.contains(.hasAffinity)
         return LeaseContent(
             session: worker.session, record: record, payloadBatch: job.payloadBatch, payloadStart: Int(job.payloadStart)
         )
@@ -31,6 +32,9 @@ extension SchedulerCore {
         package var payloadBatch: UInt64
         package var payloadStart: Int
     }
+
+    /// The key that a leased job names, if it does.
+    package func affinityName(_ lease: Outbox.Lease) -> String? { affinity(lease.slot)?.name }
 
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }
@@ -109,6 +113,13 @@ extension SchedulerCore {
             $0.queued += tenants[$1].queued
             $0.leased += tenants[$1].leased
         }
+        precondition(backlog.jobs == jobs.count, "the backlog and jobs disagree")
+        precondition(
+            backlog
+                == (0..<Int32(tenants.count)).reduce(into: Backlog()) {
+                    $0.jobs += tenants[$1].backlog.jobs
+                    $0.bytes += tenants[$1].backlog.bytes
+                }, "backlogs of tenants and of all disagree")
         precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
             stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")

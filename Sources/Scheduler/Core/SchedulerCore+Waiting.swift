@@ -27,6 +27,10 @@ extension SchedulerCore {
         }
         switch job.state {
         case .blocked: return because(.afterJobs)
+        case .delayed where job.flags.contains(.heldRetry):
+            return because(
+                .retryBudget, until: kinds[Int(job.kind)].budget.nextAt,
+                "\(kinds[Int(job.kind)].heldRetries.count) retries of kind \(kinds[Int(job.kind)].name) wait")
         case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
         case .leased:
             guard wasSent(job.token) else { return because(.committing) }
@@ -49,6 +53,11 @@ extension SchedulerCore {
             let labels = labelSets[queues[Int(job.queue)].labels].joined(separator: ", ")
             return because(.noWorkerWithLabels, "no worker for \(kind.name) has all of: \(labels)")
         }
+        switch kind.circuit.state(at: now.monotonic) {
+        case .open(let until): return because(.circuitOpen, until: until, "every attempt of kind \(kind.name) failed")
+        case .probing(let probe): return because(.circuitOpen, "job \(probe) tries kind \(kind.name)")
+        case .closed, .due: break
+        }
         switch kind.limit.verdict(running: kind.leased, at: now.monotonic) {
         case .full(let limit): return because(.kindLimit, "\(kind.leased) of at most \(limit) of kind \(kind.name) run")
         case .until(let time): return because(.kindRate, until: time, "kind \(kind.name) starts at its rate")
@@ -60,8 +69,15 @@ extension SchedulerCore {
         case .until(let time): return because(.tenantRate, until: time, "tenant \(tenant.name) starts at its rate")
         case .open: break
         }
-        guard !workers.indices.contains(where: { workers[$0].freeSlots > 0 && serves($0, job.queue) }) else {
-            return because(.next)
+        let free = workers.indices.filter { workers[$0].freeSlots > 0 && serves($0, job.queue) }
+        guard free.isEmpty else {
+            let isWanted = free.contains {
+                workers[$0].quarantine.mayTake(job.kind, toFreeSlot: true, at: now.monotonic)
+            }
+            return isWanted
+                ? because(.next)
+                : because(
+                    .quarantined, "kind \(kind.name) fails in \(free.map { workers[$0].name }.joined(separator: ", "))")
         }
         let wait = expectedWait(job.queue, at: now)
         return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")

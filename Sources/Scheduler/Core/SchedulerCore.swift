@@ -59,6 +59,7 @@ package struct SchedulerCore: ~Copyable {
     var affinities: [UInt64: AffinityKey] = [:]
     var producers = Producers()
     var userKeys = UserKeys()
+    var uniqueKeys = UniqueKeys()
     /// By the request's id, for the few that have dependencies.
     var graphs: [UInt64: RequestGraph] = [:]
     var names = Names()
@@ -81,6 +82,9 @@ package struct SchedulerCore: ~Copyable {
     var spare: CommitBatch?
     package var committedBatch: UInt64
     var policies: Policies
+    /// What schedules did, those of former configurations too, and when they are looked at next.
+    var scheduled: [String: ScheduleProgress] = [:]
+    var nextLookAtSchedules: Int64?
     var pauses = Pauses()
     var desk = OrderDesk()
     /// Worker incarnations that operators drain: one for each such order.
@@ -90,6 +94,8 @@ package struct SchedulerCore: ~Copyable {
     var dispatchRound: UInt64 = 0
     /// Slots of all connected workers.
     var fleetSlots = 0
+    /// All that is open.
+    var backlog = Backlog()
     /// Jobs in all ready queues.
     var queued = 0
     /// Jobs that wait for others.
@@ -180,6 +186,7 @@ package struct SchedulerCore: ~Copyable {
     /// The loop sleeps until then, or for ever.
     package var nextDeadline: Int64? {
         var soonest = timers.nextDue
+        if let look = nextLookAtSchedules { soonest = min(soonest ?? .max, look) }
         for index in workers.indices where workers.isPresent(index) {
             soonest = min(soonest ?? .max, workers[index].deadline)
         }
@@ -191,6 +198,7 @@ package struct SchedulerCore: ~Copyable {
         for index in workers.indices where workers.isPresent(index) && workers[index].deadline <= now.monotonic {
             workerGone(index, ending: .lost, at: now)
         }
+        if let look = nextLookAtSchedules, look <= now.monotonic { lookAtSchedules(at: now) }
         while let entry = timers.popDue(at: now.monotonic) {
             switch entry.purpose {
             case .ready:
@@ -258,6 +266,7 @@ package struct ChainHead: Sendable, Equatable {
 package struct CoreCounts: Sendable {
     package var submitted: UInt64 = 0
     package var repeated: UInt64 = 0
+    package var duplicates: UInt64 = 0
     package var refused: UInt64 = 0
     package var leased: UInt64 = 0
     package var succeeded: UInt64 = 0

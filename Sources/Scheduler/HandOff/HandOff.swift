@@ -114,7 +114,7 @@ package enum ReadRequest: Sendable {
     case results([Outbox.ResultLookup])
     /// What a producer submitted lately; `tag` comes back with the answer.
     case producer(Producer, tag: UInt64)
-    case keys([UserKeys.Key], tag: UInt64)
+    case keys([UserKeys.Key], unique: [UniqueKeys.Key], tag: UInt64)
     case order(OrderLookup)
     case stop
 }
@@ -137,7 +137,7 @@ package enum ReadAnswer: Sendable {
     case outcomes([(lookup: Outbox.OutcomeLookup, isRecorded: Bool)])
     case results([FoundResult])
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
-    case keys([UserKeys.Key: UserKeys.Use], tag: UInt64)
+    case keys([UserKeys.Key: UserKeys.Use], unique: [UniqueKeys.Key: UniqueKeys.Use], tag: UInt64)
     case order(OrderFindings)
 }
 

@@ -39,6 +39,7 @@ struct CommitWriter: ~Copyable {
         submits(batch)
         for row in batch.keys { key(row, batch.head) }
         for row in batch.actions { action(row, batch.head) }
+        for row in batch.schedules { schedule(row, batch.head) }
         writer.begin("commit")
     }
 
@@ -161,6 +162,7 @@ struct CommitWriter: ~Copyable {
             let after = row.options.after
             if after.isEmpty { writer.null() } else { writer.int2s(after) { Int16(bitPattern: $0.packed) } }
             writer.text(row.options.affinity)
+            if let unique = row.options.unique { writer.bytes(unique.stored) } else { writer.null() }
         }
     }
 
@@ -275,5 +277,13 @@ struct CommitWriter: ~Copyable {
         writer.optional(row.reply.map { Int64($0.number) })
         writer.text(row.reply?.message)
         writer.integer(Int32(row.reply?.hasMore == true ? 1 : 0))
+    }
+
+    private mutating func schedule(_ row: CommitBatch.ScheduleRow, _ head: CommitBatch.Head) {
+        writer.begin("schedule")
+        writer.text(row.schedule)
+        writer.integer(row.due)
+        writer.integer(Int64(row.job))
+        writer.integer(Int64(head.batch))
     }
 }

@@ -82,7 +82,10 @@ package struct Reader: ~Copyable {
         case .results(let lookups): return .results(try results(lookups, link.connection))
         case .producer(let producer, let tag):
             return .producer(producer, runs: try runs(of: producer, link.connection), tag: tag)
-        case .keys(let keys, let tag): return .keys(try uses(of: keys, link.connection), tag: tag)
+        case .keys(let keys, let unique, let tag):
+            return .keys(
+                try uses(of: keys, link.connection), unique: try UniqueReader.uses(of: unique, link.connection),
+                tag: tag)
         case .order(let lookup): return .order(try OrderReader(connection: link).findings(of: lookup))
         case .stop: return nil
         }
@@ -196,13 +199,12 @@ package struct Reader: ~Copyable {
         let today = clinux_wall_microseconds() / 86_400_000_000
         var uses: [UserKeys.Key: UserKeys.Use] = [:]
         for key in keys {
-            let hex = "\\x" + key.key.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             let rows = try connection.queryBinary(
                 """
                 SELECT k.digest, k.request, k.jobs FROM statex.keys k
                 JOIN statex.names n ON n.number = k.tenant AND n.family = 2 AND n.name = $1
                 WHERE k.key = $2::bytea AND k.day > $3::int ORDER BY k.day DESC LIMIT 1
-                """, [key.tenant, hex, String(today - Int64(keyDays))], doing: "keys")
+                """, [key.tenant, byteaText(key.key), String(today - Int64(keyDays))], doing: "keys")
             guard rows.rows == 1 else { continue }
             uses[key] = UserKeys.Use(
                 digest: rows.withBytes(0, 0) { $0.array(0..<$0.byteCount) },

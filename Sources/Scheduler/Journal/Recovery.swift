@@ -7,6 +7,7 @@ package struct RecoveredState: Sendable {
     package var names: [(number: UInt32, family: NameFamily, name: String)] = []
     package var jobs: [RecoveredJob] = []
     package var workerNames: [UInt32: String] = [:]
+    package var schedules: [(name: String, progress: ScheduleProgress)] = []
     package var pauses = Pauses()
     package var drained: Set<UInt64> = []
     /// Pages without an open job that are not recorded as closed: the owner went before it could.
@@ -29,6 +30,7 @@ package struct Recovery: ~Copyable {
     package func run(progress: (Int, Int) -> Void = { _, _ in }) throws(PostgresError) -> RecoveredState {
         var state = RecoveredState()
         try readNames(into: &state)
+        try readSchedules(into: &state)
         try readStandingOrders(into: &state)
         let pages = try openPages()
         let cancelled = try cancelledJobs()
@@ -76,6 +78,30 @@ package struct Recovery: ~Copyable {
                 !rows.isNull(row, 1)
                 ? .kind(rows.text(row, 1)) : !rows.isNull(row, 2) ? .tenant(rows.text(row, 2)) : .everything
             state.pauses[subject] = rows.text(row, 0) == "pause" ? rows.text(row, 3) : nil
+        }
+    }
+
+    /// The last settled time of each schedule that there ever was, and its last job, found by jumping along
+    /// the key.
+    private func readSchedules(into state: inout RecoveredState) throws(PostgresError) {
+        let rows = try connection.query(
+            """
+            WITH RECURSIVE names AS (
+                (SELECT schedule FROM statex.schedules_fired ORDER BY schedule LIMIT 1)
+                UNION ALL
+                SELECT (SELECT f.schedule FROM statex.schedules_fired f WHERE f.schedule > n.schedule
+                    ORDER BY f.schedule LIMIT 1) FROM names n WHERE n.schedule IS NOT NULL
+            )
+            SELECT n.schedule, (SELECT max(f.due) FROM statex.schedules_fired f WHERE f.schedule = n.schedule),
+                coalesce(l.job, 0), coalesce(l.due, 0)
+            FROM names n LEFT JOIN LATERAL (SELECT f.job, f.due FROM statex.schedules_fired f
+                WHERE f.schedule = n.schedule AND f.job <> 0 ORDER BY f.due DESC LIMIT 1) l ON true
+            WHERE n.schedule IS NOT NULL
+            """, doing: "schedules")
+        for row in 0..<rows.rows {
+            let progress = ScheduleProgress(
+                settled: rows.integer(row, 1), job: UInt64(rows.integer(row, 2)), jobDue: rows.integer(row, 3))
+            state.schedules.append((rows.text(row, 0), progress))
         }
     }
 
@@ -164,7 +190,8 @@ package struct Recovery: ~Copyable {
                 array_to_string(o.labels, ' '),
                 -- What a retry by hand waited for is over.
                 CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END,
-                convert_from(o.affinity, 'UTF8') FROM statex.jobs j
+                convert_from(o.affinity, 'UTF8'), octet_length(j.payload)
+            FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
@@ -182,6 +209,7 @@ package struct Recovery: ~Copyable {
             job.notBefore = end.token != 0 ? end.retryAt : jobs.integer(row, 4)
             job.deadline = jobs.isNull(row, 5) ? nil : jobs.integer(row, 5)
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
+            job.payloadLength = UInt32(truncatingIfNeeded: jobs.integer(row, 10))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
             job.isCancelled = cancelled.contains(id)
             job.hasCheckpoint = checkpointed.contains(id)

@@ -29,9 +29,9 @@ enum Statements {
             "options",
             """
             INSERT INTO statex.job_options (id, batch, run_at, deadline, run_limit, tags, traceparent, labels, retry_of,
-                request, after_jobs, affinity)
+                request, after_jobs, affinity, unique_key)
             VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int4, $6::text[], $7::text, $8::int4[], $9::int8, $10::int8,
-                $11::int2[], $12::bytea)
+                $11::int2[], $12::bytea, $13::bytea)
             """
         ),
         (
@@ -86,6 +86,13 @@ enum Statements {
             INSERT INTO statex.actions (batch, at, action, who, ids, reached, filter, note, sender, number, answer, more)
             VALUES ($1::int8, $2::int8, $3::text, $4::text, $5::int8[], $6::int4, $7::text::jsonb, $8::text, $9::uuid,
                 $10::int8, $11::text, $12::int4 <> 0)
+            """
+        ),
+        (
+            "schedule",
+            """
+            INSERT INTO statex.schedules_fired (schedule, due, job, batch)
+            VALUES ($1::text, $2::int8, $3::int8, $4::int8)
             """
         ),
         ("commit", "COMMIT"),

@@ -5,7 +5,7 @@ final class BoundsChecker: Checker {
     init(_ world: World) { self.world = world }
 
     func turned(_ scheduler: SchedulerProcess) {
-        let limit = world.options.coreSettings.policies.maxOpenJobs
+        guard let limit = world.options.coreSettings.policies.bounds.jobs else { return }
         if scheduler.core.openJobs > limit {
             world.violation("scheduler \(scheduler.number) has \(scheduler.core.openJobs) jobs open, it may \(limit)")
         }

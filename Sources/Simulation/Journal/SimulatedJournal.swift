@@ -224,6 +224,7 @@ final class SimulatedJournal {
         for id in ids.sorted() where !closedPages.contains(id >> JobID.pageBits) {
             guard let history = histories[id], history.final == nil else { continue }
             var job = RecoveredJob(id: id, opts: history.row.opts, kind: history.row.kind, tenant: history.row.tenant)
+            job.payloadLength = UInt32(history.row.payloadLength)
             for outcome in history.outcomes {
                 if outcome.ending == .failed { job.failures += 1 }
                 if outcome.ending == .lost, let lease = history.leases.last(where: { $0.token == outcome.token }),

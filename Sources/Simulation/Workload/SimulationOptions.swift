@@ -67,8 +67,8 @@ struct SimulationOptions {
         coreSettings.graceNanoseconds = random.within(500_000_000...2 * second)
         coreSettings.policies.otherKinds.retry.baseNanoseconds =
             isQuick ? random.within(50_000_000...2 * second) : random.within(second...60 * second)
-        // A message is admitted as a whole: the largest must fit.
-        coreSettings.policies.maxOpenJobs = random.happens(oneIn: 4) ? 40 : 10_000
+        // A request is admitted as a whole: the largest must fit.
+        coreSettings.policies.bounds.jobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
         coreSettings.stealing = !random.happens(oneIn: 8)
         coreSettings.policies.drawLimits(from: &random)

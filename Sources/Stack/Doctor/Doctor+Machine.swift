@@ -42,14 +42,14 @@ extension Doctor {
                 : .ok("open files", fileText)
         ]
         let memory = Self.meminfo()
-        let needed = UInt64(configuration.maximumOpenBytes) + 512 << 20
+        let needed = UInt64(configuration.payloadCache) + 512 << 20
         if let available = memory["MemAvailable"] {
             let text = "\(available >> 20) MiB available"
             findings.append(
                 available < needed
                     ? .warning(
                         "memory", text,
-                        "payload cache, Postgres and scheduler want about \(needed >> 20) MiB: lower max_open_bytes, or add memory"
+                        "payload cache, Postgres and scheduler want about \(needed >> 20) MiB: lower payload_cache, or add memory"
                     ) : .ok("memory", text))
         }
         if memory["SwapTotal"] == 0, memory["MemTotal"] ?? 0 < 2 << 30 {

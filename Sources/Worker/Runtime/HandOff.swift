@@ -11,6 +11,8 @@ import Synchronization
 final class HandOff: Sendable {
     enum Next: Sendable {
         case job(StartedJob)
+        /// Jobs that run together.
+        case batch([StartedJob])
         case nothing
         case closed
     }
@@ -60,6 +62,9 @@ final class HandOff: Sendable {
             var next = Next.nothing
             if state.isClosed {
                 next = .closed
+            } else if state.queue.isBatchNext, let batch = state.queue.take() {
+                next = .batch(desk.take(batch: batch, at: now))
+                callsOwner = true
             } else if let jobs = state.queue.take(), let first = desk.take(jobs, at: now) {
                 // Taken before the queue is free again, so that at any time a job is in one of the two.
                 next = .job(first)
@@ -73,6 +78,17 @@ final class HandOff: Sendable {
         }
         if signals { wakeup.signal() }
         return next
+    }
+
+    /// Puts the attempts of a batch that ended out.
+    func put(slot: Int, endedBatch: [EndedAttempt]) {
+        desks[slot].put(endedBatch: endedBatch)
+        let signals = state.withLock { state in
+            state.markUnseen(slot)
+            defer { state.isOwnerCalled = true }
+            return !state.isOwnerCalled
+        }
+        if signals { wakeup.signal() }
     }
 
     /// Suspends an idle slot until there may be a job.
@@ -91,7 +107,10 @@ final class HandOff: Sendable {
 
     /// Queues jobs, and wakes as many idle slots as they are worth.
     func queue(_ leases: [QueuedLease], message: [UInt8]) {
-        let jobs = Handful(leases: leases[...], message: message)
+        queue(Handful(leases: leases[...], message: message))
+    }
+
+    func queue(_ jobs: Handful) {
         wake { state in
             state.queue.append(jobs)
             return jobs.handfuls

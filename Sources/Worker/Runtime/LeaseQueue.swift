@@ -8,7 +8,7 @@ struct QueuedLease: Sendable {
 
     let handle: LeaseHandle
     let id: JobID
-    let payloadStart: Int
+    var payloadStart: Int
     let payloadLength: UInt32
     let runLimitMilliseconds: UInt32
     /// How long jobs of its kind run, in nanoseconds.
@@ -48,6 +48,8 @@ struct Handful: Sendable {
     var leases: ArraySlice<QueuedLease> = []
     /// One copy for all of its jobs.
     var message: [UInt8] = []
+    /// They run together, in one call.
+    var isBatch = false
 
     var isEmpty: Bool { leases.isEmpty }
 
@@ -66,6 +68,7 @@ struct Handful: Sendable {
 
     /// How many slots these jobs are worth: so many handfuls they make.
     var handfuls: Int {
+        if isBatch { return 1 }
         let sum = leases.reduce(0) { $0 + min(UInt64($1.expectedRun), Self.nanoseconds) }
         return Int((sum + Self.nanoseconds - 1) / Self.nanoseconds)
     }
@@ -76,7 +79,7 @@ struct Handful: Sendable {
             removed.append(lease.handle)
             return true
         }
-        if isEmpty { self = Handful() }
+        if isEmpty { self = Handful(isBatch: isBatch) }
     }
 }
 
@@ -86,6 +89,8 @@ struct LeaseQueue {
     private var head = 0
 
     var isEmpty: Bool { head == batches.count }
+    /// The first jobs run together.
+    var isBatchNext: Bool { head < batches.count && batches[head].isBatch }
 
     mutating func append(_ batch: Handful) {
         if !batch.isEmpty { batches.append(batch) }
@@ -99,6 +104,13 @@ struct LeaseQueue {
     /// The first jobs, as many as a slot takes at once; nil if there are none.
     mutating func take() -> Handful? {
         guard head < batches.count else { return nil }
+        if batches[head].isBatch {
+            let batch = batches[head]
+            batches[head] = Handful()
+            head += 1
+            compact()
+            return batch
+        }
         let leases = Handful.taken(from: &batches[head].leases)
         let taken = Handful(leases: leases, message: batches[head].message)
         if batches[head].isEmpty {

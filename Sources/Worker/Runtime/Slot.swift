@@ -21,6 +21,7 @@ struct Slot: Sendable {
             let now = ended?.endedAt ?? clinux_monotonic_nanoseconds()
             switch handOff.exchange(slot: index, ended: ended.take(), at: now) {
             case .job(let started): ended = await run(started)
+            case .batch(let jobs): handOff.put(slot: index, endedBatch: await run(jobs))
             case .nothing: await handOff.waitForJobs()
             case .closed: return
             }
@@ -40,6 +41,45 @@ struct Slot: Sendable {
         }
         attempt.endedAt = clinux_monotonic_nanoseconds()
         return attempt
+    }
+}
+
+// Jobs that run together.
+extension Slot {
+    private func run(_ batch: [StartedJob]) async -> [EndedAttempt] {
+        var attempts = batch.map {
+            EndedAttempt($0.lease.handle, startedAt: $0.startedAt, endedAt: $0.startedAt, ending: .succeeded)
+        }
+        do {
+            let outcomes = try await outcomes(of: batch)
+            for (place, outcome) in outcomes.enumerated() {
+                do { try results.report(try outcome.get(), in: &attempts[place]) } catch {
+                    results.report(error, in: &attempts[place])
+                }
+            }
+        } catch {
+            for place in attempts.indices { results.report(error, in: &attempts[place]) }
+        }
+        // Each ran for its share: so run times add up to what the slot was busy for.
+        let now = clinux_monotonic_nanoseconds()
+        for place in attempts.indices {
+            let share = max(now - attempts[place].startedAt, 0) / Int64(attempts.count)
+            attempts[place].startedAt = now - share
+            attempts[place].endedAt = now
+        }
+        return attempts
+    }
+
+    private func outcomes(of batch: [StartedJob]) async throws -> [Result<Payload, HandlerError>] {
+        guard let first = batch.first, let handler = handlers[Int(first.lease.kind)] as? any BatchHandler else {
+            throw HandlerError.noOutcome(of: batch.count, got: 0)
+        }
+        let kind = kinds[Int(first.lease.kind)]
+        let outcomes = try await handler.run(try batch.map { try Job($0, kind: kind, reports) })
+        guard outcomes.count == batch.count else {
+            throw HandlerError.noOutcome(of: batch.count, got: outcomes.count)
+        }
+        return outcomes
     }
 }
 

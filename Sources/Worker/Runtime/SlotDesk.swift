@@ -38,6 +38,9 @@ final class SlotDesk: Sendable {
         var running: (lease: LeaseHandle, since: Int64)?
         var cancellation = Cancellation()
         var ended: [EndedAttempt] = []
+        /// Jobs that run together, in place of the one that runs.
+        var batch: [(lease: LeaseHandle, cancellation: Cancellation)] = []
+        var batchSince: Int64 = 0
     }
 
     private let state = Mutex(State())
@@ -64,22 +67,47 @@ final class SlotDesk: Sendable {
         }
     }
 
+    /// Begins jobs that run together.
+    func take(batch: Handful, at now: Int64) -> [StartedJob] {
+        let jobs = batch.leases.map { Self.started($0, in: batch.message, at: now, Cancellation()) }
+        state.withLock { state in
+            state.batch = jobs.map { ($0.lease.handle, $0.cancellation) }
+            state.batchSince = now
+        }
+        return jobs
+    }
+
+    /// Puts the attempts of a batch out.
+    func put(endedBatch: [EndedAttempt]) {
+        state.withLock { state in
+            state.batch = []
+            state.ended.append(contentsOf: endedBatch)
+        }
+    }
+
     private static func begin(_ state: inout State, at now: Int64) -> StartedJob? {
         guard let lease = state.waiting.leases.popFirst() else { return nil }
-        let end = lease.payloadStart + Int(lease.payloadLength)
-        let payload = state.waiting.message.span.bytes.array(lease.payloadStart..<end)
-        let inputsEnd = end + Int(lease.inputsLength)
-        let inputs = lease.inputs == 0 ? [] : state.waiting.message.span.bytes.array(end..<inputsEnd)
-        let checkpoint = lease.hasCheckpoint ? Self.checkpoint(in: state.waiting.message, at: inputsEnd) : nil
+        let message = state.waiting.message
         if state.waiting.isEmpty { state.waiting = Handful() }
         // A handler may have kept the last one; then the next gets one of its own.
         if !isKnownUniquelyReferenced(&state.cancellation) || !state.cancellation.isUnused {
             state.cancellation = Cancellation()
         }
         state.running = (lease.handle, now)
+        return started(lease, in: message, at: now, state.cancellation)
+    }
+
+    private static func started(
+        _ lease: QueuedLease, in message: [UInt8], at now: Int64, _ cancellation: Cancellation
+    ) -> StartedJob {
+        let end = lease.payloadStart + Int(lease.payloadLength)
+        let payload = message.span.bytes.array(lease.payloadStart..<end)
+        let inputsEnd = end + Int(lease.inputsLength)
+        let inputs = lease.inputs == 0 ? [] : message.span.bytes.array(end..<inputsEnd)
+        let checkpoint = lease.hasCheckpoint ? Self.checkpoint(in: message, at: inputsEnd) : nil
         return StartedJob(
             lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint, startedAt: now,
-            cancellation: state.cancellation)
+            cancellation: cancellation)
     }
 
     private static func checkpoint(in message: [UInt8], at start: Int) -> [UInt8] {
@@ -99,6 +127,7 @@ final class SlotDesk: Sendable {
                 state.ended.removeAll(keepingCapacity: true)
             }
             if let (lease, since) = state.running { running(lease, since) }
+            for job in state.batch { running(job.lease, state.batchSince) }
             guard !state.waiting.isEmpty else { return .nothing }
             let due = state.takenAt + Self.patience
             guard due <= now else { return .waiting(until: due) }
@@ -117,6 +146,9 @@ final class SlotDesk: Sendable {
 
     /// What tells the running attempt to stop, or nil if it is not this one that runs.
     func cancellation(of lease: LeaseHandle) -> Cancellation? {
-        state.withLock { $0.running?.lease == lease ? $0.cancellation : nil }
+        state.withLock { state in
+            if state.running?.lease == lease { return state.cancellation }
+            return state.batch.first { $0.lease == lease }?.cancellation
+        }
     }
 }

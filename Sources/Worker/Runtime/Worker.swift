@@ -103,11 +103,14 @@ public final class Worker: Sendable {
     private func runLoop(_ hello: Hello) async -> Result<Void, WorkerError> {
         var settings = WorkerSettings(slots: slots, kinds: handlers.count)
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
+        let former = BatchFormer(handlers)
+        settings.batchSizes = former.sizes
         let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
         return await withCheckedContinuation { done in
             NamedThread("worker-io") { [settings] in
                 let result = Self.ownLoop(
-                    endpoint: endpoint, hello: hello, settings: settings, shared: shared, log: log, onReady: onReady)
+                    endpoint: endpoint, hello: hello, settings: settings, former: former, shared: shared, log: log,
+                    onReady: onReady)
                 done.resume(returning: result)
             }.detach()
         }
@@ -115,15 +118,15 @@ public final class Worker: Sendable {
 
     /// The life of the thread that talks to the scheduler. The socket lives and ends on it.
     private static func ownLoop(
-        endpoint: String, hello: Hello, settings: WorkerSettings, shared: WorkerShared, log: Log,
+        endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, shared: WorkerShared, log: Log,
         onReady: (@Sendable () -> Void)?
     ) -> Result<Void, WorkerError> {
         do throws(WorkerError) {
             let context: ZeroMQContext
             do throws(ZeroMQError) { context = try ZeroMQContext() } catch { throw .system("\(error)") }
             var loop = WorkerLoop(
-                endpoint: endpoint, hello: hello, settings: settings, context: context, shared: shared, log: log,
-                onReady: onReady)
+                endpoint: endpoint, hello: hello, settings: settings, former: former, context: context,
+                shared: shared, log: log, onReady: onReady)
             try loop.run()
             return .success(())
         } catch {
@@ -192,6 +195,15 @@ public final class Worker: Sendable {
         for handler in handlers {
             guard (1...Limits.nameBytes).contains(handler.kind.utf8.count), !handler.kind.utf8.contains(0) else {
                 throw .argument("a handler's kind takes 1 to \(Limits.nameBytes) bytes without NUL")
+            }
+            if let handler = handler as? any BatchHandler {
+                guard (1...Limits.jobsInBatch).contains(handler.batchSize),
+                    (0...10_000).contains(handler.batchWaitMilliseconds)
+                else {
+                    throw .argument(
+                        "\(handler.kind): a batch takes 1 to \(Limits.jobsInBatch) jobs and waits 0 to 10000 ms; it has "
+                            + "\(handler.batchSize) and \(handler.batchWaitMilliseconds)")
+                }
             }
             guard kinds.insert(handler.kind).inserted else {
                 throw .argument("two handlers are of the kind \"\(handler.kind)\"; a worker has one for each kind")

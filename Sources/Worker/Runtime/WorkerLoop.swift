@@ -23,6 +23,7 @@ struct WorkerLoop: ~Copyable {
     private let onReady: (@Sendable () -> Void)?
 
     private var core: WorkerCore
+    private var former: BatchFormer
     private var out = Outbox()
     private var connection: Connection?
     private var poller = Poller()
@@ -39,8 +40,8 @@ struct WorkerLoop: ~Copyable {
     private var nextReports = Int64.min
 
     init(
-        endpoint: String, hello: Hello, settings: WorkerSettings, context: ZeroMQContext, shared: WorkerShared,
-        log: Log, onReady: (@Sendable () -> Void)?
+        endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, context: ZeroMQContext,
+        shared: WorkerShared, log: Log, onReady: (@Sendable () -> Void)?
     ) {
         self.endpoint = endpoint
         self.hello = hello
@@ -48,6 +49,7 @@ struct WorkerLoop: ~Copyable {
         self.shared = shared
         self.log = log
         self.onReady = onReady
+        self.former = former
         core = WorkerCore(settings, seed: hello.incarnation)
     }
 
@@ -58,6 +60,7 @@ struct WorkerLoop: ~Copyable {
             takeOrders(at: now)
             takeEnded(at: now)
             receive(at: now)
+            for batch in former.takeDue(at: now) { shared.handOff.queue(batch) }
             core.tick(at: now, into: &out)
             stopJobs(at: now)
             if let failure = out.failure { throw .refused(failure.message) }
@@ -100,7 +103,9 @@ struct WorkerLoop: ~Copyable {
     private mutating func stopJobs(at now: Int64) {
         guard !out.withdrawals.isEmpty || !out.stops.isEmpty else { return }
         let unwanted = Set(out.withdrawals).union(out.stops)
-        for handle in shared.handOff.withdraw(unwanted) { core.withdrawn(handle, at: now, into: &out) }
+        var removed = shared.handOff.withdraw(unwanted)
+        former.remove(unwanted, into: &removed)
+        for handle in removed { core.withdrawn(handle, at: now, into: &out) }
         for (handle, reason) in zip(out.stops, out.stopReasons) {
             guard let cancellation = shared.handOff.cancellation(of: handle) else { continue }
             // Not on this thread: what a handler does when it is told to stop may block.
@@ -187,7 +192,14 @@ struct WorkerLoop: ~Copyable {
         queued.reserveCapacity(leases.count)
         for lease in leases {
             guard let handle = core.leased(lease, at: now, into: &out) else { continue }
-            queued.append(QueuedLease(lease, handle, expectedRun: core.expectedRun(ofKind: lease.kind)))
+            let job = QueuedLease(lease, handle, expectedRun: core.expectedRun(ofKind: lease.kind))
+            if former.forms(lease.kind) {
+                let content = frame.bytes.array(lease.contentRange)
+                let affinity = frame.bytes.array(lease.affinityRange)
+                if let batch = former.add(job, content, affinity, at: now) { shared.handOff.queue(batch) }
+            } else {
+                queued.append(job)
+            }
         }
         if !queued.isEmpty { shared.handOff.queue(queued, message: frame.bytes.array(0..<cursor.offset)) }
     }
@@ -271,7 +283,7 @@ struct WorkerLoop: ~Copyable {
         poller.removeAll()
         poller.add(descriptor: shared.wakeup.descriptor)
         connection?.poll(with: &poller, orWritable: !message.isEmpty)
-        let wait = min(core.nextDeadline, nextLook) - clinux_monotonic_nanoseconds()
+        let wait = min(core.nextDeadline, nextLook, former.nextDue) - clinux_monotonic_nanoseconds()
         // Rounded up, so that the loop does not spin through the last millisecond.
         let milliseconds = wait <= 0 ? 0 : Int(min((wait - 1) / millisecond + 1, 60_000))
         do throws(ZeroMQError) {

@@ -40,6 +40,36 @@ extension QueueBehaviour {
     ]
 
     static let keys = [
+        QueueBehaviour("a request is not taken while one of its unique key is unfinished, and then it is") { queue in
+            var request = Request([JobSpec(kind: "nobody"), JobSpec(kind: "nobody")])
+            request.unique = .whileUnfinished(unique())
+            let first = try await queue.submit(request)
+            var other = request
+            other.jobs = [JobSpec(kind: "nobody", payload: .text("another content"))]
+            let second = try await queue.submit(other)
+            try require(!first.isDuplicate && second.isDuplicate && second.id == first.id, "\(first), \(second)")
+            try require(second.jobCount == 2 && !second.isRepeated, "\(second)")
+            _ = try await first.cancel()
+            _ = try await first.result()
+            let third = try await queue.submit(request)
+            try require(!third.isDuplicate && third.id != first.id, "\(third)")
+            _ = try await third.cancel()
+        },
+        QueueBehaviour("a request is taken once in a time, of each tenant") { queue in
+            var request = Request("echo", "once")
+            request.unique = .once(in: .seconds(600), unique())
+            let first = try await queue.submit(request)
+            _ = try await first.result()
+            let second = try await queue.submit(request)
+            try require(second.isDuplicate && second.id == first.id, "\(second)")
+            request.tenant = "somebody else"
+            try await require(!queue.submit(request).isDuplicate, "tenants share a key")
+            request.unique = .once(in: .milliseconds(10), "k")
+            let wrong = request
+            guard case .invalid = try await refusal({ _ = try await queue.submit(wrong) }) else {
+                throw Unmet(description: "a time that is none was taken")
+            }
+        },
         QueueBehaviour("the same key with the same jobs is the first request, also once that is done") { queue in
             let request = Request(kind: "echo", payload: .text("once"), key: unique())
             let first = try await queue.submit(request)

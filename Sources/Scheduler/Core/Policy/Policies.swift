@@ -19,6 +19,8 @@ package struct Policies: Sendable, Equatable {
         /// Its share beside others'; 1 is usual. At least 0.001.
         package var weight = 1.0
         package var limit = Limit()
+        /// Of its open jobs: a submit beyond them is refused.
+        package var bounds = Backlog.Bounds()
         package init() {}
     }
     /// Bounds of a `StartLimit`; nil: none.
@@ -34,8 +36,10 @@ package struct Policies: Sendable, Equatable {
     /// Those that are not named.
     package var otherKinds = Kind()
     package var otherTenants = Tenant()
-    /// Open jobs that are admitted: about 100 bytes each.
-    package var maxOpenJobs = 5_000_000
+    /// Of all open jobs, each of which takes about 100 bytes of memory.
+    package var bounds = Backlog.Bounds(jobs: 5_000_000)
+    /// By name, each once.
+    package var schedules: [Schedule] = []
 
     package init() {}
 
@@ -54,6 +58,7 @@ extension TenantRecord {
     mutating func follow(_ policy: Policies.Tenant, at now: Now) {
         weight = max(1, Int64(min(policy.weight, 1_000_000) * 1_000))
         limit.change(to: StartLimit(policy.limit, at: now))
+        bounds = policy.bounds
     }
 }
 
@@ -75,6 +80,7 @@ extension SchedulerCore {
             tenants[tenant].follow(policies.tenant(tenants[tenant].name), at: now)
         }
         relistAll()
+        followSchedules(at: now)
     }
 
     /// The operator's configuration was read again: its change is followed, and recorded.

@@ -17,6 +17,9 @@ package struct TenantRecord: Sendable {
     package var queued = 0
     package var leased = 0
     package var limit = StartLimit()
+    package var bounds = Backlog.Bounds()
+    /// What it has open.
+    package var backlog = Backlog()
     package var pausedBy: String?
     /// Lanes that may not go on now: their limits are used up, or the tenant is paused.
     var parked: [ParkedLane] = []

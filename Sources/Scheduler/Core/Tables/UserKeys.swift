@@ -1,10 +1,6 @@
 import StatexProtocol
 
-/// Users' idempotency keys that were used lately; the journal has all of them.
-///
-/// A submit with a key is looked up in the journal before the core sees it. What this table adds are
-/// the keys whose commit that look-up may have missed; so it need only reach back over the time that
-/// a look-up takes, and it reaches back over 100,000 keys.
+/// Users' idempotency keys that were used lately.
 package struct UserKeys: Sendable {
     package struct Key: Hashable, Sendable {
         package var tenant: String
@@ -28,25 +24,13 @@ package struct UserKeys: Sendable {
         }
     }
 
-    private static let remembered = 100_000
-    private var uses: [Key: Use] = [:]
-    private var order: [Key] = []
-    private var first = 0
+    private var recent = RecentKeys<Key, Use>()
 
     package init() {}
 
-    package func use(of key: Key) -> Use? { uses[key] }
+    package func use(of key: Key) -> Use? { recent.use(of: key) }
 
     package mutating func record(_ key: Key, _ use: Use, committed: UInt64) {
-        uses[key] = use
-        order.append(key)
-        while order.count - first > Self.remembered, let oldest = uses[order[first]], oldest.batch <= committed {
-            uses[order[first]] = nil
-            first += 1
-        }
-        if first > Self.remembered {
-            order.removeFirst(first)
-            first = 0
-        }
+        recent.record(key, use, batch: use.batch, committed: committed)
     }
 }

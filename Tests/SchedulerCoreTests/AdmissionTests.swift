@@ -1,0 +1,122 @@
+import StatexProtocol
+import Testing
+
+@testable import StatexSchedulerCore
+
+@Suite("Admission")
+struct AdmissionTests {
+    private let busy = WireError.Code.busy.rawValue
+    private let tooLarge = WireError.Code.tooLarge.rawValue
+
+    private func jobs(_ count: Int, tenant: String = "acme", bytes: Int = 3) -> [TestScheduler.Job] {
+        (0..<count).map { _ in .init(tenant: tenant, payload: [UInt8](repeating: 1, count: bytes)) }
+    }
+
+    private func drain(_ scheduler: TestScheduler, _ worker: TestScheduler.Worker) {
+        scheduler.settle()
+        let ended = Set(scheduler.outcomes.map(\.token))
+        for lease in scheduler.leases where !ended.contains(lease.token) { scheduler.report(lease, by: worker) }
+        scheduler.settle()
+    }
+
+    @Test("A tenant at its bound is refused with the bound and when to try again, and keeps nobody else out")
+    func tenant() throws {
+        let scheduler = TestScheduler { $0.policies.tenants["acme", default: .init()].bounds.jobs = 3 }
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 9, slots: 9)
+        try scheduler.submit(
+            [jobs(2), jobs(2), jobs(2), jobs(5, tenant: "other"), jobs(1)], sequence: 1, client: client)
+        #expect(scheduler.core.openJobs == 8)
+        let refused = scheduler.out.refused
+        // One run: the two follow each other and say the same.
+        #expect(refused.map(\.run.sequence) == [2] && refused.map(\.run.requests) == [2])
+        #expect(refused.allSatisfy { $0.run.code == busy && $0.run.retryAfterMilliseconds > 0 })
+        #expect(refused.first?.run.message.contains("max_open_jobs of tenant acme is 3") == true)
+        drain(scheduler, worker)
+        scheduler.out.removeAll()
+        try scheduler.submit([jobs(2)], sequence: 2, client: client)
+        #expect(scheduler.out.refused.isEmpty && scheduler.core.openJobs == 2)
+    }
+
+    @Test("Tenants that are not named have a bound each")
+    func others() throws {
+        let scheduler = TestScheduler { $0.policies.otherTenants.bounds.jobs = 2 }
+        let client = scheduler.client()
+        try scheduler.submit(
+            [jobs(2, tenant: "a"), jobs(2, tenant: "b"), jobs(1, tenant: "a")], sequence: 1, client: client)
+        #expect(scheduler.out.refused.map(\.run.sequence) == [3])
+    }
+
+    @Test("A request that a bound would never take is refused for good", arguments: [true, false])
+    func forGood(ofTenant: Bool) throws {
+        let scheduler = TestScheduler {
+            if ofTenant {
+                $0.policies.otherTenants.bounds = .init(jobs: 3, bytes: 50)
+            } else {
+                $0.policies.bounds = .init(jobs: 3, bytes: 50)
+            }
+        }
+        let client = scheduler.client()
+        try scheduler.submit([jobs(4), jobs(1, bytes: 51), jobs(3)], sequence: 1, client: client)
+        #expect(scheduler.out.refused.map(\.run.code) == [tooLarge, tooLarge])
+        #expect(scheduler.out.refused.allSatisfy { $0.run.retryAfterMilliseconds == 0 })
+        #expect(scheduler.out.refused.map { $0.run.message.contains("max_open_jobs") } == [true, false])
+        #expect(scheduler.core.openJobs == 3)
+    }
+
+    @Test("Payload bytes count until their jobs are final, also after a restart")
+    func bytes() throws {
+        let scheduler = TestScheduler { $0.policies.bounds.bytes = 100 }
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 9, slots: 9)
+        try scheduler.submit([jobs(2, bytes: 30), jobs(1, bytes: 41)], sequence: 1, client: client)
+        #expect(scheduler.out.refused.map(\.run.code) == [busy])
+        #expect(scheduler.out.refused.first?.run.message.contains("have 60 bytes and those of the request 41") == true)
+        drain(scheduler, worker)
+        try scheduler.submit([jobs(1, bytes: 100)], sequence: 3, client: client)
+        #expect(scheduler.core.openJobs == 1)
+        scheduler.settle()
+
+        let next = scheduler.restarted { $0.policies.bounds.bytes = 100 }
+        let again = next.client(2)
+        try next.submit([jobs(1, bytes: 1)], sequence: 1, client: again)
+        #expect(next.out.refused.map(\.run.code) == [busy])
+    }
+
+    @Test("A repeat is answered whatever is open, and a lowered bound drops nothing")
+    func repeats() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit([jobs(2)], sequence: 1, client: client)
+        scheduler.settle()
+        var policies = Policies()
+        policies.bounds.jobs = 1
+        scheduler.core.follow(policies, at: scheduler.now)
+        scheduler.out.removeAll()
+        try scheduler.submit([jobs(2), jobs(1)], sequence: 1, client: client)
+        #expect(scheduler.out.accepted.map(\.run.repeated) == [true])
+        #expect(scheduler.out.refused.map(\.run.sequence) == [2])
+        #expect(scheduler.core.openJobs == 2)
+    }
+
+    @Test("Queued jobs whose deadline has passed are ended before anything is dispatched")
+    func expired() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        var options = JobOptions()
+        options.deadline = scheduler.now.wall + 1_000_000
+        try scheduler.submit(
+            (0..<4).map { [.init(options: $0 % 2 == 0 ? options : JobOptions())] }, sequence: 1, client: client)
+        options.deadline = scheduler.now.wall - 1
+        try scheduler.submit(.init(options: options), sequence: 5, client: client)
+        scheduler.tick()
+        scheduler.settle()
+        #expect(scheduler.outcomes.map(\.final) == [.expired])
+        _ = scheduler.worker(1, credit: 9, slots: 9)
+        scheduler.tick(after: TestScheduler.second)
+        scheduler.settle()
+        let ids = scheduler.journal.flatMap(\.jobs).map(\.id)
+        #expect(scheduler.leases.map(\.id) == [ids[1], ids[3]])
+        #expect(scheduler.outcomes.count { $0.final == .expired } == 3)
+    }
+}
