@@ -27,7 +27,8 @@ extension JournalTests {
             for commit in world.journal.commits {
                 let hour = commit.head.nextID >> 43
                 try Partitions.prepare(on: connection, at: commit.head.at, hour: hour, batch: commit.head.batch)
-                var writer = CommitWriter(owner: Owner(number: UInt64(commit.owner), name: "scheduler"))
+                var writer = CommitWriter(
+                    owner: Owner(number: UInt64(bitPattern: Int64(commit.owner)), name: "scheduler"))
                 writer.encode(batch(commit))
                 try writer.send(on: connection) { -1 }
                 guard case .durable = copy.append(commit) else {

@@ -95,7 +95,6 @@ struct ExplainTests {
         #expect(reason(scheduler, job + 2).reason == .inWorker)
         #expect(reason(scheduler, job + 3).reason == .slotsBusy)
         #expect(reason(scheduler, job + 3).until > scheduler.now.wall)
-        #expect(scheduler.core.unexplained(at: scheduler.now).isEmpty)
     }
 
     @Test("With the journal down that is the reason; of a job that is not open there is none")

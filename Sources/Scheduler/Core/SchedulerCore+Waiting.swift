@@ -111,15 +111,4 @@ extension SchedulerCore {
         // A century at most: it is shown as a date.
         return min(max(soonest, 0) + (ahead.overflow ? .max / 4 : ahead.partialValue) / Int64(slots), 3 << 60)
     }
-
-    /// Queued jobs that no reason keeps from a slot that is free; right after `dispatch` there are none. The
-    /// simulator asks. It looks at every job.
-    package func unexplained(at now: Now) -> [UInt64] {
-        var ids: [UInt64] = []
-        jobs.visit { slot, job in
-            guard job.state == .queued, explain(slot, at: now).reason == .next else { return }
-            ids.append(job.id)
-        }
-        return ids
-    }
 }
