@@ -15,7 +15,8 @@ let package = Package(
         .target(name: "CLinux", path: "Sources/CLinux"),
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexProtocol", "Sources/Protocol"),
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol"]),
+        library("StatexSchedules", "Sources/Schedules"),
+        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library(
             "StatexSimulation", "Sources/Simulation",
