@@ -55,12 +55,12 @@ package struct Fairness {
             let thousandths = try Self.number(
                 """
                 WITH light AS (\(Self.finals(of: "light"))), heavy AS (\(Self.finals(of: "heavy"))),
-                    both AS (
+                    shared AS (
                         SELECT (SELECT max(created_at) FROM heavy) AS begun,
                                least((SELECT max(ended_at) FROM heavy), (SELECT max(ended_at) FROM light)) AS over
                     )
-                SELECT 1000 * (SELECT count(*) FROM heavy, both WHERE ended_at BETWEEN begun AND over)
-                    / greatest(1, (SELECT count(*) FROM light, both WHERE ended_at BETWEEN begun AND over))
+                SELECT 1000 * (SELECT count(*) FROM heavy, shared WHERE ended_at BETWEEN begun AND over)
+                    / greatest(1, (SELECT count(*) FROM light, shared WHERE ended_at BETWEEN begun AND over))
                 """, url)
             report.share = Double(thousandths) / 1_000
         }
