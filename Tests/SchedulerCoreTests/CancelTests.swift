@@ -54,6 +54,19 @@ struct CancelTests {
         #expect(scheduler.core.openJobs == 0)
     }
 
+    @Test("The attempt that a cancel stopped counts if it ran", arguments: [0, 5_000] as [UInt64])
+    func attempts(ran: UInt64) throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let worker = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: client, notify: true)
+        scheduler.settle()
+        scheduler.cancel(TestScheduler.firstID, client: client)
+        scheduler.report(scheduler.leases[0], .cancelled, ranMicroseconds: ran, by: worker)
+        scheduler.settle()
+        #expect(scheduler.out.finals.map(\.record.attempts) == [ran > 0 ? 1 : 0])
+    }
+
     @Test("A job that was sent is revoked, and its worker's answer ends it", arguments: Ending.allCases)
     func sent(ending: Ending) throws {
         guard ending != .lost, ending != .expired else { return }

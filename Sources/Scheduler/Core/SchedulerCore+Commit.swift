@@ -84,8 +84,10 @@ extension SchedulerCore {
         if job.waiter != 0 || job.flags.contains(.hasMoreWaits) {
             var record = resultRecord(slot)
             record.state = final
-            // The attempt that ended it counts, if one did.
-            record.attempts = UInt16(job.failures) + UInt16(job.losses) + (final == .succeeded ? 1 : 0)
+            // The attempt that ended it counts, if one did: also one that ran and was stopped.
+            let wasStopped = row.ending == .cancelled || row.ending == .expired || row.ending == .returned
+            let counts = final == .succeeded || (wasStopped && row.started > row.ended)
+            record.attempts = UInt16(job.failures) + UInt16(job.losses) + (counts ? 1 : 0)
             record.ended = batch.head.at - Int64(row.ended * 1_000_000)
             if row.result >= 0 {
                 record.bodyLength = UInt32(batch.results[Int(row.result)].length)
