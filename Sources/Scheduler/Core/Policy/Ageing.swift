@@ -11,10 +11,6 @@ package struct Ageing: Sendable {
 
     /// Whether the pick of this number looks at what waits below the highest priority.
     package func isTurn(_ pick: UInt32) -> Bool { everyNth > 0 && pick % everyNth == everyNth - 1 }
-
-    package func isAged(since: Ticks, at now: Ticks) -> Bool {
-        since.nanoseconds(until: now) >= afterNanoseconds
-    }
 }
 
 /// A time in four bytes, for records that there are millions of: steps of 4.2 ms that wrap after 208 days.
