@@ -38,6 +38,7 @@ struct Sample {
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
             hello.labels = ["gpu", "eu-west"]
+            hello.resources = [ResourceAmount("gpu", 2), ResourceAmount("memory_gib", 24)]
             hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
             hello.write(to: &$0)
         },

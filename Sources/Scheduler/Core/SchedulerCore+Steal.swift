@@ -92,7 +92,8 @@ extension SchedulerCore {
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
-        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
+        serves(thief, jobs[slot].queue) && hasResources(thief, for: jobs[slot].kind)
+            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
