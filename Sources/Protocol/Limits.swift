@@ -69,4 +69,6 @@ public enum Limits {
     public static let progressTextBytes = 4_096
     /// What an attempt hands over for the next one, in bytes: as much as a payload, for the same reason.
     public static let checkpointBytes = 65_536
+    /// Journals of before a restore that a scheduler knows its peers to have believed: each is an operator's work.
+    public static let formerJournals = 64
 }

@@ -35,6 +35,7 @@ struct Sample {
         },
         Sample("hello of a worker") {
             var hello = Hello(role: .worker, incarnation: 9, name: "wörker-1")
+            hello.journal = 0x1112_1314_1516_1718
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
             hello.labels = ["gpu", "eu-west"]

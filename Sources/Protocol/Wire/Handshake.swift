@@ -29,6 +29,8 @@ public struct Hello: Sendable, Equatable {
     public var slots: UInt16 = 0
     /// The process, for its life: a random number.
     public var incarnation: UInt64
+    /// The journal incarnation that the peer believed last; 0: none yet.
+    public var journal: UInt64 = 0
     /// Who counts the sequences of submits (16 bytes, random or chosen); zeros for a worker.
     public var producer: Producer = Producer()
     /// For people: at most `Limits.nameBytes`.
@@ -54,6 +56,7 @@ public struct Hello: Sendable, Equatable {
             throw WireError(.malformed, "role \(roleNumber) is unknown")
         }
         self.role = role
+        journal = header.incarnation
         lowestVersion = try cursor.read(UInt8.self, in: bytes, "lowest version")
         highestVersion = try cursor.read(UInt8.self, in: bytes, "highest version")
         guard lowestVersion <= Header.version, highestVersion >= Header.version else {
@@ -131,7 +134,9 @@ public struct Hello: Sendable, Equatable {
     }
 
     public func write(to buffer: inout ByteBuffer) {
-        Header(.hello, fields: Self.fields, recordLength: Self.recordSize, count: kinds.count).write(to: &buffer)
+        Header(
+            .hello, fields: Self.fields, recordLength: Self.recordSize, incarnation: journal, count: kinds.count
+        ).write(to: &buffer)
         buffer.append(role.rawValue)
         buffer.append(lowestVersion)
         buffer.append(highestVersion)
