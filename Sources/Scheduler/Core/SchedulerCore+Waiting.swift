@@ -99,9 +99,11 @@ extension SchedulerCore {
 
     func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
 
-    /// Whether a leased job stands behind its worker's slots.
+    /// Whether a leased job stands behind its worker's slots. How many those are is not known of a worker of before a
+    /// restart that has not come back.
     private func isBehindOthers(_ slot: Int32) -> Bool {
         let worker = jobs[slot].worker
+        guard workers[worker].slots > 0 else { return false }
         var ahead = workers[worker].leases.head
         for _ in 0..<workers[worker].slots {
             guard ahead >= 0 else { return false }
