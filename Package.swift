@@ -121,7 +121,7 @@ let package = Package(
             "StatexBenchmarks", "Benchmarks",
             [
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
-                "StatexStack", "CLinux",
+                "StatexStack", "StatexHandlerAPI", "StatexWorkerRuntime", "StatexZeroMQ", "CLinux",
             ],
             exclude: ["README.md", "Worker"]),
         // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.

@@ -9,7 +9,8 @@ package struct BenchStack: ~Copyable {
     package var postgres: EmbeddedPostgres
     private let scheduler: ChildProcess
     package let schedulerPID: Int32
-    package private(set) var workerPIDs: [Int32] = []
+    private var workers: [(command: Command, pid: Int32)] = []
+    package var workerPIDs: [Int32] { workers.map(\.pid) }
 
     package var submitEndpoint: String { "ipc://\(directory)/run/submit.sock" }
     package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
@@ -65,18 +66,52 @@ package struct BenchStack: ~Copyable {
 
     package static var environment: [String: String] { ["PATH": "/usr/bin:/bin"] }
 
+    /// Starts workers with the handlers that ship.
     package mutating func startWorkers(_ count: Int, slots: Int) throws(StackError) {
-        for number in 0..<count {
-            var command = Command(
-                program,
-                [
-                    "worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)",
-                    "--handlers", "noop,echo,sleep", "--set", "data_dir=\(directory)",
-                ], environment: Self.environment)
-            command.log = directory + "/worker-\(number).log"
-            let child = try ChildProcess.start(command)
-            workerPIDs.append(child.pid)
+        try startWorkers(count) { directory, endpoint, name in
+            [
+                "worker", "--endpoint", endpoint, "--slots", String(slots), "--name", name, "--handlers",
+                "noop,echo,sleep", "--set", "data_dir=\(directory)",
+            ]
         }
+    }
+
+    /// Starts workers whose jobs are as long as their payloads say, see `BenchWorker`.
+    package mutating func startWorkers(_ count: Int, slots: Int, kinds: [String]) throws(StackError) {
+        try startWorkers(count) { directory, endpoint, name in
+            [
+                "bench", "worker", "--endpoint", endpoint, "--slots", String(slots), "--name", name, "--switch",
+                Self.switchPath(directory),
+            ] + kinds.flatMap { ["--kind", $0] }
+        }
+    }
+
+    private mutating func startWorkers(
+        _ count: Int, arguments: (_ directory: String, _ endpoint: String, _ name: String) -> [String]
+    ) throws(StackError) {
+        for _ in 0..<count {
+            let number = workers.count
+            var command = Command(
+                program, arguments(directory, workerEndpoint, "bench-\(number)"), environment: Self.environment)
+            command.log = directory + "/worker-\(number).log"
+            workers.append((command, try ChildProcess.start(command).pid))
+        }
+    }
+
+    /// Kills a worker as a crash would, and starts another of the same name.
+    package mutating func replaceWorker(_ number: Int) throws(StackError) {
+        kill(workers[number].pid, SIGKILL)
+        waitpid(workers[number].pid, nil, 0)
+        workers[number].pid = try ChildProcess.start(workers[number].command).pid
+    }
+
+    private static func switchPath(_ directory: String) -> String { directory + "/failing" }
+
+    /// From now on each attempt at a job of the kind `faulty` fails, or none does.
+    package func setFailing(_ isFailing: Bool) throws(StackError) {
+        let path = Self.switchPath(directory)
+        if isFailing { return try Self.write("", to: path) }
+        guard unlink(path) == 0 else { throw StackError("cannot remove \(path)") }
     }
 
     private static func write(_ text: String, to path: String) throws(StackError) {

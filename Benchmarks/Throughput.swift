@@ -1,5 +1,4 @@
 import Glibc
-import StatexPostgres
 import StatexProtocol
 import StatexStack
 
@@ -76,21 +75,10 @@ package struct Throughput {
             ("postgres", database),
         ]
         progress("counting")
-        try count(stack.database, into: &report)
+        let count = try JournalCount(of: jobs, stack.database)
+        report.missing = count.missing
+        report.doubled = count.doubled
         report.limits.append(try Floor.run(url: stack.database))
         return report
-    }
-
-    /// Every job has its row, and exactly one final outcome.
-    private func count(_ url: String, into report: inout Report) throws(PostgresError) {
-        let connection = try Connection(url, name: "statex bench")
-        let rows = try connection.query(
-            """
-            WITH finals AS (SELECT job, count(*) AS n FROM statex.outcomes WHERE final GROUP BY job)
-            SELECT count(j.id), count(j.id) FILTER (WHERE f.n IS NULL), count(*) FILTER (WHERE f.n > 1 OR j.id IS NULL)
-            FROM statex.jobs j FULL JOIN finals f ON f.job = j.id
-            """, doing: "count")
-        report.missing = jobs - Int(rows.integer(0, 0)) + Int(rows.integer(0, 1))
-        report.doubled = Int(rows.integer(0, 2))
     }
 }
