@@ -4,12 +4,14 @@ import StatexStack
 /// A private stack as separate processes: Postgres with real fsync, a scheduler, workers with native
 /// handlers. Everything lives in one temporary directory and goes with it.
 package struct BenchStack: ~Copyable {
-    package let directory: String
+    package var directory: String { folder.path }
     package let program: String
     package var postgres: EmbeddedPostgres
     private let scheduler: ChildProcess
     package let schedulerPID: Int32
     private var workers: [(command: Command, pid: Int32)] = []
+    /// Behind Postgres: a value goes field by field, and that must have ended first.
+    private let folder: Folder
     package var workerPIDs: [Int32] { workers.map(\.pid) }
 
     package var submitEndpoint: String { "ipc://\(directory)/run/submit.sock" }
@@ -21,7 +23,8 @@ package struct BenchStack: ~Copyable {
     ///   - settings: configuration of the scheduler, as `key=value`.
     ///   - configuration: the text of its configuration file.
     package init(program: String, settings: [String] = [], configuration: String = "") throws(StackError) {
-        let directory = try Self.temporaryDirectory()
+        let folder = Folder(path: try Self.temporaryDirectory())
+        let directory = folder.path
         var postgres = try EmbeddedPostgres(directory: directory + "/data")
         try postgres.start()
         guard mkdir(directory + "/run", 0o700) == 0 else { throw StackError("cannot make \(directory)/run") }
@@ -35,7 +38,7 @@ package struct BenchStack: ~Copyable {
             environment: Self.environment)
         command.log = directory + "/scheduler.log"
         let scheduler = try ChildProcess.start(command)
-        self.directory = directory
+        self.folder = folder
         self.program = program
         self.postgres = postgres
         schedulerPID = scheduler.pid
@@ -121,7 +124,13 @@ package struct BenchStack: ~Copyable {
         guard fclose(file) == 0, written == bytes.count else { throw StackError("cannot write \(path)") }
     }
 
-    /// Takes everything away. Postgres and the rest must be stopped.
+    /// Goes with everything in it.
+    private struct Folder: ~Copyable {
+        let path: String
+        deinit { try? BenchStack.remove(path) }
+    }
+
+    /// Takes everything away. Postgres must be stopped.
     package static func remove(_ directory: String) throws(StackError) {
         _ = try ChildProcess.run(Command("/bin/rm", ["-rf", directory]), limit: .seconds(60))
     }

@@ -1,14 +1,14 @@
 import StatexPostgres
 
 /// Whether every acknowledged job has its row, and exactly one final outcome.
-struct JournalCount {
-    var missing = 0
-    var doubled = 0
+package struct JournalCount: Sendable, Equatable {
+    package var missing = 0
+    package var doubled = 0
 
     /// - Parameters:
     ///   - jobs: how many were acknowledged.
     ///   - first: only jobs from this id on are looked at.
-    init(of jobs: Int, from first: Int64 = 0, _ url: String) throws(PostgresError) {
+    package init(of jobs: Int, from first: Int64 = 0, _ url: String) throws(PostgresError) {
         let connection = try Connection(url, name: "statex bench")
         let rows = try connection.query(
             """

@@ -15,9 +15,10 @@ final class SteadyLoad: Sendable {
     private let jobs: [BulkJobs]
     private let mayGoOn = Atomic<Bool>(true)
 
-    /// Jobs of one submit; so many submits of each kind are under way.
-    private static let submitJobs = 50
-    private static let submits = 20
+    /// Jobs of one submit; so many submits of each kind are under way. Together just more than what is always on
+    /// the way: kinds wait for each other in waves of as many.
+    private static let submitJobs = 20
+    private static let submits = 10
 
     /// - Parameter payload: of every job.
     init(_ client: Client, kinds: [String], payload: String) {
@@ -32,8 +33,8 @@ final class SteadyLoad: Sendable {
     /// Returns once it was told to stop and everything that it had submitted is final.
     func run() async throws(ClientError) -> Sent {
         let result = await withTaskGroup(of: Result<Sent, ClientError>.self) { group in
-            for jobs in jobs {
-                for _ in 0..<Self.submits { group.addTask { await self.submit(jobs) } }
+            for _ in 0..<Self.submits {
+                for jobs in jobs { group.addTask { await self.submit(jobs) } }
             }
             var all: Result<Sent, ClientError> = .success(Sent())
             for await one in group {

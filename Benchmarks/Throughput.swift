@@ -46,8 +46,6 @@ package struct Throughput {
     package func run(program: String, progress: (String) -> Void) throws -> Report {
         progress("starting a private stack")
         var stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         var report = Report()
         report.jobs = jobs
         progress("measuring the floor")
@@ -59,7 +57,7 @@ package struct Throughput {
         let load = try ClientProcess.run(
             program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes,
             jobsInMessage: jobsInMessage,
-            directory: directory, watch: stack.watch)
+            directory: stack.directory, watch: stack.watch)
         report.jobsPerSecond = Double(jobs) / load.seconds
         var database = ProcessUse.ofTree(postgres)
         database.cpuSeconds -= before.cpuSeconds

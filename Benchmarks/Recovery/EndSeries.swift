@@ -1,3 +1,5 @@
+import StatexPostgres
+
 /// Jobs that ended, over time, as the journal has them: how many in each commit.
 package struct EndSeries: Sendable, Equatable {
     /// Microseconds since 1970, rising.
@@ -38,5 +40,25 @@ package struct EndSeries: Sendable, Equatable {
             if times[middle] < time { low = middle + 1 } else { high = middle }
         }
         return low == 0 ? 0 : sums[low - 1]
+    }
+}
+
+extension EndSeries {
+    /// Final outcomes of each kind that were committed since a time.
+    package static func byKind(from start: Int64, _ url: String) throws(PostgresError) -> [String: EndSeries] {
+        let connection = try Connection(url, name: "statex bench")
+        let rows = try connection.query(
+            """
+            SELECT n.name, c.at, count(*) FROM statex.outcome_chunks c
+            CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
+            JOIN statex.jobs j ON j.id = (c.page << 12) | e.slot
+            JOIN statex.names n ON n.number = j.kind
+            WHERE c.at >= \(start) AND e.ends >> 8 > 0 GROUP BY 1, 2
+            """, doing: "read outcomes")
+        var ends: [String: [(at: Int64, count: Int)]] = [:]
+        for row in 0..<rows.rows {
+            ends[rows.text(row, 0), default: []].append((rows.integer(row, 1), Int(rows.integer(row, 2))))
+        }
+        return ends.mapValues { EndSeries($0) }
     }
 }

@@ -2,12 +2,14 @@
 ///
 /// Normal is 95% of the throughput before, on the mean of three seconds of which none counts for more than
 /// the throughput before: so neither one slow second of a busy machine decides, nor can what had piled up
-/// make good for a standstill. It is normal again from the first moment from which on every three seconds are.
+/// make good for a standstill. It is normal again at the first moment from which on it stays so for ten seconds.
 package struct Recovery: Sendable, Equatable {
     package static let normalShare = 0.95
     private static let second: Int64 = 1_000_000
     private static let step: Int64 = 100_000
     private static let seconds: Int64 = 3
+    /// So long it stays normal, or it was not yet.
+    private static let lasting: Int64 = 10
     /// It has so long to become normal; what is measured later is the throughput after.
     package static let patience: Int64 = 10
 
@@ -37,15 +39,17 @@ package struct Recovery: Sendable, Equatable {
     private static func firstNormal(_ ends: EndSeries, like before: Double, from start: Int64, until end: Int64)
         -> Int64?
     {
-        var normal: Int64?
-        // From the last three seconds backwards, as long as they are normal.
-        let steps = (end - start - seconds * second) / step
-        for number in stride(from: steps, through: 0, by: -1) {
-            let moment = start + number * step
-            guard isNormal(ends, like: before, at: moment) else { break }
-            normal = moment
+        var since: Int64?
+        for moment in stride(from: start, through: end - seconds * second, by: Int(step)) {
+            guard isNormal(ends, like: before, at: moment) else {
+                since = nil
+                continue
+            }
+            let first = since ?? moment
+            if moment + seconds * second - first >= lasting * second { return first }
+            since = first
         }
-        return normal
+        return nil
     }
 
     private static func isNormal(_ ends: EndSeries, like before: Double, at moment: Int64) -> Bool {

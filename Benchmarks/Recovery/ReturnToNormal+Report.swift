@@ -6,10 +6,11 @@ extension ReturnToNormal {
 
         /// Nothing is lost or doubled, and everything was normal within what it is given.
         package var isGood: Bool {
-            phases.allSatisfy { $0.missing == 0 && $0.doubled == 0 && ($0.seconds ?? .infinity) <= limit }
+            phases.allSatisfy {
+                $0.missing == 0 && $0.doubled == 0 && $0.all.ratio >= Recovery.normalShare
+                    && ($0.seconds ?? .infinity) <= Double(Recovery.patience)
+            }
         }
-
-        private var limit: Double { Double(Recovery.patience) }
 
         package var json: JSONText {
             var text = JSONText()

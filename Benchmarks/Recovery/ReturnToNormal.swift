@@ -1,6 +1,5 @@
 import CLinux
 import StatexClient
-import StatexPostgres
 import StatexProtocol
 import StatexStack
 
@@ -42,8 +41,6 @@ package struct ReturnToNormal {
     package func run(program: String, progress: (String) -> Void) async throws -> Report {
         progress("starting a private stack")
         var stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(workers, slots: slots, kinds: Self.kinds)
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)
@@ -98,7 +95,8 @@ package struct ReturnToNormal {
         report.missing = count.missing
         report.doubled = count.doubled
         report.measure(
-            try Self.ends(from: start, stack.database), kinds: Self.kinds, from: start, fault: began..<ended, until: end)
+            try EndSeries.byKind(from: start, stack.database), kinds: Self.kinds, from: start, fault: began..<ended,
+            until: end)
         return report
     }
 
@@ -141,26 +139,6 @@ package struct ReturnToNormal {
         } catch ClientError.closed {
             throw StackError("some jobs were not final \(drainSeconds) s after the load had ended")
         }
-    }
-
-    // MARK: The journal
-
-    /// Final outcomes of each kind.
-    private static func ends(from start: Int64, _ url: String) throws(PostgresError) -> [String: EndSeries] {
-        let connection = try Connection(url, name: "statex bench")
-        let rows = try connection.query(
-            """
-            SELECT n.name, c.at, count(*) FROM statex.outcome_chunks c
-            CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
-            JOIN statex.jobs j ON j.id = (c.page << 12) | e.slot
-            JOIN statex.names n ON n.number = j.kind
-            WHERE c.at >= \(start) AND e.ends >> 8 > 0 GROUP BY 1, 2
-            """, doing: "read outcomes")
-        var ends: [String: [(at: Int64, count: Int)]] = [:]
-        for row in 0..<rows.rows {
-            ends[rows.text(row, 0), default: []].append((rows.integer(row, 1), Int(rows.integer(row, 2))))
-        }
-        return ends.mapValues { EndSeries($0) }
     }
 }
 

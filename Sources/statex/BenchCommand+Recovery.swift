@@ -18,14 +18,15 @@ extension BenchCommand {
                 if something was not normal within 10 s.
 
                 In the JSON, throughputs are final outcomes a second, in the journal; seconds count from the end \
-                of the fault. recovered_in_seconds: from when on the mean of any three seconds, none of them counted \
-                for more than the throughput before, is at least 95% of that; of all jobs and of each kind, the longest. \
+                of the fault. recovered_in_seconds: from when on, for ten seconds, the mean of any three seconds, none \
+                of them counted for more than the throughput before, is at least 95% of that; of all jobs and of each \
+                kind, the longest. \
                 throughput_after begins 10 s after the end. missing: acknowledged jobs without a final outcome; \
                 doubled: with more than one; dead: with attempts used up. journal_ready_seconds: until Postgres took \
                 connections again; slowest_welcome_seconds: until all of the storm were connected, at worst.
                 """)
-        @Option(help: "Only these: failing_kind, journal_stopped, reconnect_storm.") var only:
-            [ReturnToNormal.Phase] = []
+        @Option(help: "Only these: failing_kind, journal_stopped, reconnect_storm.") var only: [ReturnToNormal.Phase] =
+            []
         @Option(help: "How the journal is stopped: stop (its processes hang) or restart (an immediate shutdown).")
         var journalFault = JournalFault.stop
         @Option(help: "Seconds of each fault.") var faultSeconds = 60
@@ -39,7 +40,7 @@ extension BenchCommand {
         func validate() throws {
             try check(faultSeconds, "--fault-seconds", 1...3_600)
             try check(beforeSeconds, "--before-seconds", 3...3_600)
-            try check(afterSeconds, "--after-seconds", 13...3_600)
+            try check(afterSeconds, "--after-seconds", 21...3_600)
             try check(connections, "--connections", 1...900)
             try check(slots, "--slots", 1...1_024)
             try check(jobMs, "--job-ms", 0...10_000)
