@@ -67,7 +67,7 @@ package struct Workers: Sendable {
     package var indices: Range<Int32> { 0..<Int32(records.count) }
 
     package subscript(index: Int32) -> WorkerRecord {
-        @inline(__always) get { records[Int(index)] }
+        @inline(__always) _read { yield records[Int(index)] }
         @inline(__always) _modify { yield &records[Int(index)] }
     }
 
