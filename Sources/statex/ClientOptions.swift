@@ -22,7 +22,7 @@ struct ClientOptions: ParsableArguments {
 
     /// - Parameter objects: the folder that a flag names instead of the configured ones.
     func load(objects: String? = nil) throws -> LoadedConfiguration {
-        try configuration.load(["submit_endpoint": endpoint, "objects": objects])
+        try configuration.load(["endpoint:submit_endpoint": endpoint, "objects": objects])
     }
 
     func connect(_ loaded: LoadedConfiguration) async throws -> Client {

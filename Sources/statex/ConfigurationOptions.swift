@@ -10,7 +10,8 @@ struct ConfigurationOptions: ParsableArguments {
     @Option(name: .customLong("set"), help: ArgumentHelp("Set any key of config/statex.yaml.", valueName: "key=value"))
     var settings: [String] = []
 
-    /// - Parameter flags: the command's own, by the key that each sets.
+    /// - Parameter flags: the command's own, by the key that each sets; a flag has its key's name, or stands before
+    ///   it: `endpoint:submit_endpoint`.
     func sources(_ flags: KeyValuePairs<String, String?> = [:]) throws -> ConfigurationSources {
         var sources = ConfigurationSources(file: file, environment: ProcessInfo.processInfo.environment)
         for setting in settings {
@@ -20,7 +21,11 @@ struct ConfigurationOptions: ParsableArguments {
             let key = String(setting[..<sign])
             sources.setFlag("--set \(key)", key: key, to: String(setting[setting.index(after: sign)...]))
         }
-        for (key, text) in flags { sources.setFlag("--" + key.replacing("_", with: "-"), key: key, to: text) }
+        for (names, text) in flags {
+            let parts = names.split(separator: ":")
+            guard let name = parts.first, let key = parts.last else { continue }
+            sources.setFlag("--" + name.replacing("_", with: "-"), key: String(key), to: text)
+        }
         return sources
     }
 

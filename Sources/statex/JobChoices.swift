@@ -11,12 +11,20 @@ struct JobChoices: ParsableArguments {
     @Option(help: ArgumentHelp("Expire if not final by then: \(When.format).", valueName: "time")) var deadline: When?
     @Option(help: ArgumentHelp("Stop an attempt that runs longer: 500ms, 90s, 15m.", valueName: "time"))
     var runLimit: Span?
-    @Option(help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
-    @Option(help: "How often a job may fail before it is dead, 1 to 100 (default: as configured for its kind).")
+    @Option(parsing: .unconditional, help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
+    @Option(
+        parsing: .unconditional,
+        help: "How often a job may fail before it is dead, 1 to 100 (default: as configured for its kind).")
     var attempts: Int?
 
     func validate() throws {
         guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }
+        if let priority, !(0..<Limits.priorities).contains(priority) {
+            throw ValidationError("--priority \(priority): it takes 0 (first) to \(Limits.priorities - 1)")
+        }
+        if let attempts, !(1...Limits.attempts).contains(attempts) {
+            throw ValidationError("--attempts \(attempts): it takes 1 to \(Limits.attempts)")
+        }
     }
 
     func apply(to job: inout JobSpec) {

@@ -100,7 +100,8 @@ struct RequestReport {
 
     /// Results are not trusted: nothing in them reaches a terminal as a control.
     private static func indented(_ text: String) -> [String] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+        guard !text.isEmpty else { return [] }
+        return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             "    " + printable(line)
         }
     }

@@ -1,8 +1,9 @@
 import Foundation
 import StatexClient
+import StatexProtocol
 
-/// Waits for a request's results, and says on stderr when no worker serves one of its kinds: a job that nobody
-/// will run looks like one that takes long.
+/// Waits for a request's results, and says on stderr when a job waits for something that somebody must do: a job
+/// that nobody will run looks like one that takes long.
 struct ResultWait {
     /// Time for workers that are just starting.
     private static let firstLook = Duration.seconds(2)
@@ -70,40 +71,58 @@ struct ResultWait {
         return try await handle.result()
     }
 
-    /// Says each kind once, until it is cancelled.
+    /// Says each reason of a kind once, until it is cancelled.
     private func look() async {
         var said = Set<String>()
         var pause = Self.firstLook
         while (try? await Task.sleep(for: pause)) != nil {
             pause = Self.nextLooks
-            guard let status = try? await handle.status(), let text = try? await client.schedulerStatus(),
-                let serving = try? JSONDecoder().decode(Serving.self, from: Data(text.utf8))
-            else { continue }
-            for job in status.jobs where !job.state.isFinal && !serving.serves(job.kind) {
-                guard said.insert(job.kind).inserted else { continue }
-                let reason = serving.reason(job.kind).map { " (\(printable($0)))" } ?? ""
-                complain("no worker serves kind \(printable(job.kind))\(reason); waiting for one")
+            guard let status = try? await handle.status() else { continue }
+            var asked = Set<String>()
+            for job in status.jobs where !job.state.isFinal && asked.insert(job.kind).inserted {
+                guard let explanation = try? await client.explain(job: job.id), explanation.reason.needsSomebody,
+                    said.insert("\(job.kind) \(explanation.reason)").inserted
+                else { continue }
+                complain(await words(for: job.kind, explanation))
             }
+        }
+    }
+
+    private func words(for kind: String, _ explanation: Explanation) async -> String {
+        guard explanation.reason == .noWorkerForKind else {
+            return "\(printable(kind)) waits: \(printable(explanation.sentence))"
+        }
+        let text = (try? await client.schedulerStatus()) ?? ""
+        let serving = try? JSONDecoder().decode(Serving.self, from: Data(text.utf8))
+        let reason = serving?.reason(kind).map { " (\(printable($0)))" } ?? ""
+        return "no worker serves kind \(printable(kind))\(reason); waiting for one"
+    }
+}
+
+extension WaitingReason {
+    /// It does not pass by itself.
+    fileprivate var needsSomebody: Bool {
+        switch self {
+        case .noWorkerForKind, .noWorkerWithLabels, .kindPaused, .tenantPaused, .everythingPaused, .circuitOpen,
+            .quarantined, .journalBehind:
+            true
+        case .none, .notDue, .afterJobs, .kindLimit, .kindRate, .tenantLimit, .tenantRate, .slotsBusy, .next,
+            .committing, .inWorker, .retryBudget:
+            false
         }
     }
 }
 
-/// What a scheduler's status says of the kinds that its workers serve.
+/// What a scheduler's status says of the kinds that its workers do not offer.
 private struct Serving: Decodable {
     struct Worker: Decodable {
         struct Kind: Decodable {
             var kind: String
             var reason: String?
         }
-        var connected: Bool
-        var kinds: [Kind]
         var unavailable: [Kind]
     }
     var workers: [Worker]
-
-    func serves(_ kind: String) -> Bool {
-        workers.contains { $0.connected && $0.kinds.contains { $0.kind == kind } }
-    }
 
     /// Why a worker that has the handler does not offer it.
     func reason(_ kind: String) -> String? {

@@ -10,7 +10,7 @@ struct SchedulesCommand: AsyncParsableCommand {
             was not there.
             """)
 
-    @Flag(help: "Print one JSON array.") var json = false
+    @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var options: ClientOptions
 
     private struct Status: Decodable {
@@ -31,7 +31,7 @@ struct SchedulesCommand: AsyncParsableCommand {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(schedules.map(\.readable)), as: UTF8.self)
+        return String(decoding: try encoder.encode(["schedules": schedules.map(\.readable)]), as: UTF8.self)
     }
 
     private static func table(_ schedules: [ScheduleStatus]) -> String {

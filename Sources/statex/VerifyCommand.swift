@@ -11,17 +11,19 @@ struct VerifyCommand: ParsableCommand {
             "Reads only, from one snapshot, also while a scheduler runs. Exits 0 when it is sound, 1 with violations, 4 when the database could not be read."
     )
 
-    @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String
+    @OptionGroup var place: JournalPlace
+    @OptionGroup var configuration: ConfigurationOptions
     @Flag(help: "Every job must be final.") var allFinal = false
     @Flag(help: "Print one JSON object.") var json = false
 
     func run() throws {
         let shows = !json && isTerminal
+        let loaded = try configuration.load(["database": place.database, "data_dir": place.dataDir])
         var report: VerifyReport
         do throws(PostgresError) {
-            report = try Verifier(url: database).run { if shows { complain($0) } }
+            report = try Verifier(url: loaded.journalURL).run { if shows { complain($0) } }
         } catch {
-            throw ending(.unreachable, error.description)
+            throw ending(.unreachable, loaded.unreachable(error))
         }
         if allFinal, report.open > 0 { report.violation("\(report.open) jobs are open") }
         if json {

@@ -17,7 +17,8 @@ extension EndToEnd {
         @Test(arguments: [
             ["submit", "--bogus"], ["submit"], ["submit", "--kind", "k"],
             ["submit", "--kind", "a b", "--payload", ""], ["submit", "--text", "a", "--timeout", "0"],
-            ["status", "--timeout", "x"], ["verify"], ["bench", "limit", "--jobs", "1"],
+            ["status", "--timeout", "x"], ["verify", "--database", "file:/x"], ["explain", "x"],
+            ["bench", "limit", "--jobs", "1"],
             ["bench", "throughput", "--jobs", "0"], ["bench", "backlog", "--payload-bytes", "65537"],
             ["bench", "latency", "--jobs=-1"], ["bench", "snapshot", "--pairs", "0"], ["nothing"],
             ["config", "show", "--set", "bogus=1"], ["config", "--set", "bogus"], ["up", "--workers", "-1"],
@@ -27,7 +28,8 @@ extension EndToEnd {
             ["jobs", "--since", "yesterday"], ["job", "x"], ["cancel"], ["cancel", "--state", "dead"], ["retry"],
             ["retry", "--all", "--rate", "0"], ["dead", "drop"], ["dead", "--before", "x"], ["drain"], ["pause"],
             ["pause", "--all", "--kind", "a"], ["resume"], ["top", "--interval", "1ms"], ["audit", "--before", "x"],
-            ["submit", "--text", "a", "--delay", "x"], ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
+            ["submit", "--text", "a", "--delay", "x"], ["submit", "--text", "a", "--endpoint", "udp://x"],
+            ["submit", "--text", "a", "--priority", "-1"], ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {
             let run = try CommandRun(
@@ -84,6 +86,16 @@ extension EndToEnd {
             #expect(try run("status", "--endpoint", endpoint, "--timeout", "0.1").end == .exited(4))
             #expect(try run("submit", "--text", "a", "--endpoint", endpoint, "--timeout", "0.1").end == .exited(4))
             #expect(try run("verify", "--database", "postgresql://x@/x?host=\(directory)").end == .exited(4))
+            for command in ["verify", "jobs", "audit"] {
+                let run = try run(command, "--data-dir", directory)
+                #expect(run.end == .exited(4))
+                #expect(run.errors.contains("the journal of the data directory \(directory) was not there"), "\(run)")
+            }
+        }
+
+        @Test func `an endpoint that is none is named as its flag`() throws {
+            let run = try run("status", "--endpoint", "udp://x")
+            #expect(run.errors.contains("--endpoint") && !run.errors.contains("--submit-endpoint"), "\(run)")
         }
 
         @Test func `config show says the handlers too`() throws {

@@ -79,6 +79,10 @@ extension EndToEnd {
                 try visitor.waitUntilGone()
                 #expect(try await running.result().state == .cancelled)
                 #expect(try stack.run("cancel").end == .exited(2))
+                let ended = running.id.description
+                #expect(try stack.run("cancel", ended).end == .exited(5))
+                #expect(try stack.run("retry", ended).end == .exited(5))
+                #expect(try stack.run("dead", "drop", ended).end == .exited(5))
 
                 let audit = try stack.ask("audit", "--who", "mira")
                 #expect(audit.texts("actions", "note") == ["stuck"])

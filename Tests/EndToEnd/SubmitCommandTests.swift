@@ -50,6 +50,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a pause and a label that nobody has are said too`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                #expect(try stack.ask("pause", "--kind", "echo").end == .exited(0))
+                for (options, word) in [
+                    ([], "echo waits: its kind is paused"),
+                    (["--label", "gpu"], "noop waits: no worker has its labels"),
+                ] {
+                    let kind = options.isEmpty ? "echo" : "noop"
+                    let submit = try stack.launchSubmit(["--kind", kind, "--payload", "a", "--wait"] + options)
+                    try await submit.eventually("the word") { submit.said.contains(word) }
+                    try submit.kill()
+                }
+            }
+        }
+
         @Test func `a wait that is over has a code of its own, and the jobs go on`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -25,7 +25,7 @@ struct DoctorTests {
         let findings = try examine("data_dir: \(scratch.path)\n")
         #expect(findings.contains { $0 == .ok("statex", "1.2.3") })
         #expect(findings.contains { $0 == .ok("isolation", "strict") })
-        #expect(findings.contains { $0.name == "fsync" && $0.detail.contains(" ms for 8 KiB") })
+        #expect(findings.contains { $0.name == "disk" && $0.detail.contains(" ms for 8 KiB") })
         #expect(findings.allSatisfy { ($0.status == .ok) == ($0.remedy == nil) })
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["statex.yaml"])
     }

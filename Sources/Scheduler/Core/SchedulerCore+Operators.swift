@@ -92,6 +92,7 @@ extension SchedulerCore {
     ) -> Reach {
         var reach = Reach(count: queuedJobs(of: subject), message: "\(subject) is paused")
         if let by = pauses[subject] { reach.message += " already, by \(by)" }
+        if !isKnown(subject) { reach.message += ", of which nothing was ever submitted" }
         guard !isDryRun else { return reach }
         pauses[subject] = who
         followPauses(of: subject)
@@ -118,6 +119,15 @@ extension SchedulerCore {
         case .everything: queued
         case .kind(let name): kindIndices[name].map { kinds[Int($0)].queued } ?? 0
         case .tenant(let name): tenants.index(of: name).map { tenants[$0].queued } ?? 0
+        }
+    }
+
+    /// A name that no job ever had is mostly a slip.
+    private func isKnown(_ subject: Pauses.Subject) -> Bool {
+        switch subject {
+        case .everything: true
+        case .kind(let name): kindIndices[name] != nil
+        case .tenant(let name): tenants.index(of: name) != nil
         }
     }
 

@@ -72,7 +72,7 @@ extension SchedulerCore {
         let free = workers.indices.filter { workers[$0].freeSlots > 0 && serves($0, job.queue) }
         guard free.isEmpty else {
             let isWanted = free.contains {
-                workers[$0].quarantine.mayTake(job.kind, toFreeSlot: true, at: now.monotonic)
+                workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
             }
             return isWanted
                 ? because(.next)

@@ -92,8 +92,6 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
-    /// Slots of all connected workers.
-    var fleetSlots = 0
     /// All that is open.
     var backlog = Backlog()
     /// Jobs in all ready queues.

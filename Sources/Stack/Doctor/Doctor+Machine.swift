@@ -133,7 +133,7 @@ extension Doctor {
         let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard raw >= 0 else {
             return .error(
-                "fsync", "\(directory) cannot be written: \(String(cString: strerror(errno)))",
+                "disk", "\(directory) cannot be written: \(String(cString: strerror(errno)))",
                 "run as its owner, or choose another data_dir")
         }
         unlink(path)
@@ -144,7 +144,7 @@ extension Doctor {
             let start = ContinuousClock.now
             guard pwrite(file.raw, block, block.count, 0) == block.count, fdatasync(file.raw) == 0 else {
                 return .error(
-                    "fsync", String(cString: strerror(errno)),
+                    "disk", String(cString: strerror(errno)),
                     "the disk refuses writes; look at its health and at what is free")
             }
             times.append(ContinuousClock.now - start)
@@ -154,11 +154,11 @@ extension Doctor {
         let text = "\(median.formatted) for 8 KiB (median of \(times.count), slowest \(times.last?.formatted ?? ""))"
         if median > .milliseconds(20) {
             return .warning(
-                "fsync", text,
+                "disk", text,
                 "every commit waits for one: a single submit takes at least two; use a faster disk, or one with a protected cache"
             )
         }
-        return .ok("fsync", text)
+        return .ok("disk", text)
     }
 }
 

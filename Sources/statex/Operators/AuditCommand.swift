@@ -39,10 +39,19 @@ struct AuditCommand: AsyncParsableCommand {
         .number("reached"), .json("ids", "array_to_json(ids[1:100]::text[])"),
     ]
 
+    /// What was meant: by a filter, or by ids.
+    private static func subject(_ filter: String?, _ ids: String?) -> String? {
+        guard filter == nil || filter == "{}", let ids, ids != "[]", ids != "{}" else { return filter }
+        let words = ids.filter { $0.isNumber || $0 == "," }.split(separator: ",")
+        return words.prefix(3).joined(separator: ", ") + (words.count > 3 ? ", …" : "")
+    }
+
     private func showText(_ rows: [[String?]], _ next: String?) {
         guard !rows.isEmpty else { return print("nothing was ordered") }
-        var table = TextTable("WHEN", "WHO", "ACTION", "REACHED", "FILTER", "NOTE")
-        for row in rows { table.add([shortTime(row[1]), row[3], row[2], row[6], row[4], row[5]]) }
+        var table = TextTable("WHEN", "WHO", "ACTION", "REACHED", "WHAT", "NOTE")
+        for row in rows {
+            table.add([shortTime(row[1]), row[3], row[2], row[6], Self.subject(row[4], row[7]), row[5]])
+        }
         print((table.lines + (next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
     }
 }

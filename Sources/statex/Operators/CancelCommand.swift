@@ -8,7 +8,7 @@ struct CancelCommand: AsyncParsableCommand {
             An id of a request means all of its jobs. Queued jobs end at once and never start. Running ones are told; \
             a handler process that goes on is killed 2 s later with all that it started. \
             A job that succeeds before it is reached keeps its result. Exits 3 when the scheduler refused, 4 when it \
-            was not there.
+            was not there, 5 when no job of the ids was open.
             """)
 
     @Argument(help: ArgumentHelp("Requests or jobs.", valueName: "id")) var ids: [String] = []
@@ -16,7 +16,8 @@ struct CancelCommand: AsyncParsableCommand {
     @Option(help: "Jobs of this kind.") var kind: String?
     @Option(help: "Jobs of this tenant.") var tenant: String?
     @Option(help: "Jobs that have this tag; repeatable: all of them.") var tag: [String] = []
-    @Option(help: "Jobs in this state: delayed, queued, or leased, which is what workers hold.") var state: String?
+    @Option(help: "Jobs in this state: \(openStates); leased and running are both what workers hold.") var state:
+        String?
     @Option(help: "Jobs that this worker holds, by its name or name/incarnation.") var worker: String?
     @Flag(help: "All open jobs.") var all = false
     @OptionGroup var order: OrderOptions
@@ -40,9 +41,14 @@ struct CancelCommand: AsyncParsableCommand {
                 try await giver.giveAll(.cancel, part)
             }
         }
-        giver.report(.cancel, "job")
         await client.close()
+        giver.report(.cancel, "job")
+        if !ids.isEmpty, giver.reached == 0 {
+            throw ending(.unknown, "no open job of these ids: they ended, are ending, or were never submitted")
+        }
     }
+
+    private static let openStates = JobState.allCases.filter { !$0.isFinal }.map(\.name).joined(separator: ", ")
 
     private func filter() throws -> OrderFilter {
         var filter = OrderFilter()
@@ -55,7 +61,7 @@ struct CancelCommand: AsyncParsableCommand {
         guard let state else { return filter }
         filter.state = JobState.allCases.first { $0.name == state && !$0.isFinal }
         guard filter.state != nil else {
-            throw ending(.usage, "--state \(printable(state)): it takes blocked, delayed, queued, leased or running")
+            throw ending(.usage, "--state \(printable(state)): it takes \(Self.openStates)")
         }
         return filter
     }

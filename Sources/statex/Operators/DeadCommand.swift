@@ -87,7 +87,8 @@ struct DeadDropCommand: AsyncParsableCommand {
         commandName: "drop", abstract: "Leave dead letters out of lists for good.",
         discussion: """
             Nothing is deleted: a row says who dropped them, and they cannot be retried any more. Exits 3 when the \
-            scheduler refused, 4 when it or the database was not there.
+            scheduler refused, 4 when it or the database was not there, 5 when no dead letter \
+            of the ids was left.
             """)
 
     @OptionGroup var letters: LetterOrder
@@ -102,7 +103,7 @@ struct RetryCommand: AsyncParsableCommand {
             Each becomes a new job of the same request, with an id of its own and the same payload and options; the \
             old one keeps its outcome. A dead letter is retried once: ordered again, it makes no second job. An id of \
             a request means all of its dead letters. Exits 3 when the scheduler refused, 4 when it or the database was \
-            not there.
+            not there, 5 when no dead letter of the ids was left.
             """)
 
     @OptionGroup var letters: LetterOrder
@@ -151,5 +152,8 @@ struct LetterOrder: ParsableArguments {
         // A long list of new ids is for `statex dead --all`.
         giver.report(action, "dead letter", message: messages.count == 1 ? messages[0] : "")
         await client.close()
+        if !ids.isEmpty, giver.reached == 0 {
+            throw ending(.unknown, "no dead letter of these ids that nobody retried or dropped (statex dead --all)")
+        }
     }
 }

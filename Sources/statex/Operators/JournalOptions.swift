@@ -5,19 +5,43 @@ import StatexStack
 
 /// The flags of every command that reads lists from the journal. It reads only; orders go to the scheduler.
 struct JournalOptions: ParsableArguments {
-    @Option(help: "The Postgres of the journal, as a libpq URL (key database; default: that of statex up).")
-    var database: String?
+    @OptionGroup var place: JournalPlace
     @OptionGroup var client: ClientOptions
 
     func load() throws -> LoadedConfiguration {
-        try client.configuration.load(["submit_endpoint": client.endpoint, "database": database])
+        try client.configuration.load([
+            "endpoint:submit_endpoint": client.endpoint, "database": place.database, "data_dir": place.dataDir,
+        ])
     }
 
     /// The journal to ask.
     func open(_ loaded: LoadedConfiguration, as name: String) throws -> JournalLists {
-        let configuration = loaded.configuration
-        let url = configuration.database ?? PostgresCluster.url(inDataDirectory: configuration.dataDirectory)
-        return try JournalLists(url: url, name: name)
+        let url = loaded.journalURL
+        do throws(PostgresError) { return try JournalLists(url: url, name: name) } catch {
+            throw ending(.unreachable, loaded.unreachable(error))
+        }
+    }
+}
+
+/// Where the journal is.
+struct JournalPlace: ParsableArguments {
+    @Option(help: "The Postgres of the journal, as a libpq URL (key database; default: that of statex up).")
+    var database: String?
+    @Option(
+        help: ArgumentHelp("The folder of the statex up whose journal is meant (key data_dir).", valueName: "folder"))
+    var dataDir: String?
+}
+
+extension LoadedConfiguration {
+    /// A database that is configured, or that `statex up` keeps in the data directory.
+    var journalURL: String {
+        configuration.database ?? PostgresCluster.url(inDataDirectory: configuration.dataDirectory)
+    }
+
+    /// What to do about a journal that is not there.
+    func unreachable(_ error: PostgresError) -> String {
+        let place = configuration.database == nil ? "of the data directory \(configuration.dataDirectory) " : ""
+        return "the journal \(place)was not there: \(error); --database or --data-dir say where it is"
     }
 }
 
@@ -25,10 +49,8 @@ struct JournalOptions: ParsableArguments {
 struct JournalLists: ~Copyable {
     private let connection: Connection
 
-    init(url: String, name: String) throws {
-        do throws(PostgresError) { connection = try Self.connect(url, name) } catch {
-            throw ending(.unreachable, error.description)
-        }
+    init(url: String, name: String) throws(PostgresError) {
+        connection = try Self.connect(url, name)
     }
 
     private static func connect(_ url: String, _ name: String) throws(PostgresError) -> Connection {
