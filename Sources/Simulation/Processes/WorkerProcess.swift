@@ -328,6 +328,7 @@ final class WorkerProcess {
         hello.journal = core.stamp.incarnation
         hello.slots = UInt16(slots)
         hello.kinds = SimulationOptions.kinds.map { Hello.Kind($0) }
+        hello.resources = world.options.resources(ofWorker: place)
         return hello
     }
 
