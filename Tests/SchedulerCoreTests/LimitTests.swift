@@ -95,6 +95,24 @@ struct LimitTests {
         #expect(scheduler.leases.count == 2)
     }
 
+    @Test("Starts that come back late give no second burst")
+    func undoneLate() throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(limited(kind: "text", perSecond: 1), at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 10, slots: 10)
+        try submit(10, to: scheduler, sequence: 1, client: client)
+        for _ in 0..<3 {
+            scheduler.tick(after: TestScheduler.second)
+            scheduler.hear(worker)
+            scheduler.settle()
+        }
+        #expect(scheduler.leases.count == 3)
+        for lease in scheduler.leases { scheduler.report(lease, .returned, ranMicroseconds: 0, by: worker) }
+        scheduler.settle()
+        #expect(scheduler.leases.count == 4, "the latest start is taken back, those of before are long paid")
+    }
+
     @Test("What waits in a worker counts as what runs", arguments: [true, false])
     func prefetch(byKind: Bool) throws {
         for (running, leased) in [(1, 1), (3, 3), (10, 10), (1_000, 20)] {

@@ -20,6 +20,9 @@ package struct StartLimit: Sendable {
     private var tolerance: Int64 = 0
     /// When the next start would be on time.
     private var nextOnTime: Int64 = 0
+    /// The lease of the latest start, and what `nextOnTime` was before it.
+    private var latest: UInt64 = 0
+    private var beforeLatest: Int64 = 0
 
     package init() {}
 
@@ -40,6 +43,7 @@ package struct StartLimit: Sendable {
         let ahead = nextOnTime
         let hadRate = interval > 0
         self = other
+        // The latest start was measured by the old rate: it stays counted.
         if hadRate { nextOnTime = min(nextOnTime, max(ahead, nextOnTime - tolerance - interval)) }
     }
 
@@ -52,12 +56,18 @@ package struct StartLimit: Sendable {
         return .open
     }
 
-    package mutating func started(at time: Int64) {
-        if interval > 0 { nextOnTime = max(nextOnTime, time) + interval }
+    package mutating func started(_ token: UInt64, at time: Int64) {
+        guard interval > 0 else { return }
+        beforeLatest = nextOnTime
+        latest = token
+        nextOnTime = max(nextOnTime, time) + interval
     }
 
-    /// A start that did not happen: its job came back unstarted.
-    package mutating func undone() {
-        if interval > 0 { nextOnTime -= interval }
+    /// A start that did not happen: its job came back unstarted. Only the latest can be taken back: what one
+    /// before it used may have come back by time already, and would come back twice.
+    package mutating func undone(_ token: UInt64) {
+        guard token != 0, latest == token else { return }
+        nextOnTime = beforeLatest
+        latest = 0
     }
 }
