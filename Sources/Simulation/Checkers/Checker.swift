@@ -7,6 +7,8 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
+    /// It is ready to hold so many jobs.
+    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
     /// Its connection is closed.

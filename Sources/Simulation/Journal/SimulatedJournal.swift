@@ -237,6 +237,7 @@ final class SimulatedJournal {
             job.notBefore = history.leases.isEmpty ? history.options?.runAt ?? 0 : retryAt
             job.deadline = history.options?.deadline
             job.labels = history.options?.labels ?? []
+            job.affinity = history.options?.affinity
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
             let request = id - UInt64(JobOpts.index(history.row.opts))

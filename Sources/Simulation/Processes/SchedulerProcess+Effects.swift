@@ -81,6 +81,7 @@ extension SchedulerProcess {
         append(.leases, LeaseRecord.size, to: peer) { buffer in
             content.record.write(to: &buffer)
             buffer.append(slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
+            writeAffinity(of: lease, content.record, to: &buffer)
         }
     }
 
@@ -91,7 +92,17 @@ extension SchedulerProcess {
         append(.leases, LeaseRecord.size, to: peer) { buffer in
             content.record.write(to: &buffer)
             buffer.append(payload)
+            writeAffinity(of: lease, content.record, to: &buffer)
         }
+    }
+
+    private func writeAffinity(
+        of lease: StatexSchedulerCore.Outbox.Lease, _ record: LeaseRecord, to buffer: inout ByteBuffer
+    ) {
+        guard record.hasAffinity else { return }
+        let name = core.affinityName(lease) ?? ""
+        buffer.append(UInt8(truncatingIfNeeded: name.utf8.count))
+        buffer.append(name)
     }
 
     /// The answer about a job that memory does not know, and a request's other jobs in turn.
