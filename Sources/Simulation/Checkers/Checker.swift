@@ -53,6 +53,8 @@ protocol Checker: AnyObject {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
+    /// An operator was told that an order was carried out.
+    func orderAnswered(_ order: Order)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -76,5 +78,6 @@ extension Checker {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
+    func orderAnswered(_ order: Order) {}
     func atEnd() {}
 }

@@ -34,6 +34,14 @@ extension SchedulerProcess {
             Bare.write(.offerAgain, stamp: stamp(for: peer), to: &buffer)
             send(buffer.array(), to: peer)
         }
+        for effect in out.ordered {
+            guard let peer = sessions[effect.client] else { continue }
+            flush(peer)
+            var buffer = ByteBuffer(capacity: 128)
+            effect.reply.write(to: &buffer, stamp: stamp(for: peer))
+            send(buffer.array(), to: peer)
+        }
+        for lookup in out.orderLookups { read(.order(lookup)) }
         if !out.outcomeLookups.isEmpty { read(.outcomes(out.outcomeLookups)) }
         if !out.resultLookups.isEmpty { read(.results(out.resultLookups)) }
         out.removeAll()

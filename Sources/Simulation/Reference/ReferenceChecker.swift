@@ -27,6 +27,11 @@ final class ReferenceChecker: Checker {
         if scheduler.number == owner { reference.heard(worker, what, at: scheduler.clock.monotonic) }
     }
 
+    func leaseLeft(_ lease: LeaseRecord, isOwner: Bool) {
+        reference.left(lease.token)
+        decided?.reference.left(lease.token)
+    }
+
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {
         let span = bytes.span.bytes
         guard let header = try? Header(reading: span), header.type == .outcomes,

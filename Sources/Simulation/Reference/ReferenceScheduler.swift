@@ -61,6 +61,8 @@ struct ReferenceScheduler {
     private var workers: [WorkerID: Worker] = [:]
     private var workerOfNumber: [UInt32: WorkerID] = [:]
     private var servesSince: Int64 = 0
+    /// Leases that left a scheduler, by their tokens.
+    private var left: Set<UInt64> = []
     /// What workers said of how their attempts ended.
     private var reported: [UInt64: Ending] = [:]
 
@@ -103,6 +105,8 @@ struct ReferenceScheduler {
         case .left: workers[worker]?.leftAt = time
         }
     }
+
+    mutating func left(_ token: UInt64) { left.insert(token) }
 
     mutating func reported(_ token: UInt64, _ ending: Ending) { reported[token] = ending }
 
@@ -275,8 +279,9 @@ struct ReferenceScheduler {
         return "its worker spoke \((end - known.lastHeard) / 1_000) µs before"
     }
 
-    /// A lease that did not reach its worker, or ended before it left.
+    /// A lease that did not leave, or did not reach its worker.
     private func mayBeReclaimed(_ lease: Lease, _ row: CommitBatch.OutcomeRow, _ moment: Moment) -> Bool {
+        if !left.contains(lease.token) { return true }
         if let worker = workers[lease.worker], worker.joinedAt >= lease.since, !worker.held.contains(lease.token) {
             return true
         }

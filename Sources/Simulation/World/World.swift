@@ -25,6 +25,7 @@ final class World {
     var schedulers: [SchedulerProcess] = []
     var workers: [WorkerProcess] = []
     private(set) var clients: [ClientProcess] = []
+    private(set) lazy var staff = OperatorProcess(self)
     var workersStarted = 0
     var schedulersStarted = 0
     /// Starts of schedulers that are under way, one a place at most.
@@ -118,6 +119,7 @@ final class World {
             switch network.connections[connection].peer {
             case .worker(let process): worker(process)?.arrived(bytes, over: connection)
             case .client(let place): clients[place].arrived(bytes, over: connection)
+            case .staff: staff.arrived(bytes, over: connection)
             case .stranger: strangerHeard(bytes, over: connection)
             }
         case .closureSeen(let connection):
@@ -207,6 +209,7 @@ final class World {
         }
         for client in clients where client.isPaused { client.resume() }
         network.heal()
+        resumeAll()
         plan(.look, at: now)
     }
 
@@ -215,7 +218,8 @@ final class World {
 
     private func look() {
         isDrained =
-            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && journal.isFinal
+            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && staff.isDone
+            && journal.isFinal
             && workers.allSatisfy(\.isIdle)
             && schedulers.contains { $0.number == journal.owner && $0.core.openJobs == 0 && $0.underway == nil }
         guard !isDrained else { return }
