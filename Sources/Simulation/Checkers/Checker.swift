@@ -1,4 +1,5 @@
 import StatexProtocol
+import StatexSchedulerCore
 
 /// Names a worker process by its incarnation.
 typealias WorkerID = UInt64
@@ -53,6 +54,8 @@ protocol Checker: AnyObject {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
+    /// A scheduler follows another configuration.
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
     /// An operator was told that an order was carried out.
     func orderAnswered(_ order: Order)
     /// Faults are over and everything has drained.
@@ -78,6 +81,7 @@ extension Checker {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
     func orderAnswered(_ order: Order) {}
     func atEnd() {}
 }

@@ -56,6 +56,7 @@ struct ReferenceScheduler {
 
     let leaseTime: Int64
     let grace: Int64
+    /// The longest backoffs that any configuration has.
     let retry: RetryPolicy
     private var jobs: [UInt64: Job] = [:]
     private var workers: [WorkerID: Worker] = [:]

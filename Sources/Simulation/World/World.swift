@@ -36,6 +36,8 @@ final class World {
     var cancelsBeforeEnd: Int?
     /// Strikes at the next steal.
     var stealAmbush: (cause: Int, strike: (World, StealQuestion) -> Bool)?
+    /// What the configuration says now.
+    var policies: Policies
     /// Who had the journal restored last.
     var restoredBy: Int?
     /// Jobs that were acknowledged, and that a restore of the journal lost.
@@ -63,6 +65,7 @@ final class World {
         var options = SimulationOptions(seed: order.seed)
         let plans = options.plans(seed: order.seed, without: order.leftOut)
         self.options = options
+        policies = options.coreSettings.policies
         let hour: UInt64 = 480_000
         wallClock = WallClock(start: Int64(hour + 1) * 3_600_000_000 - options.untilHour)
         let firstID = hour << (JobID.shardBits + JobID.counterBits) | options.firstOffset
@@ -210,6 +213,7 @@ final class World {
         for client in clients where client.isPaused { client.resume() }
         network.heal()
         resumeAll()
+        restorePolicies()
         plan(.look, at: now)
     }
 
