@@ -1,4 +1,5 @@
 import StatexProtocol
+import StatexSchedulerCore
 
 /// Names a worker process by its incarnation.
 typealias WorkerID = UInt64
@@ -7,6 +8,8 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
+    /// It is ready to hold so many jobs.
+    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
     /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.
@@ -53,6 +56,10 @@ protocol Checker: AnyObject {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
+    /// A scheduler follows another configuration.
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
+    /// An operator was told that an order was carried out.
+    func orderAnswered(_ order: Order)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -76,5 +83,7 @@ extension Checker {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
+    func orderAnswered(_ order: Order) {}
     func atEnd() {}
 }

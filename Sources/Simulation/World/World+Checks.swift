@@ -82,6 +82,11 @@ extension World {
         for checker in checkers { checker.refused(client: client, code: code, plan: plan) }
     }
 
+    func orderAnswered(_ order: Order, by stamp: SessionStamp) {
+        guard stamp.incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.orderAnswered(order) }
+    }
+
     func toldFinal(client: Int, id: UInt64, state: JobState, by stamp: SessionStamp) {
         guard stamp.incarnation == journal.incarnation else { return }
         for checker in checkers { checker.toldFinal(client: client, id: id, state: state) }
