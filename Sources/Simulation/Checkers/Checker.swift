@@ -44,6 +44,8 @@ protocol Checker: AnyObject {
     func leasesHeld(by worker: WorkerProcess)
     /// A handler was started.
     func began(_ lease: LeaseRecord, by worker: WorkerProcess)
+    /// What it was handed beside its payload.
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?)
     /// A handler ended, by itself or not.
     func stopped(_ lease: LeaseRecord, by worker: WorkerProcess)
     /// A handler came back by itself.
@@ -53,6 +55,10 @@ protocol Checker: AnyObject {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
+    /// A client that follows a job hears how far it is.
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
+    /// A client hears that another request stands in the way of its own.
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -76,5 +82,8 @@ extension Checker {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
     func atEnd() {}
 }

@@ -82,6 +82,7 @@ struct SimulationOptions {
         lookNanoseconds = isQuick ? 500_000_000 : 5 * second
         drainNanoseconds = 300 * second + 40 * coreSettings.leaseNanoseconds
         drawFairness(seed: seed)
+        drawSchedules(seed: seed)
     }
 
     // MARK: The workload
