@@ -192,8 +192,8 @@ extension SchedulerCore {
 
     /// A lease ended before its job started: neither its run time nor its start was used.
     mutating func startUndone(_ slot: Int32) {
-        kinds[Int(jobs[slot].kind)].limit.undone()
-        tenants[jobs[slot].tenant].limit.undone()
+        kinds[Int(jobs[slot].kind)].limit.undone(startedAt: jobs[slot].leasedAt)
+        tenants[jobs[slot].tenant].limit.undone(startedAt: jobs[slot].leasedAt)
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000)
     }
 

@@ -22,7 +22,7 @@ extension SimulationOptions {
             schedule.overlap = random.happens(oneIn: 2) ? .skip : .allow
             // One that is open when the next is due; there must be times at which nothing runs.
             let isLong = count == 1 && schedule.overlap == .skip && random.happens(oneIn: 2)
-            let milliseconds = isLong ? random.within(50_000...90_000) : random.within(0...1_500)
+            let milliseconds = isLong ? random.within(65_000...90_000) : random.within(0...1_500)
             schedule.payload = Work(.succeeds, milliseconds: UInt32(milliseconds)).payload
             schedule.attempts = 3
             coreSettings.policies.schedules.append(schedule)
