@@ -73,7 +73,7 @@ extension SchedulerCore {
         if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots) }
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
-            guard room(worker, toFreeSlots) > 0,
+            guard room(worker, toFreeSlots) > 0, hasResources(worker, for: queues[queue].kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
             else {
@@ -98,6 +98,10 @@ extension SchedulerCore {
     private func room(_ worker: Int32, _ toFreeSlots: Bool) -> Int {
         if toFreeSlots { return workers[worker].freeSlots }
         return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
+    }
+
+    func hasResources(_ worker: Int32, for kind: Int32) -> Bool {
+        kinds[Int(kind)].policy.needs.isEmpty || workers[worker].resources.haveRoom(for: needs(kind))
     }
 
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {
@@ -147,6 +151,7 @@ extension SchedulerCore {
         queued -= 1
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
+        if !kinds[kind].policy.needs.isEmpty { workers[worker].resources.take(kinds[kind].policy.needs) }
         kinds[kind].limit.started(at: now.monotonic)
         if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
         kinds[kind].circuit.started(jobs[slot].id)
@@ -170,6 +175,7 @@ extension SchedulerCore {
         workers[worker].expected -= Int64(jobs[slot].expected)
         let kind = jobs[slot].kind
         kinds[Int(kind)].leased -= 1
+        if !kinds[Int(kind)].policy.needs.isEmpty { workers[worker].resources.giveBack(needs(kind)) }
         kinds[Int(kind)].circuit.ended(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty { workers[worker].quarantine.ended(jobs[slot].id, of: kind) }
         let tenant = jobs[slot].tenant

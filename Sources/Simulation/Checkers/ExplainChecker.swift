@@ -196,7 +196,8 @@ final class ExplainChecker: Checker {
                 promise(until, reason, id, at: time)
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,
-            .tenantLimit, .slotsBusy, .next, .committing, .inWorker, .journalBehind, .quarantined, .everythingPaused:
+            .tenantLimit, .slotsBusy, .next, .committing, .inWorker, .journalBehind, .quarantined, .everythingPaused,
+            .noWorkerWithResources, .resourcesBusy:
             break
         }
     }
@@ -275,7 +276,19 @@ final class ExplainChecker: Checker {
         let labels = options(of: id)?.labels ?? []
         let ofKind = view.fleet.workers.filter { $0.value.isWorking && $0.value.kinds.contains(kindName) }
         let able = ofKind.filter { worker in labels.allSatisfy { worker.value.labels.contains($0) } }
+        let equipped = able.filter { worker in
+            kind.needs.allSatisfy { need in
+                worker.value.resources.contains { $0.name == need.name && $0.amount >= need.amount }
+            }
+        }
         let free = able.filter { view.freeSlots($0.key) > 0 }
+        let roomy = free.filter { worker in
+            kind.needs.allSatisfy { need in
+                let total = worker.value.resources.first { $0.name == need.name }?.amount ?? 0
+                let used = view.used(need.name, by: worker.key) { policies.kind(names[$0] ?? "").needs }
+                return used + need.amount <= total
+            }
+        }
         switch said.reason {
         case .everythingPaused: return view.fleet.isPaused(nil, nil) ? nil : "nobody paused everything"
         case .kindPaused: return view.fleet.isPaused("kind", kindName) ? nil : "nobody paused its kind"
@@ -291,9 +304,13 @@ final class ExplainChecker: Checker {
         case .kindRate: return wrongRate(view.fleet.startsOfKind[row.kind], kind.limit, until, at: time)
         case .tenantRate: return wrongRate(view.fleet.startsOfTenant[row.tenant], tenant.limit, until, at: time)
         case .quarantined:
-            let fails = free.allSatisfy { $0.value.failures[row.kind] ?? 0 >= kind.quarantine.failures }
-            return fails && !free.isEmpty ? nil : "a worker is free that does not fail its kind"
+            let fails = roomy.allSatisfy { $0.value.failures[row.kind] ?? 0 >= kind.quarantine.failures }
+            return fails && !roomy.isEmpty ? nil : "a worker is free that does not fail its kind"
         case .slotsBusy: return free.isEmpty ? nil : "\(free.count) workers have free slots for it"
+        case .noWorkerWithResources:
+            return equipped.isEmpty && !able.isEmpty ? nil : "\(equipped.count) workers have what it needs"
+        case .resourcesBusy:
+            return roomy.isEmpty && !free.isEmpty ? nil : "\(roomy.count) workers have a slot and what it needs"
         case .next, .journalBehind: return "it was not dispatched"
         case .none: return "it waits for a slot"
         case .notDue, .afterJobs, .committing, .inWorker, .retryBudget: return "it waits for a slot"
@@ -327,6 +344,8 @@ private struct View {
     private(set) var leasedOfKind: [UInt32: Int] = [:]
     private(set) var leasedOfTenant: [UInt32: Int] = [:]
     private var leases: [WorkerID: [ReferenceScheduler.Lease]] = [:]
+    /// Of the leases of each worker.
+    private var kinds: [WorkerID: [UInt32]] = [:]
 
     init(_ reference: ReferenceScheduler, _ fleet: ReferenceFleet, kindAndTenant: (UInt64) -> CommitBatch.JobRow?) {
         jobs = reference.jobs
@@ -337,6 +356,7 @@ private struct View {
             leasedOfKind[row.kind, default: 0] += 1
             leasedOfTenant[row.tenant, default: 0] += 1
             leases[lease.worker, default: []].append(lease)
+            kinds[lease.worker, default: []].append(row.kind)
         }
         open.sort()
     }
@@ -348,6 +368,11 @@ private struct View {
             return 0
         }
         return min(known.credit, known.slots) - (leases[worker]?.count ?? 0)
+    }
+
+    /// How much of a resource its leases need.
+    func used(_ resource: String, by worker: WorkerID, needs: (UInt32) -> [ResourceAmount]) -> UInt32 {
+        (kinds[worker] ?? []).reduce(0) { $0 + (needs($1).first { $0.name == resource }?.amount ?? 0) }
     }
 
     /// How many leases of its worker are older.

@@ -36,6 +36,8 @@ final class SchedulerProcess {
     var dirty: [SchedulerPeer] = []
     var nextSession: UInt32 = 1
     var waitingHellos: [Int: Hello] = [:]
+    /// Of peers that believed another journal.
+    var unprovenHellos: [(peer: SchedulerPeer, hello: Hello)] = []
     var keyedSubmits: [Int: (session: UInt32, bytes: [UInt8])] = [:]
     var nextTag = 1
     var nextHeartbeat: Int64
@@ -235,6 +237,7 @@ final class SchedulerProcess {
         if slabs.count > world.options.cachedCommits { slabs.removeFirst() }
         drain(results: batch)
         core.recycle(batch)
+        greetProven()
         return true
     }
 

@@ -16,6 +16,7 @@ struct ReferenceFleet {
         /// Its leases end then, if it is not heard before.
         var deadline: Int64
         var labels: [String] = []
+        var resources: [ResourceAmount] = []
         var kinds: Set<String> = []
         /// Failures in a row, by kind.
         var failures: [UInt32: Int] = [:]
@@ -74,6 +75,7 @@ struct ReferenceFleet {
             record.failures = workers[worker]?.failures ?? [:]
             record.isDraining = drained.contains(worker)
             record.labels = said[worker]?.labels ?? []
+            record.resources = said[worker]?.resources ?? []
             record.kinds = Set((said[worker]?.kinds ?? []).filter { $0.unavailable.isEmpty }.map(\.name))
             workers[worker] = record
         case .spoke: workers[worker]?.deadline = time + leaseTime

@@ -40,7 +40,7 @@ extension SchedulerCore {
             let isFree = workers[worker].freeSlots > 0
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
-                workers[worker].freeCredit > 0, !workers[worker].isOverrun,
+                workers[worker].freeCredit > 0, !workers[worker].isOverrun, hasResources(worker, for: key.kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
             else { continue }
