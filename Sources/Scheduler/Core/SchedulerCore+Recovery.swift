@@ -112,6 +112,7 @@ extension SchedulerCore {
             kinds[Int(kind)].leased += 1
             tenants[tenant].leased += 1
             jobs[slot].leasedAt = Ticks(now.monotonic)
+            hadTurn(slot, at: now)
         } else if job.isCancelled {
             endUnleased(slot, ending: .cancelled, final: .cancelled)
         } else if !job.waitsFor.isEmpty {
@@ -119,7 +120,15 @@ extension SchedulerCore {
         } else {
             watch(job.deadline, of: slot, at: now)
             schedule(slot, runAt: job.notBefore, at: now)
+            if jobs[slot].state == .delayed, job.failures > 0 { hadTurn(slot, at: now) }
         }
+    }
+
+    /// A job was leased by a former owner: when it is ready again, it stands where its age says. (Those that are
+    /// ready now come in that order.)
+    private mutating func hadTurn(_ slot: Int32, at now: Now) {
+        jobs[slot].flags.insert(.wasReady)
+        jobs[slot].since = Ticks(now.monotonic)
     }
 
     /// The record of a worker incarnation that holds leases from before and is not connected.

@@ -47,6 +47,8 @@ protocol Checker: AnyObject {
     func leasesHeld(by worker: WorkerProcess)
     /// A handler was started.
     func began(_ lease: LeaseRecord, by worker: WorkerProcess)
+    /// What it was handed beside its payload.
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?)
     /// A handler ended, by itself or not.
     func stopped(_ lease: LeaseRecord, by worker: WorkerProcess)
     /// A handler came back by itself.
@@ -60,6 +62,10 @@ protocol Checker: AnyObject {
     func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
     /// An operator was told that an order was carried out.
     func orderAnswered(_ order: Order)
+    /// A client that follows a job hears how far it is.
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
+    /// A client hears that another request stands in the way of its own.
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -85,5 +91,8 @@ extension Checker {
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
     func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
     func orderAnswered(_ order: Order) {}
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
     func atEnd() {}
 }

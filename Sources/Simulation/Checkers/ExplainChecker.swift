@@ -333,6 +333,8 @@ final class ExplainChecker: Checker {
         _ starts: ReferenceFleet.Starts?, _ limit: Policies.Limit, _ until: Int64?, at time: Int64
     ) -> String? {
         guard let starts, let until else { return "nothing is known of its rate" }
+        // The owner started jobs that the database refused then.
+        guard world.database.refusedJobs.isEmpty else { return nil }
         // A microsecond is what times are written in.
         if until > starts.latestNext(limit) + 2_000 {
             return "its rate lets it start \((until - starts.latestNext(limit)) / 1_000) µs sooner"

@@ -18,6 +18,8 @@ final class ReferenceChecker: Checker {
 
     /// What the owner decided so far, durable or not, but for what it gathers for its next commit.
     var latest: ReferenceScheduler { decided?.reference ?? reference }
+    /// What of that is durable.
+    var durable: ReferenceScheduler { reference }
 
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == world.journal.owner else { return }
