@@ -40,6 +40,10 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case quarantined = 18
     /// Somebody paused everything.
     case everythingPaused = 19
+    /// Workers have its kind and its labels, but none as much of a resource as its kind needs.
+    case noWorkerWithResources = 20
+    /// Slots are free, but what its kind needs is in use.
+    case resourcesBusy = 21
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

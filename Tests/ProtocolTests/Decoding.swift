@@ -19,6 +19,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["name"] = hello.name
         fields["details"] = hello.details
         fields["labels"] = hello.labels
+        fields["resources"] = hello.resources.map { "\($0.amount) \($0.name)" }
         fields["kinds"] = hello.kinds.map { ["name": $0.name, "unavailable": $0.unavailable] }
     case .welcome:
         let welcome = try Welcome(reading: bytes, header: header)

@@ -70,6 +70,22 @@ struct HealthTests {
         #expect(scheduler.circuit() == .closed)
     }
 
+    @Test("A probe goes out although other kinds fill every worker to the brim")
+    func probeUnderLoad() throws {
+        let scheduler = scheduler {
+            $0.circuit = .init(failures: 3, jobs: 3, waitNanoseconds: 1_000_000_000, maximumNanoseconds: 2_000_000_000)
+        }
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 20, slots: 2, kinds: ["text", "file"])
+        try scheduler.submit((0..<5).map { _ in [.init(attempts: 100)] }, sequence: 1, client: client)
+        run(scheduler, worker) { _ in .failed }
+        try scheduler.submit((0..<500).map { _ in [.init(kind: "file")] }, sequence: 6, client: client)
+        scheduler.settle()
+        scheduler.tick(after: second)
+        #expect(run(scheduler, worker, limit: 100) { _ in .succeeded } == 100)
+        #expect(scheduler.circuit() == .closed)
+    }
+
     @Test("A probe whose worker is lost, or that is cancelled, makes way for another")
     func probeWithoutVerdict() throws {
         let scheduler = scheduler {

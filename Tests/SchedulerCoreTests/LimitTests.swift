@@ -95,9 +95,9 @@ struct LimitTests {
         #expect(scheduler.leases.count == 2)
     }
 
-    @Test("Near a limit no job waits in a worker, far from it they do as without", arguments: [true, false])
+    @Test("What waits in a worker counts as what runs", arguments: [true, false])
     func prefetch(byKind: Bool) throws {
-        for (running, leased) in [(3, 2), (4, 2), (10, 8), (1_000, 20)] {
+        for (running, leased) in [(1, 1), (3, 3), (10, 10), (1_000, 20)] {
             let scheduler = TestScheduler()
             scheduler.core.follow(
                 limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: running),
@@ -111,6 +111,30 @@ struct LimitTests {
             scheduler.settle()
             #expect(scheduler.leases.count > leased || leased == 20)
         }
+    }
+
+    @Test("What is limited gets its turns although others fill every worker to the brim", arguments: [true, false])
+    func starvation(byKind: Bool) throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(
+            limited(kind: byKind ? "text" : nil, tenant: byKind ? nil : "acme", running: 2), at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 50, slots: 2, kinds: ["text", "file"])
+        try submit(1_000, to: scheduler, kind: "file", tenant: "other", sequence: 1, client: client)
+        scheduler.settle()
+        try submit(10, to: scheduler, sequence: 1_001, client: client)
+        scheduler.settle()
+        var reported = 0
+        for _ in 0..<40 {
+            // As a worker does: one ends, and the next that it holds begins.
+            let live = scheduler.leases[reported..<min(reported + 10, scheduler.leases.count)]
+            reported += live.count
+            for lease in live { scheduler.report(lease, by: worker) }
+            scheduler.settle()
+        }
+        #expect(scheduler.leases.count < 1_000, "others still wait")
+        let limitedIDs = Set(scheduler.journal.flatMap(\.jobs).suffix(10).map(\.id))
+        #expect(scheduler.leases.count { limitedIDs.contains($0.id) } == 10)
     }
 
     @Test("A limit may be set, changed and lifted while jobs wait")

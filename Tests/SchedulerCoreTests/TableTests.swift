@@ -104,7 +104,7 @@ struct TableTests {
         let now = Now(monotonic: 0, wall: 0)
         func popFirst() -> Int32? {
             let choice = queue.next(
-                room: .slot, ageing: Ageing(), at: now, queue: 0, tenants: &tenants, jobs: table)
+                ageing: Ageing(), at: now, queue: 0, tenants: &tenants, jobs: table)
             if let choice { queue.take(choice, in: &table) }
             return choice?.slot
         }

@@ -16,7 +16,6 @@ extension SchedulerCore {
         releaseRetries(at: now)
         deal(toFreeSlots: true, at: now)
         deal(toFreeSlots: false, at: now)
-        listHeldBack()
         waitForRates(at: now)
         if settings.stealing { steal(at: now, into: &out) }
         dispatchStart = (dispatchStart + 1) % Int32(workers.indices.count)
@@ -25,18 +24,16 @@ extension SchedulerCore {
     /// Deals jobs out, one to a worker in turn, until no queue and worker with room are left that fit.
     private mutating func deal(toFreeSlots: Bool, at now: Now) {
         dispatchRound += 1
-        while let (queue, first) = nextQueue(toFreeSlots, at: now) {
+        while let (queue, first) = nextQueue(at: now) {
             dealTurn(of: queue, first, toFreeSlots, at: now)
         }
     }
 
     /// The queue whose next job goes first: by priority, then by its tenant's pass, then by age.
-    private mutating func nextQueue(_ toFreeSlots: Bool, at now: Now) -> (queue: Int32, ReadyQueue.Choice)? {
+    private mutating func nextQueue(at now: Now) -> (queue: Int32, ReadyQueue.Choice)? {
         var best: (queue: Int32, choice: ReadyQueue.Choice)?
         for queue in queues.indices where queues[queue].count > 0 && queues[queue].skippedInRound != dispatchRound {
-            guard mayStart(queues[queue].kind, toFreeSlots, at: now),
-                let choice = next(Int32(queue), toFreeSlots, at: now)
-            else { continue }
+            guard mayStart(queues[queue].kind, at: now), let choice = next(Int32(queue), at: now) else { continue }
             if let before = best,
                 (before.choice.level, before.choice.pass, jobs[before.choice.slot].id)
                     <= (choice.level, choice.pass, jobs[choice.slot].id)
@@ -48,23 +45,17 @@ extension SchedulerCore {
         return best
     }
 
-    private mutating func next(_ queue: Int32, _ toFreeSlots: Bool, at now: Now) -> ReadyQueue.Choice? {
-        queues[Int(queue)].next(
-            room: toFreeSlots ? .slot : .prefetch(fleetSlots: fleetSlots), ageing: settings.ageing, at: now,
-            queue: queue, tenants: &tenants, jobs: jobs)
+    private mutating func next(_ queue: Int32, at now: Now) -> ReadyQueue.Choice? {
+        queues[Int(queue)].next(ageing: settings.ageing, at: now, queue: queue, tenants: &tenants, jobs: jobs)
     }
 
-    /// Whether the kind's own limits let a job start, or wait in a worker.
-    private mutating func mayStart(_ kind: Int32, _ toFreeSlots: Bool, at now: Now) -> Bool {
-        guard kinds[Int(kind)].pausedBy == nil else { return false }
-        if !kinds[Int(kind)].circuit.isClosed {
-            guard toFreeSlots, kinds[Int(kind)].circuit.mayStart(at: now.monotonic) else { return false }
+    /// Whether the kind's own limits let a job be leased. One that then waits in a worker uses the limit up as
+    /// one that runs does; it waits there only while no slot is free, or busy workers would never get to it.
+    private mutating func mayStart(_ kind: Int32, at now: Now) -> Bool {
+        guard kinds[Int(kind)].pausedBy == nil, kinds[Int(kind)].circuit.mayStart(at: now.monotonic) else {
+            return false
         }
         guard kinds[Int(kind)].limit.isSet else { return true }
-        guard toFreeSlots else {
-            return kinds[Int(kind)].limit.hasSlack(
-                running: kinds[Int(kind)].leased, slots: fleetSlots, at: now.monotonic)
-        }
         switch kinds[Int(kind)].limit.verdict(running: kinds[Int(kind)].leased, at: now.monotonic) {
         case .open: return true
         case .full: return false
@@ -82,10 +73,9 @@ extension SchedulerCore {
         if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots) }
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
-            guard room(worker, toFreeSlots) > 0,
+            guard room(worker, toFreeSlots) > 0, hasResources(worker, for: queues[queue].kind),
                 workers[worker].quarantine.isEmpty
-                    || workers[worker].quarantine.mayTake(
-                        queues[queue].kind, toFreeSlot: toFreeSlots, at: now.monotonic)
+                    || workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
             else {
                 queues[queue].takers.drop()
                 continue
@@ -110,6 +100,10 @@ extension SchedulerCore {
         return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
     }
 
+    func hasResources(_ worker: Int32, for kind: Int32) -> Bool {
+        kinds[Int(kind)].policy.needs.isEmpty || workers[worker].resources.haveRoom(for: needs(kind))
+    }
+
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {
         guard workers[worker].ownIndex(of: queues[Int(queue)].kind) != nil else { return false }
         let labels = queues[Int(queue)].labels
@@ -128,8 +122,7 @@ extension SchedulerCore {
         var choice = first
         while left > 0 {
             guard
-                let worker = warmTaker(choice.slot, toFreeSlots, at: now)
-                    ?? nextTaker(Int(queue), toFreeSlots, at: now)
+                let worker = warmTaker(choice.slot, at: now) ?? nextTaker(Int(queue), toFreeSlots, at: now)
             else {
                 queues[Int(queue)].skippedInRound = dispatchRound
                 return
@@ -137,9 +130,7 @@ extension SchedulerCore {
             queues[Int(queue)].take(choice, in: &jobs)
             lease(choice.slot, to: worker, at: now)
             left -= 1
-            guard !isKindLimited || mayStart(kind, toFreeSlots, at: now),
-                let following = next(queue, toFreeSlots, at: now)
-            else { return }
+            guard !isKindLimited || mayStart(kind, at: now), let following = next(queue, at: now) else { return }
             choice = following
         }
     }
@@ -160,6 +151,7 @@ extension SchedulerCore {
         queued -= 1
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
+        if !kinds[kind].policy.needs.isEmpty { workers[worker].resources.take(kinds[kind].policy.needs) }
         kinds[kind].limit.started(at: now.monotonic)
         if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
         kinds[kind].circuit.started(jobs[slot].id)
@@ -183,6 +175,7 @@ extension SchedulerCore {
         workers[worker].expected -= Int64(jobs[slot].expected)
         let kind = jobs[slot].kind
         kinds[Int(kind)].leased -= 1
+        if !kinds[Int(kind)].policy.needs.isEmpty { workers[worker].resources.giveBack(needs(kind)) }
         kinds[Int(kind)].circuit.ended(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty { workers[worker].quarantine.ended(jobs[slot].id, of: kind) }
         let tenant = jobs[slot].tenant

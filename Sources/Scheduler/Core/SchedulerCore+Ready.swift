@@ -46,14 +46,6 @@ extension SchedulerCore {
         }
     }
 
-    /// What could not wait in a worker, near its tenant's limit, may start in the next round.
-    mutating func listHeldBack() {
-        for held in tenants.takeHeldBack() {
-            let tenant = queues[Int(held.queue)].tenant(ofLane: held.lane)
-            queues[Int(held.queue)].unpark(held.lane, pass: tenants[tenant].pass)
-        }
-    }
-
     /// Sets timers for what rates hold back.
     mutating func waitForRates(at now: Now) {
         for tenant in tenants.takeNewlyParked() {

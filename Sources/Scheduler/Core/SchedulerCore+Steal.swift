@@ -10,12 +10,10 @@ extension SchedulerCore {
     /// A job moves so often at most: then it stays where it is.
     static var maxSteals: UInt8 { 3 }
 
-    /// Notes how many slots there are, and which workers are stuck: those get nothing to wait there.
+    /// Notes which workers are stuck: those get nothing to wait there.
     mutating func lookAtWorkers(at now: Now) {
         let time = Ticks(now.monotonic)
-        fleetSlots = 0
         for worker in workers.indices {
-            if workers[worker].isConnected { fleetSlots += workers[worker].slots }
             workers[worker].isOverrun = settings.stealing && isOverrun(worker, at: time)
         }
     }
@@ -131,7 +129,8 @@ extension SchedulerCore {
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
-        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
+        serves(thief, jobs[slot].queue) && hasResources(thief, for: jobs[slot].kind)
+            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {

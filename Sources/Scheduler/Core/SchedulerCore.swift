@@ -81,6 +81,8 @@ package struct SchedulerCore: ~Copyable {
     var underway: CommitBatch?
     var spare: CommitBatch?
     package var committedBatch: UInt64
+    /// What peers believed before this journal.
+    var formerJournals: [UInt64] = []
     var policies: Policies
     /// What schedules did, those of former configurations too, and when they are looked at next.
     var scheduled: [String: ScheduleProgress] = [:]
@@ -92,8 +94,6 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
-    /// Slots of all connected workers.
-    var fleetSlots = 0
     /// All that is open.
     var backlog = Backlog()
     /// Jobs in all ready queues.

@@ -29,7 +29,7 @@ package struct WarmKeys: Sendable {
 extension SchedulerCore {
     /// A worker that has the job's key warm and takes it at once, or is expected to get to it within the bound:
     /// then it waits there, although another has a free slot. nil: the job names no key, or it would wait longer.
-    mutating func warmTaker(_ slot: Int32, _ toFreeSlots: Bool, at now: Now) -> Int32? {
+    mutating func warmTaker(_ slot: Int32, at now: Now) -> Int32? {
         guard let key = affinity(slot) else { return nil }
         let queue = jobs[slot].queue
         // Jobs that wait in a worker would use a limit up.
@@ -40,9 +40,9 @@ extension SchedulerCore {
             let isFree = workers[worker].freeSlots > 0
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
-                workers[worker].freeCredit > 0, !workers[worker].isOverrun,
+                workers[worker].freeCredit > 0, !workers[worker].isOverrun, hasResources(worker, for: key.kind),
                 workers[worker].quarantine.isEmpty
-                    || workers[worker].quarantine.mayTake(key.kind, toFreeSlot: toFreeSlots, at: now.monotonic)
+                    || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
             else { continue }
             best = worker
             shortest = wait

@@ -19,11 +19,8 @@ package struct Quarantine: Sendable {
         circuit(of: kind)?.state(at: time) ?? .closed
     }
 
-    /// Whether the worker may have a job of the kind now; a probe goes to a free slot only.
-    package func mayTake(_ kind: Int32, toFreeSlot: Bool, at time: Int64) -> Bool {
-        guard let circuit = circuit(of: kind) else { return true }
-        return circuit.isClosed || (toFreeSlot && circuit.mayStart(at: time))
-    }
+    /// Whether the worker may have a job of the kind now.
+    package func mayTake(_ kind: Int32, at time: Int64) -> Bool { circuit(of: kind)?.mayStart(at: time) ?? true }
 
     package func isClosed(for kind: Int32) -> Bool { circuit(of: kind)?.isClosed ?? true }
 

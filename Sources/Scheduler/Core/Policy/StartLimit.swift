@@ -52,15 +52,6 @@ package struct StartLimit: Sendable {
         return .open
     }
 
-    /// Whether the limit is so far away that a job may wait in a worker. A lease that waits there uses the
-    /// limit up as one that runs does: near the limit each lease has to start at once.
-    ///
-    /// - Parameter slots: of all workers: so many leases may yet start at once.
-    package func hasSlack(running now: Int, slots: Int, at time: Int64) -> Bool {
-        if let running, now + slots >= running { return false }
-        return interval == 0 || time >= nextOnTime - tolerance / 2
-    }
-
     package mutating func started(at time: Int64) {
         if interval > 0 { nextOnTime = max(nextOnTime, time) + interval }
     }

@@ -113,16 +113,9 @@ package struct ReadyQueue: Sendable {
 
     // MARK: Whose turn
 
-    /// What a job would get: a slot, so that it starts at once, or a place to wait in a worker.
-    package enum Room: Sendable {
-        case slot
-        /// - fleetSlots: the slots of all workers.
-        case prefetch(fleetSlots: Int)
-    }
-
     /// The job that goes next.
     package mutating func next(
-        room: Room, ageing: Ageing, at now: Now, queue: Int32, tenants: inout Tenants, jobs: borrowing JobTable
+        ageing: Ageing, at now: Now, queue: Int32, tenants: inout Tenants, jobs: borrowing JobTable
     ) -> Choice? {
         guard count > 0 else { return nil }
         let isAgeingTurn = ageing.isTurn(picks)
@@ -132,7 +125,7 @@ package struct ReadyQueue: Sendable {
         while left != 0 {
             let level = left.trailingZeroBitCount / 2
             left &= ~(3 << UInt32(2 * level))
-            guard let top = top(level, room, now, queue, &tenants) else { continue }
+            guard let top = top(level, now, queue, &tenants) else { continue }
             guard isAgeingTurn else { return top }
             guard best != nil else {
                 best = top
@@ -148,17 +141,17 @@ package struct ReadyQueue: Sendable {
     }
 
     private mutating func top(
-        _ level: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+        _ level: Int, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
     ) -> Choice? {
-        let open = top(ofHeap: 2 * level, room, now, queue, &tenants)
-        guard let limited = top(ofHeap: 2 * level + 1, room, now, queue, &tenants) else { return open }
+        let open = top(ofHeap: 2 * level, now, queue, &tenants)
+        guard let limited = top(ofHeap: 2 * level + 1, now, queue, &tenants) else { return open }
         guard let open else { return limited }
         return (limited.pass, limited.slot) < (open.pass, open.slot) ? limited : open
     }
 
     /// The top of a heap once it is right: no empty lane, no pass that has risen, no tenant that may not.
     private mutating func top(
-        ofHeap heap: Int, _ room: Room, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
+        ofHeap heap: Int, _ now: Now, _ queue: Int32, _ tenants: inout Tenants
     ) -> Choice? {
         guard occupied & 1 << UInt32(heap) != 0 else { return nil }
         while let entry = heaps[heap].first {
@@ -172,11 +165,6 @@ package struct ReadyQueue: Sendable {
             } else if heap & 1 == 1, !tenants[tenant].mayStart(at: now.monotonic) {
                 heaps[heap].removeFirst()
                 tenants.park(ParkedLane(queue: queue, lane: entry.lane), tenant)
-            } else if heap & 1 == 1, case .prefetch(let slots) = room,
-                !tenants[tenant].mayWait(slots: slots, at: now.monotonic)
-            {
-                heaps[heap].removeFirst()
-                tenants.holdBack(ParkedLane(queue: queue, lane: entry.lane))
             } else {
                 return Choice(
                     slot: lanes[lane].jobs.head, lane: entry.lane, level: UInt8(heap / 2), pass: entry.pass)

@@ -36,11 +36,6 @@ package struct TenantRecord: Sendable {
         pausedBy == nil && limit.verdict(running: leased, at: time) == .open
     }
 
-    /// Whether one of its jobs may wait in a worker.
-    package func mayWait(slots: Int, at time: Int64) -> Bool {
-        limit.hasSlack(running: leased, slots: slots, at: time)
-    }
-
     /// It has work again: what it did not use while it had none is not saved up.
     mutating func becameActive(at virtualTime: Int64) { pass = max(pass, virtualTime) }
 
@@ -63,8 +58,6 @@ package struct Tenants: Sendable {
     private var indices: [String: Int32] = [:]
     /// Whose lanes were parked since the last look: their limits say when they may go on.
     private(set) var newlyParked: [Int32] = []
-    /// Lanes that are out of their heaps while prefetch is dealt: their tenants are near their limits.
-    private var heldBack: [ParkedLane] = []
     /// How far the tenant that went last had got: one that comes with work starts from there.
     private var virtualTime: Int64 = 0
 
@@ -102,14 +95,6 @@ package struct Tenants: Sendable {
     mutating func park(_ lane: ParkedLane, _ tenant: Int32) {
         if records[Int(tenant)].parked.isEmpty { newlyParked.append(tenant) }
         records[Int(tenant)].parked.append(lane)
-    }
-
-    mutating func holdBack(_ lane: ParkedLane) { heldBack.append(lane) }
-
-    mutating func takeHeldBack() -> [ParkedLane] {
-        guard !heldBack.isEmpty else { return [] }
-        defer { heldBack.removeAll(keepingCapacity: true) }
-        return heldBack
     }
 
     mutating func takeNewlyParked() -> [Int32] {

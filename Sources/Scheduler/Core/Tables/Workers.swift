@@ -22,6 +22,9 @@ package struct WorkerRecord: Sendable {
     package var awaitedSteals = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []
+    /// What it has amounts of, and what its leases take of that.
+    package var offered: [ResourceAmount] = []
+    package var resources = Resources()
     package var warm = WarmKeys()
     /// Kinds that it serves: the core's index, and the worker's own.
     package var kinds: [(kind: Int32, own: UInt16)] = []
