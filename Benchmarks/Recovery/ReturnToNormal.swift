@@ -80,23 +80,7 @@ package struct ReturnToNormal {
         try await sleep(beforeSeconds, watch)
         let began = clinux_wall_microseconds()
         progress("\(phase.words): \(faultSeconds) s of fault")
-        let ended: Int64
-        switch phase {
-        case .failingKind:
-            try stack.setFailing(true)
-            try await sleep(faultSeconds, watch)
-            try stack.setFailing(false)
-            ended = clinux_wall_microseconds()
-        case .journalStopped:
-            ended = try await journalFault.run(on: &stack.postgres, seconds: faultSeconds) {
-                try await Self.nap()
-                try watch()
-            }
-            if journalFault == .restart {
-                report.journalReadySeconds = Double(clinux_wall_microseconds() - ended) / 1e6
-            }
-        case .reconnectStorm: ended = try await strikes(of: storm, watch)
-        }
+        let ended = try await fault(&report, on: &stack, storm)
         progress("\(phase.words): \(afterSeconds) s after it")
         try await sleep(afterSeconds, watch)
         let end = clinux_wall_microseconds()
@@ -107,7 +91,7 @@ package struct ReturnToNormal {
             try await running.value + (try await arriving.value)
         }
         report.admittedSeconds = arrivals.seconds(from: ended)
-        if let storm { report.slowestWelcome = storm.welcomed.max() }
+        report.slowestWelcome = try storm?.slowestWelcome()
         let count = try JournalCount(of: report.sent.acknowledged, from: first, stack.database)
         report.missing = count.missing
         report.doubled = count.doubled
@@ -115,6 +99,29 @@ package struct ReturnToNormal {
             try EndSeries.byKind(from: start, stack.database), kinds: Self.kinds, from: start, fault: began..<ended,
             until: end)
         return report
+    }
+
+    /// Makes the phase's fault.
+    /// - Returns: when it ended, in microseconds since 1970.
+    private func fault(_ report: inout PhaseReport, on stack: inout BenchStack, _ storm: Storm?) async throws -> Int64 {
+        let watch = stack.watch
+        switch report.phase {
+        case .failingKind:
+            try stack.setFailing(true)
+            try await sleep(faultSeconds, watch)
+            try stack.setFailing(false)
+            return clinux_wall_microseconds()
+        case .journalStopped:
+            let ended = try await journalFault.run(on: &stack.postgres, seconds: faultSeconds) {
+                try await Self.nap()
+                try watch()
+            }
+            if journalFault == .restart {
+                report.journalReadySeconds = Double(clinux_wall_microseconds() - ended) / 1e6
+            }
+            return ended
+        case .reconnectStorm: return try await strikes(of: storm, watch)
+        }
     }
 
     /// The storm again and again, the last time at the end.
