@@ -40,6 +40,10 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case quarantined = 18
     /// Somebody paused everything.
     case everythingPaused = 19
+    /// Its worker waits for others to run it with.
+    case batchForming = 20
+    /// It waits in a worker that has its key warm, though another has a free slot.
+    case warmWorker = 21
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

@@ -71,6 +71,8 @@ extension WaitingReason {
         case .retryBudget: "retry_budget"
         case .quarantined: "quarantined"
         case .everythingPaused: "everything_paused"
+        case .batchForming: "batch_forming"
+        case .warmWorker: "warm_worker"
         }
     }
 
@@ -96,6 +98,8 @@ extension WaitingReason {
         case .retryBudget: "its kind may have no more retries now"
         case .quarantined: "free workers fail all of its kind"
         case .everythingPaused: "everything is paused"
+        case .batchForming: "its worker waits for others to run it with"
+        case .warmWorker: "it waits for the worker that has its key warm"
         }
     }
 }

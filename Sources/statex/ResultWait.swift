@@ -107,7 +107,7 @@ extension WaitingReason {
             .quarantined, .journalBehind:
             true
         case .none, .notDue, .afterJobs, .kindLimit, .kindRate, .tenantLimit, .tenantRate, .slotsBusy, .next,
-            .committing, .inWorker, .retryBudget:
+            .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
             false
         }
     }
