@@ -32,6 +32,8 @@ public enum Limits {
     public static let labels = 8
     public static let labelsInWorker = 64
     public static let labelBytes = 64
+    /// What one worker has amounts of, and what a kind needs; their names are as long as labels.
+    public static let resourcesInWorker = 16
     /// The key that a job is best run with, in bytes.
     public static let affinityBytes = 64
     /// Slots of one worker.
@@ -69,4 +71,6 @@ public enum Limits {
     public static let progressTextBytes = 4_096
     /// What an attempt hands over for the next one, in bytes: as much as a payload, for the same reason.
     public static let checkpointBytes = 65_536
+    /// Journals of before a restore that a scheduler knows its peers to have believed: each is an operator's work.
+    public static let formerJournals = 64
 }

@@ -9,5 +9,8 @@ package enum RegressionSeeds {
         1959,
         // A job with a run_at that had run already waited for it again, when the clock was set back before a restart.
         980,
+        // An owner that did not know yet that its journal had been restored welcomed a worker that believed the
+        // restored one: the worker left that for ever.
+        7126,
     ]
 }

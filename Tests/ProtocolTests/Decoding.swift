@@ -19,6 +19,7 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["name"] = hello.name
         fields["details"] = hello.details
         fields["labels"] = hello.labels
+        fields["resources"] = hello.resources.map { "\($0.amount) \($0.name)" }
         fields["kinds"] = hello.kinds.map { kind -> [String: any Sendable] in
             [
                 "name": kind.name, "unavailable": kind.unavailable, "batch_size": Int(kind.batchSize),

@@ -35,9 +35,11 @@ struct Sample {
         },
         Sample("hello of a worker") {
             var hello = Hello(role: .worker, incarnation: 9, name: "wörker-1")
+            hello.journal = 0x1112_1314_1516_1718
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
             hello.labels = ["gpu", "eu-west"]
+            hello.resources = [ResourceAmount("gpu", 2), ResourceAmount("memory_gib", 24)]
             hello.kinds = [
                 .init("text"), .init("audio", unavailable: "no model"),
                 .init("embed", batchSize: 32, batchWaitMilliseconds: 20),

@@ -45,6 +45,38 @@ struct BatchTests {
         #expect(explain(4).reason == .slotsBusy)
     }
 
+    @Test("A worker whose batches form for long is not taken for one that is stuck")
+    func notStuck() throws {
+        let client = scheduler.client()
+        _ = scheduler.worker(1, credit: 1, slots: 1, batch: (4, 1_000))
+        try scheduler.submit(jobs(1, affinity: "tiny"), sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.tick(after: 900_000_000)
+        try scheduler.submit(jobs(1, affinity: "large"), sequence: 2, client: client)
+        scheduler.settle()
+        #expect(held() == [2])
+        scheduler.tick(after: 600_000_000)
+        #expect(scheduler.out.revoked.map(\.record.id.rawValue) == [first + 1], "now the first one should be over")
+    }
+
+    @Test("A batch takes what its kind needs of its worker's resources once")
+    func resources() throws {
+        let client = scheduler.client()
+        var policies = Policies()
+        policies.kinds["text", default: .init()].needs = [ResourceAmount("gpu", 1)]
+        scheduler.core.follow(policies, at: scheduler.now)
+        let worker = scheduler.worker(
+            1, credit: 4, slots: 4, batch: (3, 50), resources: [ResourceAmount("gpu", 1)])
+        try scheduler.submit(jobs(5), sequence: 1, client: client)
+        scheduler.settle()
+        #expect(held() == [3])
+        scheduler.report(scheduler.leases[0], .cancelled, by: worker)
+        scheduler.settle()
+        scheduler.succeed(scheduler.leases[1..<3], by: worker)
+        scheduler.settle()
+        #expect(held() == [2])
+    }
+
     @Test("What leaves a batch that forms makes room in it, the first job too")
     func leaves() throws {
         let client = scheduler.client()

@@ -6,6 +6,7 @@ extension ClientCore {
         link = .greeting(until: now + Self.leastSilence)
         control.removeAll()
         var hello = Hello(role: .client, incarnation: settings.incarnation, name: settings.name)
+        hello.journal = current.incarnation
         hello.producer = settings.producer
         var buffer = ByteBuffer(capacity: 256)
         hello.write(to: &buffer)

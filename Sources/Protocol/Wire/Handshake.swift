@@ -37,6 +37,8 @@ public struct Hello: Sendable, Equatable {
     public var slots: UInt16 = 0
     /// The process, for its life: a random number.
     public var incarnation: UInt64
+    /// The journal incarnation that the peer believed last; 0: none yet.
+    public var journal: UInt64 = 0
     /// Who counts the sequences of submits (16 bytes, random or chosen); zeros for a worker.
     public var producer: Producer = Producer()
     /// For people: at most `Limits.nameBytes`.
@@ -45,6 +47,8 @@ public struct Hello: Sendable, Equatable {
     public var details: String = ""
     /// What a worker has (a GPU, a region): a job may require some of them.
     public var labels: [String] = []
+    /// What a worker has an amount of (GPUs, GiB of memory): kinds may need some of it.
+    public var resources: [ResourceAmount] = []
     public var kinds: [Kind] = []
 
     public init(role: Role, incarnation: UInt64, name: String) {
@@ -60,6 +64,7 @@ public struct Hello: Sendable, Equatable {
             throw WireError(.malformed, "role \(roleNumber) is unknown")
         }
         self.role = role
+        journal = header.incarnation
         lowestVersion = try cursor.read(UInt8.self, in: bytes, "lowest version")
         highestVersion = try cursor.read(UInt8.self, in: bytes, "highest version")
         guard lowestVersion <= Header.version, highestVersion >= Header.version else {
@@ -77,7 +82,11 @@ public struct Hello: Sendable, Equatable {
         }
         let nameLength = Int(try cursor.read(UInt16.self, in: bytes, "name length"))
         let detailsLength = Int(try cursor.read(UInt32.self, in: bytes, "details length"))
-        _ = try cursor.read(UInt32.self, in: bytes, "reserved")
+        let resourceCount = Int(try cursor.read(UInt8.self, in: bytes, "number of resources"))
+        guard resourceCount <= Limits.resourcesInWorker else {
+            throw WireError(.tooLarge, "\(resourceCount) resources, the limit is \(Limits.resourcesInWorker)")
+        }
+        _ = try cursor.take(3, in: bytes, "reserved")
         incarnation = try cursor.read(UInt64.self, in: bytes, "incarnation")
         producer = Producer(
             high: try cursor.read(UInt64.self, in: bytes, "producer"),
@@ -108,6 +117,18 @@ public struct Hello: Sendable, Equatable {
             }
             labels.append(try cursor.text(length, in: bytes, "label"))
         }
+        for _ in 0..<resourceCount {
+            let amount = try cursor.read(UInt32.self, in: bytes, "amount of a resource")
+            let length = Int(try cursor.read(UInt8.self, in: bytes, "resource length"))
+            guard length >= 1, length <= Limits.labelBytes else {
+                throw WireError(.tooLarge, "a resource has \(length) bytes, it takes 1 to \(Limits.labelBytes)")
+            }
+            let name = try cursor.text(length, in: bytes, "resource")
+            guard !resources.contains(where: { $0.name == name }) else {
+                throw WireError(.malformed, "resource \(name) is there twice")
+            }
+            resources.append(ResourceAmount(name, amount))
+        }
         for _ in 0..<header.count {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")
             let kindLength = Int(bytes.integer(UInt16.self, at: start))
@@ -133,7 +154,9 @@ public struct Hello: Sendable, Equatable {
     }
 
     public func write(to buffer: inout ByteBuffer) {
-        Header(.hello, fields: Self.fields, recordLength: Self.recordSize, count: kinds.count).write(to: &buffer)
+        Header(
+            .hello, fields: Self.fields, recordLength: Self.recordSize, incarnation: journal, count: kinds.count
+        ).write(to: &buffer)
         buffer.append(role.rawValue)
         buffer.append(lowestVersion)
         buffer.append(highestVersion)
@@ -141,7 +164,8 @@ public struct Hello: Sendable, Equatable {
         buffer.append(slots)
         buffer.append(UInt16(name.utf8.count))
         buffer.append(UInt32(details.utf8.count))
-        buffer.append(UInt32(0))
+        buffer.append(UInt8(resources.count))
+        buffer.append(zeros: 3)
         buffer.append(incarnation)
         buffer.append(producer.high)
         buffer.append(producer.low)
@@ -151,6 +175,11 @@ public struct Hello: Sendable, Equatable {
             buffer.append(UInt8(label.utf8.count))
             buffer.append(label)
         }
+        for resource in resources {
+            buffer.append(resource.amount)
+            buffer.append(UInt8(resource.name.utf8.count))
+            buffer.append(resource.name)
+        }
         for kind in kinds {
             buffer.append(UInt16(kind.name.utf8.count))
             buffer.append(UInt16(kind.unavailable.utf8.count))
@@ -159,6 +188,17 @@ public struct Hello: Sendable, Equatable {
             buffer.append(kind.name)
             buffer.append(kind.unavailable)
         }
+    }
+}
+
+/// So much of something that a machine has a countable amount of.
+public struct ResourceAmount: Hashable, Sendable {
+    public var name: String
+    public var amount: UInt32
+
+    public init(_ name: String, _ amount: UInt32) {
+        self.name = name
+        self.amount = amount
     }
 }
 

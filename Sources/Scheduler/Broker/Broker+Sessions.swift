@@ -14,7 +14,7 @@ extension Broker {
             throw WireError(.type, "this endpoint is for \(peer.role)s, the HELLO says \(hello.role)")
         }
         guard hello.incarnation != 0 else { throw WireError(.malformed, "incarnation is 0, it takes a random number") }
-        guard sessions.count < settings.maxPeers else {
+        guard sessions.count + unprovenHellos.count < settings.maxPeers else {
             throw WireError(.busy, "\(sessions.count) peers are connected, the limit is \(settings.maxPeers)")
         }
         if peer.session != 0 { forget(peer, at: time) }
@@ -23,25 +23,53 @@ extension Broker {
         peer.name = hello.name
         peer.producer = hello.producer
         peer.descriptor = frame.sourceDescriptor
-        if peer.role == .worker {
+        try begin(peer, hello, at: time)
+    }
+
+    /// Welcomes a peer, or finds out first what has to be known.
+    private mutating func begin(_ peer: Peer, _ hello: Hello, at time: Now) throws(WireError) {
+        if !core.mayWelcome(peerOf: hello.journal) {
+            if let reason = busyReason { throw WireError(.busy, reason) }
+            register(peer)
+            unprovenHellos.removeAll { $0.peer === peer }
+            unprovenHellos.append((peer, hello))
+        } else if peer.role == .worker {
             welcomeWorker(peer, hello, at: time)
         } else if core.knowsProducer(hello.producer) {
             welcomeClient(peer, hello)
         } else if let reason = busyReason {
             throw WireError(.busy, reason)
         } else {
-            clientPeers[peer.routing] = peer
+            register(peer)
             waitingHellos[nextTag] = (peer, hello)
             handOff.reads.put(.producer(hello.producer, tag: nextTag))
             nextTag += 1
         }
     }
 
+    /// A commit is durable: those who waited for a proof are looked at again.
+    mutating func greetProven() {
+        guard !unprovenHellos.isEmpty else { return }
+        let waiting = unprovenHellos
+        unprovenHellos.removeAll()
+        for (peer, hello) in waiting where !peer.isGone {
+            do throws(WireError) {
+                try begin(peer, hello, at: now)
+            } catch {
+                fault(error, to: peer)
+            }
+        }
+    }
+
+    private mutating func register(_ peer: Peer) {
+        if peer.role == .worker { workerPeers[peer.routing] = peer } else { clientPeers[peer.routing] = peer }
+    }
+
     private mutating func newSession(_ peer: Peer) {
         peer.session = nextSession
         nextSession = nextSession == .max ? 1 : nextSession + 1
         sessions[peer.session] = peer
-        if peer.role == .worker { workerPeers[peer.routing] = peer } else { clientPeers[peer.routing] = peer }
+        register(peer)
         if peer.descriptor >= 0 { byDescriptor[peer.descriptor] = peer }
     }
 

@@ -46,6 +46,8 @@ package struct Broker: ~Copyable {
     var nextTag: UInt64 = 1
     /// HELLOs of clients whose producer is being read.
     var waitingHellos: [UInt64: (peer: Peer, hello: Hello)] = [:]
+    /// HELLOs of peers that believed another journal, while a commit is to prove that this one is the present one.
+    var unprovenHellos: [(peer: Peer, hello: Hello)] = []
 
     /// Binds both endpoints.
     package init(
@@ -177,6 +179,7 @@ package struct Broker: ~Copyable {
         cache.keep(batch.payloads, of: batch.head.batch)
         drainOutbox(results: batch)
         core.recycle(batch)
+        greetProven()
     }
 
     mutating func nextHeartbeatAfter(_ monotonic: Int64) {

@@ -266,6 +266,8 @@ package final class CommitBatch {
     package var ordered: [Ordered] = []
     /// Asked of the journal once everything before them is durable.
     package var outcomeLookups: [Outbox.OutcomeLookup] = []
+    /// Other journals that peers believed: a commit proves that they are over.
+    package var formerJournals: [UInt64] = []
 
     package init() {}
 
@@ -274,7 +276,7 @@ package final class CommitBatch {
         !jobs.isEmpty || !outcomes.isEmpty || !leases.isEmpty || !actions.isEmpty || !schedules.isEmpty || !keys.isEmpty
             || !names.isEmpty
             || !pagesClosed.isEmpty || !accepted.isEmpty || !durable.isEmpty || !cancelled.isEmpty
-            || !outcomeLookups.isEmpty || !checkpoints.isEmpty
+            || !outcomeLookups.isEmpty || !checkpoints.isEmpty || !formerJournals.isEmpty
     }
 
     /// Empties it for the next commit, keeping its storage. The payload slab stays with whoever caches it.
@@ -297,6 +299,7 @@ package final class CommitBatch {
         cancelled.removeAll(keepingCapacity: true)
         ordered.removeAll(keepingCapacity: true)
         outcomeLookups.removeAll(keepingCapacity: true)
+        formerJournals.removeAll(keepingCapacity: true)
         payloads = PayloadSlab()
         resultBytes.removeAll()
     }

@@ -28,6 +28,7 @@ extension SchedulerCore {
         underway = nil
         committedBatch = batch.head.batch
         durableToken = batch.head.nextToken
+        provedFormer(batch.formerJournals)
         out.accepted.append(contentsOf: batch.accepted)
         out.durable.append(contentsOf: batch.durable)
         out.cancelled.append(contentsOf: batch.cancelled)

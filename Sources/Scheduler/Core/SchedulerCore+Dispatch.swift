@@ -73,7 +73,7 @@ extension SchedulerCore {
         if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots, at: now) }
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
-            guard room(worker, queue, toFreeSlots, at: now) > 0,
+            guard room(worker, queue, toFreeSlots, at: now) > 0, hasResources(worker, for: queues[queue].kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
             else {
@@ -102,6 +102,10 @@ extension SchedulerCore {
         guard !workers[worker].isOverrun else { return 0 }
         return max(
             workers[worker].freeCredit, workers[worker].batchRoom(of: queues[queue].kind, at: now.monotonic))
+    }
+
+    func hasResources(_ worker: Int32, for kind: Int32) -> Bool {
+        kinds[Int(kind)].policy.needs.isEmpty || workers[worker].resources.haveRoom(for: needs(kind))
     }
 
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {
@@ -153,6 +157,9 @@ extension SchedulerCore {
         queued -= 1
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
+        if !kinds[kind].policy.needs.isEmpty, !jobs[slot].flags.contains(.joinsBatch) {
+            workers[worker].resources.take(kinds[kind].policy.needs)
+        }
         kinds[kind].limit.started(at: now.monotonic)
         if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
         kinds[kind].circuit.started(jobs[slot].id)
@@ -173,10 +180,13 @@ extension SchedulerCore {
         precondition(worker >= 0 && jobs[slot].token != 0, "a lease ends that is none")
         if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
-        leaveBatch(slot)
         workers[worker].expected -= Int64(jobs[slot].expected)
         let kind = jobs[slot].kind
         kinds[Int(kind)].leased -= 1
+        if !kinds[Int(kind)].policy.needs.isEmpty, !jobs[slot].flags.contains(.joinsBatch) {
+            workers[worker].resources.giveBack(needs(kind))
+        }
+        leaveBatch(slot)
         kinds[Int(kind)].circuit.ended(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty { workers[worker].quarantine.ended(jobs[slot].id, of: kind) }
         let tenant = jobs[slot].tenant

@@ -64,6 +64,11 @@ extension SchedulerCore {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
+        // Workers run what they hold in the order in which it was leased.
+        for job in open.filter({ $0.token != 0 }).sorted(by: { $0.token < $1.token }) {
+            guard let slot = jobs.slot(of: job.id), jobs[slot].state == .leased else { continue }
+            workers[jobs[slot].worker].leases.append(slot, in: &jobs)
+        }
         recoverDependencies(open, at: now)
         followSchedules(at: now)
     }
@@ -104,7 +109,6 @@ extension SchedulerCore {
             jobs[slot].state = .leased
             jobs[slot].token = job.token
             jobs[slot].worker = holder
-            workers[holder].leases.append(slot, in: &jobs)
             kinds[Int(kind)].leased += 1
             tenants[tenant].leased += 1
             jobs[slot].leasedAt = Ticks(now.monotonic)

@@ -76,6 +76,8 @@ extension SchedulerCore {
         workers[index].isToldToDrain = false
         workers[index].details = hello.details
         workers[index].labels = hello.labels
+        workers[index].offered = hello.resources
+        recountResources(of: index)
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }
         workers[index].joined = now.wall
         heard(index, at: now)

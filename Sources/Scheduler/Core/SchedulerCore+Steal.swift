@@ -28,10 +28,9 @@ extension SchedulerCore {
             defer { slot = jobs[slot].next }
             if jobs[slot].flags.contains(.joinsBatch) { continue }
             running -= 1
-            let expected = Int64(jobs[slot].expected) * 1_000
-            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * expected + settings.stealWorthNanoseconds else {
-                return false
-            }
+            let (taken, wait) = expectedCall(slot)
+            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * taken - wait + settings.stealWorthNanoseconds
+            else { return false }
         }
         return true
     }
@@ -42,12 +41,25 @@ extension SchedulerCore {
                 ask(worker, for: nil, into: &out)
             }
         }
-        guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
-        for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {
-            guard let victim = victim(for: thief, at: now) else { continue }
-            ask(victim, for: thief, into: &out)
+        guard workers.indices.contains(where: { isThief($0) }), workers.indices.contains(where: { unstarted($0) > 0 })
+        else {
+            return
+        }
+        let victims = victims(at: now)
+        // Once a thief has looked at everything in vain: a fleet may have many that can help with none of it.
+        var wanted: [Int32]?
+        for thief in workers.indices where isThief(thief) {
+            if let wanted, !wanted.contains(where: { serves(thief, $0) }) { continue }
+            if let victim = victims.first(where: { mayRob($0.worker, thief) }) {
+                ask(victim.worker, for: thief, into: &out)
+            } else if wanted == nil {
+                wanted = stealableQueues(of: victims)
+            }
         }
     }
+
+    /// It has a free slot, and no job for it is on its way.
+    private func isThief(_ worker: Int32) -> Bool { workers[worker].freeSlots > workers[worker].awaitedSteals }
 
     /// Leases that wait in a worker behind its slots and were not asked back yet.
     private func unstarted(_ worker: Int32) -> Int {
@@ -55,17 +67,41 @@ extension SchedulerCore {
         return workers[worker].held - workers[worker].slots - workers[worker].askedBack
     }
 
-    /// The worker whose waiting jobs are expected to wait longest, if that is longer than moving takes.
-    private func victim(for thief: Int32, at now: Now) -> Int32? {
-        var best: Int32?
-        var longest = settings.stealWorthNanoseconds
-        for worker in workers.indices where worker != thief && unstarted(worker) > 0 {
+    /// A worker whose waiting jobs are expected to wait longer than moving takes.
+    private struct Victim {
+        var worker: Int32
+        var remaining: Int64
+    }
+
+    /// Those whose jobs wait longest first.
+    private func victims(at now: Now) -> [Victim] {
+        var victims: [Victim] = []
+        for worker in workers.indices where unstarted(worker) > 0 {
             let remaining = expectedRemaining(worker, at: now)
-            guard remaining > longest, lastStealable(of: worker, for: thief) >= 0 else { continue }
-            longest = remaining
-            best = worker
+            if remaining > settings.stealWorthNanoseconds {
+                victims.append(Victim(worker: worker, remaining: remaining))
+            }
         }
-        return best
+        victims.sort { ($1.remaining, $0.worker) < ($0.remaining, $1.worker) }
+        return victims
+    }
+
+    private func mayRob(_ victim: Int32, _ thief: Int32) -> Bool {
+        victim != thief && unstarted(victim) > 0 && lastStealable(of: victim, for: thief) >= 0
+    }
+
+    /// The queues of all jobs that may be taken from somebody.
+    private func stealableQueues(of victims: [Victim]) -> [Int32] {
+        var queues: [Int32] = []
+        for victim in victims {
+            var slot = workers[victim.worker].leases.tail
+            for _ in 0..<max(0, workers[victim.worker].leases.count - workers[victim.worker].slots) {
+                let queue = jobs[slot].queue
+                if !queues.contains(queue), isStealable(slot, for: nil) { queues.append(queue) }
+                slot = jobs[slot].previous
+            }
+        }
+        return queues
     }
 
     /// Nanoseconds until a worker gets through what it holds. A job that ran longer than was expected is
@@ -76,13 +112,14 @@ extension SchedulerCore {
         var slot = workers[worker].leases.head
         var running = workers[worker].slots
         while slot >= 0, running > 0 {
-            let ran = jobs[slot].leasedAt.nanoseconds(until: time)
-            let expected = Int64(jobs[slot].expected) * 1_000
-            sum += ran > expected ? ran - expected : -ran
-            slot = jobs[slot].next
+            defer { slot = jobs[slot].next }
+            if jobs[slot].flags.contains(.joinsBatch) { continue }
             running -= 1
+            let held = jobs[slot].leasedAt.nanoseconds(until: time)
+            let (taken, wait) = expectedCall(slot)
+            sum += held > taken ? held - taken : -max(held - wait, 0)
         }
-        return sum / Int64(max(workers[worker].slots, 1))
+        return max(sum, 0) / Int64(max(workers[worker].slots, 1))
     }
 
     private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
@@ -95,7 +132,8 @@ extension SchedulerCore {
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
-        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
+        serves(thief, jobs[slot].queue) && hasResources(thief, for: jobs[slot].kind)
+            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {

@@ -106,6 +106,10 @@ extension SchedulerCore {
         precondition(
             joined == workers.indices.reduce(0) { $0 + workers[$1].batchmates }, "batches and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
+        precondition(
+            workers.indices.allSatisfy { worker in
+                workers[worker].resources.items.map(\.used) == countedResources(of: worker).items.map(\.used)
+            }, "leases and resources disagree")
         precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
         precondition(queued == self.queued, "the count of queued jobs is wrong")
         precondition(blocked == self.blocked, "the count of blocked jobs is wrong")

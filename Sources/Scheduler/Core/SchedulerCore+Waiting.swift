@@ -60,6 +60,13 @@ extension SchedulerCore {
             let labels = labelSets[queues[Int(job.queue)].labels].joined(separator: ", ")
             return because(.noWorkerWithLabels, "no worker for \(kind.name) has all of: \(labels)")
         }
+        let needs = needs(job.kind)
+        guard
+            needs.isEmpty
+                || workers.indices.contains(where: {
+                    isWorking($0) && serves($0, job.queue) && workers[$0].resources.suffice(for: needs)
+                })
+        else { return because(.noWorkerWithResources, "no worker for \(kind.name) has \(words(needs))") }
         switch kind.circuit.state(at: now.monotonic) {
         case .open(let until): return because(.circuitOpen, until: until, "every attempt of kind \(kind.name) failed")
         case .probing(let probe): return because(.circuitOpen, "job \(probe) tries kind \(kind.name)")
@@ -79,8 +86,11 @@ extension SchedulerCore {
         if batchTaker(slot, at: now) != nil { return because(.next) }
         let free = workers.indices.filter { workers[$0].freeSlots > 0 && serves($0, job.queue) }
         guard free.isEmpty else {
+            guard free.contains(where: { hasResources($0, for: job.kind) }) else {
+                return because(.resourcesBusy, "no worker with a free slot has \(words(needs)) left")
+            }
             let isWanted = free.contains {
-                workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
+                hasResources($0, for: job.kind) && workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
             }
             return isWanted
                 ? because(.next)
@@ -89,6 +99,10 @@ extension SchedulerCore {
         }
         let wait = expectedWait(job.queue, at: now)
         return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")
+    }
+
+    private func words(_ needs: [ResourceAmount]) -> String {
+        needs.map { "\($0.amount) \($0.name)" }.joined(separator: " and ")
     }
 
     func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }

@@ -83,6 +83,8 @@ package struct SchedulerCore: ~Copyable {
     var underway: CommitBatch?
     var spare: CommitBatch?
     package var committedBatch: UInt64
+    /// What peers believed before this journal.
+    var formerJournals: [UInt64] = []
     var policies: Policies
     /// What schedules did, those of former configurations too, and when they are looked at next.
     var scheduled: [String: ScheduleProgress] = [:]

@@ -9,6 +9,8 @@ enum Contact {
     case spoke
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
+    /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.
+    case offers(Int, isCredit: Bool)
     /// Its connection is closed.
     case disconnected
     /// It said goodbye.

@@ -164,6 +164,7 @@ final class ClientProcess {
         link = .greeting(until: world.now + silence)
         buffer.removeAll()
         var hello = Hello(role: .client, incarnation: incarnation, name: "c\(place)")
+        hello.journal = newest.incarnation
         hello.producer = producer
         hello.write(to: &buffer)
         send()

@@ -21,13 +21,15 @@ extension SchedulerProcess {
                 records.append(try OutcomeRecord(reading: &cursor, header: header, in: bytes))
             }
             noteHeld(records.map(\.token), header, peer)
+            world.heard(peer.incarnation, .offers(credit, isCredit: false), by: self)
             core.creditUpdated(credit, worker: peer.worker, session: peer.session)
             core.outcomesReported(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: now, into: &out)
         case .credit:
-            core.creditOffered(
-                try Credit.read(bytes, header: header), worker: peer.worker, session: peer.session, at: now)
+            let credit = try Credit.read(bytes, header: header)
+            world.heard(peer.incarnation, .offers(credit, isCredit: true), by: self)
+            core.creditOffered(credit, worker: peer.worker, session: peer.session, at: now)
         case .claim, .kept:
             var records: [TokenRecord] = []
             var cursor = try header.recordCursor(atLeast: TokenRecord.size)

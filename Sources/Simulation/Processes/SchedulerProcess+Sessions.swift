@@ -47,7 +47,16 @@ extension SchedulerProcess {
         peer.heardAt = clock.monotonic
         if peers[peer.connection] == nil { order.append(peer.connection) }
         peers[peer.connection] = peer
-        if peer.role == .worker {
+        begin(peer, hello)
+    }
+
+    private func begin(_ peer: SchedulerPeer, _ hello: Hello) {
+        if !core.mayWelcome(peerOf: hello.journal) {
+            guard busyReason == nil else { return refuse(peer) }
+            world.mark("peer of another journal waits for a commit")
+            unprovenHellos.removeAll { $0.peer === peer }
+            unprovenHellos.append((peer, hello))
+        } else if peer.role == .worker {
             newSession(peer)
             let joined = core.workerJoined(hello, session: peer.session, at: clock)
             peer.worker = joined.index
@@ -58,16 +67,26 @@ extension SchedulerProcess {
         } else if core.knowsProducer(hello.producer) {
             welcomeClient(peer, hello)
         } else if busyReason != nil {
-            peers[peer.connection] = nil
-            order.removeAll { $0 == peer.connection }
-            var buffer = ByteBuffer(capacity: 128)
-            Fault(WireError(.busy, "the journal is down"), retryAfterMilliseconds: 500).write(
-                to: &buffer, stamp: stamp(for: peer))
-            send(buffer.array(), to: peer)
+            refuse(peer)
         } else {
             waitingHellos[peer.connection] = hello
             read(.producer(hello.producer, connection: peer.connection))
         }
+    }
+
+    private func refuse(_ peer: SchedulerPeer) {
+        peers[peer.connection] = nil
+        order.removeAll { $0 == peer.connection }
+        var buffer = ByteBuffer(capacity: 128)
+        Fault(WireError(.busy, "the journal is down"), retryAfterMilliseconds: 500).write(
+            to: &buffer, stamp: stamp(for: peer))
+        send(buffer.array(), to: peer)
+    }
+
+    func greetProven() {
+        let waiting = unprovenHellos
+        unprovenHellos.removeAll()
+        for (peer, hello) in waiting where isAlive && peers[peer.connection] === peer { begin(peer, hello) }
     }
 
     func supersede(_ old: SchedulerPeer) {

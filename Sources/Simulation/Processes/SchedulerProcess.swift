@@ -14,6 +14,8 @@ final class SchedulerProcess {
     private(set) var isPaused = false
     /// How long its machine was suspended: its clock for durations did not run.
     private var suspended: Int64 = 0
+    /// When it last went on after a pause, by its own clock.
+    private(set) var resumedAt = Int64.min
     /// It is killed before so many more effects of one turn.
     private var effectsUntilCrash: (left: Int, cause: Int)?
     private var effectsOfTurn = 0
@@ -34,6 +36,8 @@ final class SchedulerProcess {
     var dirty: [SchedulerPeer] = []
     var nextSession: UInt32 = 1
     var waitingHellos: [Int: Hello] = [:]
+    /// Of peers that believed another journal.
+    var unprovenHellos: [(peer: SchedulerPeer, hello: Hello)] = []
     var keyedSubmits: [Int: (session: UInt32, bytes: [UInt8])] = [:]
     var nextTag = 1
     var nextHeartbeat: Int64
@@ -191,6 +195,7 @@ final class SchedulerProcess {
     func resume(suspended time: Int64 = 0) {
         isPaused = false
         suspended += time
+        resumedAt = clock.monotonic
         turns = Turns()
         planTurn(at: world.now)
     }
@@ -232,6 +237,7 @@ final class SchedulerProcess {
         if slabs.count > world.options.cachedCommits { slabs.removeFirst() }
         drain(results: batch)
         core.recycle(batch)
+        greetProven()
         return true
     }
 

@@ -290,7 +290,8 @@ final class WorkerProcess {
     // MARK: Messages out
 
     private func flush() {
-        if out.closeReason != nil {
+        if let reason = out.closeReason {
+            world.note("worker process \(number) closes its socket: \(reason)")
             closeSocket()
             out.socketClosed()
         }
@@ -324,8 +325,10 @@ final class WorkerProcess {
 
     private var hello: Hello {
         var hello = Hello(role: .worker, incarnation: incarnation, name: "w\(place)")
+        hello.journal = core.stamp.incarnation
         hello.slots = UInt16(slots)
         hello.kinds = SimulationOptions.kinds.map { Hello.Kind($0) }
+        hello.resources = world.options.resources(ofWorker: place)
         return hello
     }
 

@@ -27,6 +27,8 @@ struct SimulationOptions {
     var faultsEvery: Int64
     var eventsBetweenFaults: Int
     var coreSettings: CoreSettings
+    /// How much each worker has of what kinds may need; empty: none needs anything.
+    var amounts: [UInt32] = []
     /// Bytes of outcomes that a worker keeps before it asks for no more work.
     var keptBytes: Int
     var cachedCommits: Int
@@ -79,6 +81,7 @@ struct SimulationOptions {
         longestWork = isQuick ? 4_000 : [4_000, 30_000, 120_000][random.below(3)]
         lookNanoseconds = isQuick ? 500_000_000 : 5 * second
         drainNanoseconds = 300 * second + 40 * coreSettings.leaseNanoseconds
+        drawResources(from: &random)
     }
 
     // MARK: The workload

@@ -13,6 +13,9 @@ public struct WorkerOptions: Sendable {
     /// What this worker has (`gpu`, a region): jobs that require labels go only where all of them are. Up to
     /// 64 of 1 to 64 bytes.
     public var labels: [String] = []
+    /// What this worker has an amount of (GPUs, GiB of memory), up to 16: of kinds that need some of it the scheduler
+    /// leases no more jobs here at once than fit.
+    public var resources: [ResourceAmount] = []
     /// How long running jobs may go on after the order to drain, in seconds.
     public var drainSeconds: Double = 20
     /// Results above it are failures of class `result_too_large`.
@@ -139,6 +142,7 @@ public final class Worker: Sendable {
         var hello = Hello(role: .worker, incarnation: incarnation, name: ResultRules.text(name, Limits.nameBytes))
         hello.slots = UInt16(slots)
         hello.labels = options.labels
+        hello.resources = options.resources
         hello.details = """
             {"host":\(JSONText.quoted(host)),"pid":\(getpid()),"isolation":\(JSONText.quoted(options.isolation)),\
             "zeromq":\(JSONText.quoted(zeroMQVersion()))}
@@ -193,6 +197,14 @@ public final class Worker: Sendable {
         for label in options.labels {
             guard (1...Limits.labelBytes).contains(label.utf8.count), !label.utf8.contains(0) else {
                 throw .argument("a label takes 1 to \(Limits.labelBytes) bytes without NUL")
+            }
+        }
+        guard options.resources.count <= Limits.resourcesInWorker,
+            Set(options.resources.map(\.name)).count == options.resources.count
+        else { throw .argument("resources are at most \(Limits.resourcesInWorker), each named once") }
+        for name in options.resources.map(\.name) {
+            guard (1...Limits.labelBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
+                throw .argument("a resource's name takes 1 to \(Limits.labelBytes) bytes without NUL")
             }
         }
         var kinds = Set<String>()

@@ -16,7 +16,7 @@ struct WorkerLoop: ~Copyable {
     private static let reportsPause = 50 * millisecond
 
     private let endpoint: String
-    private let hello: Hello
+    private var hello: Hello
     private let context: ZeroMQContext
     private let shared: WorkerShared
     private let log: Log
@@ -252,6 +252,7 @@ struct WorkerLoop: ~Copyable {
     private mutating func packNext(at now: Int64) {
         if out.hello {
             out.hello = false
+            hello.journal = core.stamp.incarnation
             hello.write(to: &message)
         } else if !core.isConnected {
             return

@@ -47,6 +47,7 @@ extension SchedulerCore {
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
                 isFree || workers[worker].warmRoom > 0, !workers[worker].isOverrun,
+                hasResources(worker, for: key.kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
             else { continue }

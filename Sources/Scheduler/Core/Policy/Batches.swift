@@ -101,6 +101,7 @@ extension SchedulerCore {
         }
         jobs[next].flags.remove(.joinsBatch)
         workers[worker].batchmates -= 1
+        workers[worker].resources.take(needs(key.kind))
         workers[worker].forming[place].firstToken = jobs[next].token
     }
 
@@ -118,10 +119,22 @@ extension SchedulerCore {
         return batch
     }
 
+    /// How long a slot is expected to be taken at most by a leased job and those that run with it, in nanoseconds, and
+    /// how much of that it waits for others.
+    func expectedCall(_ slot: Int32) -> (taken: Int64, wait: Int64) {
+        let share = Int64(jobs[slot].expected) * 1_000
+        guard batchKey(slot) != nil, let rule = workers[jobs[slot].worker].batchRule(of: jobs[slot].kind) else {
+            return (share, 0)
+        }
+        return (share * Int64(rule.size) + rule.waitNanoseconds, rule.waitNanoseconds)
+    }
+
     /// Whether a leased job stands behind its worker's slots. Slots take leases in their order, and with one that
     /// begins a batch those that joined it.
     func isBehindOthers(_ slot: Int32) -> Bool {
         let worker = jobs[slot].worker
+        // How many those are is not known of a worker of before a restart that has not come back.
+        guard workers[worker].slots > 0 else { return false }
         var before = 0
         var running: Set<AffinityKey> = []
         var other = workers[worker].leases.head

@@ -22,6 +22,9 @@ package struct WorkerRecord: Sendable {
     package var awaitedSteals = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []
+    /// What it has amounts of, and what its leases take of that.
+    package var offered: [ResourceAmount] = []
+    package var resources = Resources()
     package var warm = WarmKeys()
     /// Kinds that it serves: the core's index, the worker's own, and whether it runs several of them together.
     package var kinds: [(kind: Int32, own: UInt16, batch: BatchRule?)] = []
@@ -70,7 +73,7 @@ package struct Workers: Sendable {
     package var indices: Range<Int32> { 0..<Int32(records.count) }
 
     package subscript(index: Int32) -> WorkerRecord {
-        @inline(__always) get { records[Int(index)] }
+        @inline(__always) _read { yield records[Int(index)] }
         @inline(__always) _modify { yield &records[Int(index)] }
     }
 
