@@ -204,7 +204,7 @@ final class ExplainChecker: Checker {
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,
             .tenantLimit, .slotsBusy, .next, .committing, .inWorker, .journalBehind, .quarantined, .everythingPaused,
-            .noWorkerWithResources, .resourcesBusy:
+            .noWorkerWithResources, .resourcesBusy, .batchForming, .warmWorker:
             break
         }
     }
@@ -320,7 +320,8 @@ final class ExplainChecker: Checker {
             return roomy.isEmpty && !free.isEmpty ? nil : "\(roomy.count) workers have a slot and what it needs"
         case .next, .journalBehind: return "it was not dispatched"
         case .none: return "it waits for a slot"
-        case .notDue, .afterJobs, .committing, .inWorker, .retryBudget: return "it waits for a slot"
+        case .notDue, .afterJobs, .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
+            return "it waits for a slot"
         }
     }
 
