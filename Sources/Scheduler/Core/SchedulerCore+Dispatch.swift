@@ -11,6 +11,7 @@ extension SchedulerCore {
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
         tellDrains(into: &out)
+        if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
         releaseRetries(at: now)

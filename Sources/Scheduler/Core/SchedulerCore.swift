@@ -96,6 +96,8 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
+    /// Kinds, or kinds in one worker, that were found to fail every time since the last dispatch.
+    var tripped: [(kind: Int32, worker: Int32?)] = []
     /// All that is open.
     var backlog = Backlog()
     /// Jobs in all ready queues.
