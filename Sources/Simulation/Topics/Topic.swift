@@ -20,7 +20,7 @@ enum Topics {
     static let all: [any Topic] = [
         NetworkTopic(), LossTopic(), SessionTopic(), CommitTopic(), DatabaseTopic(), SchedulerTopic(), WorkerTopic(),
         HandlerTopic(), ClientTopic(), ClockTopic(), ContractTopic(), ReferenceTopic(), StealTopic(), DependencyTopic(),
-        LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(),
+        LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(), OutageTopic(),
     ]
 }
 
