@@ -136,17 +136,18 @@ private final class CircuitChecker: Checker {
     }
 
     private func took(_ row: CommitBatch.OutcomeRow, in batch: UInt64) {
-        guard let history = world.journal.histories[row.id], !world.database.refusedJobs.contains(row.id),
+        guard let history = world.journal.histories[row.id],
             let lease = history.leases.last(where: { $0.token == row.token }),
             let worker = world.journal.incarnation(ofWorker: lease.worker)
         else { return }
         let kind = history.row.kind
         let place = Place(worker: worker, kind: kind)
-        if row.ending == .succeeded {
+        // It may have succeeded until the database refused its result.
+        if row.ending == .succeeded || world.database.refusedJobs.contains(row.id) {
             kinds[kind] = nil
             places[place] = nil
             successes[kind, default: 0] += 1
-        } else if row.ending == .failed, row.final != .failed {
+        } else if row.ending == .failed, row.final == nil || row.final == .dead {
             let settings = world.options.coreSettings.policies.otherKinds
             kinds[kind, default: FailureRow()].failed(row.id, settings.circuit, elsewhere: nil, in: batch)
             places[place, default: FailureRow()].failed(
