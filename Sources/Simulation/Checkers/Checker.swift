@@ -27,6 +27,8 @@ protocol Checker: AnyObject {
     func committed(_ commit: SimulatedJournal.Commit)
     /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
     func journalRestored()
+    /// The faults are over.
+    func watched()
     /// The faults are over for some time, and something is still open.
     func looked()
     /// A new owner begins to serve.
@@ -72,6 +74,7 @@ extension Checker {
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
     func journalRestored() {}
+    func watched() {}
     func looked() {}
     func serves(_ scheduler: SchedulerProcess) {}
     func turned(_ scheduler: SchedulerProcess) {}
