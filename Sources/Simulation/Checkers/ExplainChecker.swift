@@ -190,9 +190,11 @@ final class ExplainChecker: Checker {
     private func note(_ reason: WaitingReason, _ until: Int64?, _ id: UInt64, _ view: View, at time: Int64) {
         switch reason {
         case .notDue, .retryBudget: promise(until, reason, id, at: time)
-        // While every slot is busy, nobody need be awake when a limit is over.
+        // While every slot is busy that could take it, nobody need be awake when a limit is over.
         case .kindRate, .tenantRate, .circuitOpen:
-            if view.fleet.workers.keys.contains(where: { view.freeSlots($0) > 0 }) {
+            if (options(of: id)?.labels ?? []).isEmpty, world.options.amounts.isEmpty,
+                view.fleet.workers.keys.contains(where: { view.freeSlots($0) > 0 })
+            {
                 promise(until, reason, id, at: time)
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,

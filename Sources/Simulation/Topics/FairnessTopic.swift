@@ -23,7 +23,7 @@ struct FairnessTopic: Topic {
 extension SimulationOptions {
     mutating func drawFairness(seed: UInt64) {
         var random = SeededGenerator(seed: seed, part: 3)
-        isAboutFairness = random.happens(oneIn: 8)
+        isAboutFairness = random.happens(oneIn: 6) && topics.contains { Topics.all[$0] is FairnessTopic }
         guard isAboutFairness else { return }
         coreSettings.policies.bounds.jobs = 10_000
         coreSettings.policies.kinds = [:]
