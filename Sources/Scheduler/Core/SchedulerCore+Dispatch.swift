@@ -152,13 +152,13 @@ extension SchedulerCore {
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
         if !kinds[kind].policy.needs.isEmpty { workers[worker].resources.take(kinds[kind].policy.needs) }
-        kinds[kind].limit.started(at: now.monotonic)
+        kinds[kind].limit.started(token, at: now.monotonic)
         if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
         kinds[kind].circuit.started(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty {
             workers[worker].quarantine.started(jobs[slot].id, of: jobs[slot].kind)
         }
-        tenants.leased(jobs[slot].tenant, expected: expected, at: now)
+        tenants.leased(jobs[slot].tenant, token: token, expected: expected, at: now)
         counts.leased += 1
         gathering.leases.append(
             CommitBatch.LeaseRow(
@@ -198,8 +198,8 @@ extension SchedulerCore {
 
     /// A lease ended before its job started: neither its run time nor its start was used.
     mutating func startUndone(_ slot: Int32) {
-        kinds[Int(jobs[slot].kind)].limit.undone(startedAt: jobs[slot].leasedAt)
-        tenants[jobs[slot].tenant].limit.undone(startedAt: jobs[slot].leasedAt)
+        kinds[Int(jobs[slot].kind)].limit.undone(jobs[slot].token)
+        tenants[jobs[slot].tenant].limit.undone(jobs[slot].token)
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000)
     }
 

@@ -1,4 +1,5 @@
 import StatexProtocol
+import StatexSchedulerCore
 
 /// Names a worker process by its incarnation.
 typealias WorkerID = UInt64
@@ -59,6 +60,10 @@ protocol Checker: AnyObject {
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
     /// A client hears that another request stands in the way of its own.
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
+    /// A scheduler follows another configuration.
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
+    /// An operator was told that an order was carried out.
+    func orderAnswered(_ order: Order)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -85,5 +90,7 @@ extension Checker {
     func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
+    func orderAnswered(_ order: Order) {}
     func atEnd() {}
 }

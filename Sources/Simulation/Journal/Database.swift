@@ -8,6 +8,7 @@ enum ReadRequest {
     case results([StatexSchedulerCore.Outbox.ResultLookup])
     case producer(Producer, connection: Int)
     case keys([RequestKeys], tag: Int)
+    case order(OrderLookup)
     /// Whether the journal would take this as the next commit: nothing is to be committed, and an owner that
     /// was replaced would not notice otherwise.
     case watch(CommitBatch.Head)
@@ -19,6 +20,7 @@ enum ReadAnswer {
     case results([(lookup: StatexSchedulerCore.Outbox.ResultLookup, history: SimulatedJournal.History?)])
     case producer(Producer, runs: [Producers.Run], connection: Int)
     case keys([(user: UserKeys.Use?, unique: UniqueKeys.Use?)], tag: Int)
+    case order(OrderFindings)
     case watch(SimulatedJournal.Verdict, batch: UInt64)
 }
 
@@ -60,6 +62,8 @@ final class Database {
     /// By number: those under way.
     private var tries: [(number: Int, try: Try)] = []
     private var triesMade = 0
+    /// Owners whose connection is whole: another one first looks at the chain's end.
+    private var connected: Set<Int> = []
     /// By owner.
     private var lostTries: [Int: LostTry] = [:]
     private(set) var isDown = false
@@ -129,6 +133,7 @@ final class Database {
             if let downBy { world.hit(downBy) }
             return tryAgain(commit)
         }
+        guard connected.contains(commit.owner) else { return tryAgain(commit) }
         if let slowedBy, commitNanoseconds > 1_000_000 { world.hit(slowedBy) }
         var entry = Try(commit: commit, fate: fate, insertsAt: 0, endsAt: 0, isHeard: true)
         fate = .answered
@@ -160,6 +165,7 @@ final class Database {
 
     private func tryAgain(_ commit: SimulatedJournal.Commit) {
         world.scheduler(commit.owner)?.journalIsDown = true
+        connected.remove(commit.owner)
         world.plan(
             .reconnectedToJournal(process: commit.owner, batch: commit.head.batch),
             at: world.now + world.random.within(50_000_000...1_000_000_000))
@@ -195,6 +201,7 @@ final class Database {
     /// A scheduler has a connection again and looks at the chain's end.
     func reconnected(_ commit: SimulatedJournal.Commit) {
         guard !isDown else { return tryAgain(commit) }
+        connected.insert(commit.owner)
         if lockHolder == nil { lockHolder = commit.owner }
         let verdict = journal.judge(commit.head, owner: commit.owner)
         countHit(commit, verdict)
@@ -236,6 +243,7 @@ final class Database {
         let commit = SimulatedJournal.Commit(takeover: head, at: world.wall, owner: owner)
         guard case .durable = journal.append(commit) else { return nil }
         lockHolder = owner
+        connected.insert(owner)
         world.committed(commit)
         return head
     }
@@ -266,7 +274,9 @@ final class Database {
             return .results(lookups.map { ($0, journal.histories[$0.record.id.rawValue]) })
         case .producer(let producer, let connection):
             return .producer(producer, runs: journal.runs(of: producer), connection: connection)
+        case .order(let lookup): return .order(journal.findings(for: lookup))
         case .watch(let head):
+            connected.insert(process)
             if lockHolder == nil { lockHolder = process }
             return .watch(journal.judge(head, owner: process), batch: head.batch)
         case .keys(let keys, let tag):
@@ -282,6 +292,7 @@ final class Database {
         isDown = true
         downBy = cause
         lockHolder = nil
+        connected = []
         let ended = tries
         tries.removeAll()
         for entry in ended where entry.try.isHeard { tryAgain(entry.try.commit) }
@@ -303,6 +314,7 @@ final class Database {
     /// Every session is ended by an administrator: each try ends one way or the other, and nobody hears.
     func endSessions(as cause: Int) -> Bool {
         lockHolder = nil
+        connected = []
         guard !tries.isEmpty else { return false }
         for index in tries.indices where tries[index].try.isHeard {
             tries[index].try.isHeard = false

@@ -108,6 +108,7 @@ final class SimulatedJournal {
     private(set) var names: [CommitBatch.NameRow] = []
     private(set) var submits: [(row: CommitBatch.SubmitRow, batch: UInt64)] = []
     private(set) var keys: [(row: CommitBatch.KeyRow, batch: UInt64)] = []
+    private(set) var actions: [CommitBatch.ActionRow] = []
     private(set) var cancelled: Set<UInt64> = []
     var schedules: [CommitBatch.ScheduleRow] = []
     private var closedPages: Set<UInt64> = []
@@ -142,6 +143,7 @@ final class SimulatedJournal {
         names = []
         submits = []
         keys = []
+        actions = []
         cancelled = []
         schedules = []
         closedPages = []
@@ -192,6 +194,7 @@ final class SimulatedJournal {
             knownNames.insert(Self.key(row))
         }
         for row in commit.keys { usedKeys.insert(Self.key(row)) }
+        actions += commit.actions
         for row in commit.actions where row.action == "cancel" { cancelled.formUnion(row.ids) }
         closedPages.formUnion(commit.pagesClosed)
     }
@@ -249,6 +252,7 @@ final class SimulatedJournal {
             job.notBefore = history.leases.isEmpty ? history.options?.runAt ?? 0 : retryAt
             job.deadline = history.options?.deadline
             job.labels = history.options?.labels ?? []
+            job.affinity = history.options?.affinity
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
             job.hasCheckpoint = !history.checkpoints.isEmpty

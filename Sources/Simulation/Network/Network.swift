@@ -6,7 +6,8 @@ enum PeerName: Equatable {
     case worker(Int)
     /// By place.
     case client(Int)
-    /// Neither; nothing is delivered to it but faults.
+    case staff
+    /// None of them; nothing is delivered to it but faults.
     case stranger
 }
 

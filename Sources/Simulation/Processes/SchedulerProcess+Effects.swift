@@ -37,6 +37,14 @@ extension SchedulerProcess {
             Bare.write(.offerAgain, stamp: stamp(for: peer), to: &buffer)
             send(buffer.array(), to: peer)
         }
+        for effect in out.ordered {
+            guard let peer = sessions[effect.client] else { continue }
+            flush(peer)
+            var buffer = ByteBuffer(capacity: 128)
+            effect.reply.write(to: &buffer, stamp: stamp(for: peer))
+            send(buffer.array(), to: peer)
+        }
+        for lookup in out.orderLookups { read(.order(lookup)) }
         if !out.outcomeLookups.isEmpty { read(.outcomes(out.outcomeLookups)) }
         if !out.resultLookups.isEmpty { read(.results(out.resultLookups)) }
         out.removeAll()
@@ -85,6 +93,7 @@ extension SchedulerProcess {
         append(.leases, LeaseRecord.size, to: peer) { buffer in
             content.record.write(to: &buffer)
             buffer.append(slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
+            writeAffinity(of: lease, content.record, to: &buffer)
         }
     }
 
@@ -102,7 +111,17 @@ extension SchedulerProcess {
                 buffer.append(UInt32(checkpoint.count))
                 buffer.append(checkpoint)
             }
+            writeAffinity(of: found.lease, content.record, to: &buffer)
         }
+    }
+
+    private func writeAffinity(
+        of lease: StatexSchedulerCore.Outbox.Lease, _ record: LeaseRecord, to buffer: inout ByteBuffer
+    ) {
+        guard record.hasAffinity else { return }
+        let name = core.affinityName(lease) ?? ""
+        buffer.append(UInt8(truncatingIfNeeded: name.utf8.count))
+        buffer.append(name)
     }
 
     /// The answer about a job that memory does not know, and a request's other jobs in turn.

@@ -75,6 +75,12 @@ extension SchedulerProcess {
                 records.append(try CancelRecord(reading: &cursor, header: header, in: bytes))
             }
             core.cancelOrdered(records, client: peer.session, at: clock, into: &out)
+        case .order:
+            if let reason = busyReason { throw WireError(.busy, reason) }
+            let order = try Order(reading: bytes, header: header)
+            guard core.ordered(order, client: peer.session, into: &out) else {
+                throw WireError(.busy, "too many orders wait")
+            }
         default: throw WireError(.type, "a client does not send \(header.type)")
         }
     }
@@ -136,6 +142,7 @@ extension SchedulerProcess {
             }
             welcomeClient(peer, hello)
         case .keys(let uses, let tag): keysRead(uses, tag: tag)
+        case .order(let findings): core.orderRead(findings, at: clock, into: &out)
         case .watch: break
         }
     }

@@ -27,6 +27,8 @@ final class SchedulerProcess {
     var verdicts: [SimulatedJournal.Verdict] = []
     var readAnswers: [ReadAnswer] = []
 
+    /// The configuration that is to be read, and who changed it.
+    private var configuration: (policies: Policies, cause: Int?)?
     private(set) var underway: SimulatedJournal.Commit?
     /// The end of the chain, as far as this owner made it.
     private var last: ChainHead
@@ -128,6 +130,11 @@ final class SchedulerProcess {
         for connection in closed {
             if let peer = peers[connection] { forget(peer) }
         }
+        if let (policies, cause) = configuration {
+            configuration = nil
+            core.reconfigured(policies, by: "operator", changes: "simulated", at: clock)
+            for checker in world.checkers { checker.configured(self, policies, as: cause) }
+        }
         let messages = fairlyMixed(inbox)
         inbox.removeAll()
         for message in messages { received(message.bytes, over: message.connection) }
@@ -186,6 +193,12 @@ final class SchedulerProcess {
         return messages.enumerated().sorted {
             (rank($0.element.connection), $0.offset) < (rank($1.element.connection), $1.offset)
         }.map(\.element)
+    }
+
+    /// Told to read its configuration again.
+    func configure(_ policies: Policies, as cause: Int?) {
+        configuration = (policies, cause)
+        planTurn(at: world.now)
     }
 
     func pause() { isPaused = true }

@@ -38,6 +38,8 @@ final class WorkerProcess {
     private var suspended: Int64 = 0
     /// Its handlers fail whatever they get.
     private var failsAllBy: Int?
+    /// Something failed in it: it may be kept from work that others do.
+    private(set) var failedSomething = false
     /// It is killed before so many more messages of one turn leave.
     private var messagesUntilCrash: (left: Int, cause: Int)?
     private var messagesOfTurn = 0
@@ -107,6 +109,7 @@ final class WorkerProcess {
             case .hangs: true
             }
         if failsAllBy != nil || fails || run.isToldToStop && work.behaviour != .ignoresStops {
+            failedSomething = true
             attempt.ending = .failed
             attempt.retryable = work.behaviour != .failsForGood || failsAllBy != nil
             let error = ErrorText("simulated", "")
@@ -376,6 +379,7 @@ final class WorkerProcess {
 
     private var hello: Hello {
         var hello = Hello(role: .worker, incarnation: incarnation, name: "w\(place)")
+        hello.labels = world.options.labels(ofWorker: place)
         hello.journal = core.stamp.incarnation
         hello.slots = UInt16(slots)
         hello.kinds = SimulationOptions.kinds.map { Hello.Kind($0) }

@@ -32,6 +32,11 @@ final class ReferenceChecker: Checker {
         if scheduler.number == owner { reference.heard(worker, what, at: scheduler.clock.monotonic) }
     }
 
+    func leaseLeft(_ lease: LeaseRecord, isOwner: Bool) {
+        reference.left(lease.token)
+        decided?.reference.left(lease.token)
+    }
+
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {
         let span = bytes.span.bytes
         guard let header = try? Header(reading: span), header.type == .outcomes,
@@ -48,12 +53,17 @@ final class ReferenceChecker: Checker {
     func looked() {
         // With limits, a job may wait for them.
         guard !world.options.hasLimits, let scheduler = world.schedulers.first(where: { $0.number == owner }),
-            world.workers.contains(where: { $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused })
+            case let idle = world.workers.filter({ $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused }),
+            !idle.isEmpty
         else {
             couldRun = [:]
             return
         }
-        let ready = reference.ready(before: scheduler.clock.monotonic).map { ($0, couldRun[$0] ?? world.now) }
+        let labels = idle.map { Set(world.options.labels(ofWorker: $0.place)) }
+        let ready = reference.ready(before: scheduler.clock.monotonic).filter { id in
+            let required = world.journal.histories[id]?.options?.labels ?? []
+            return labels.contains { $0.isSuperset(of: required) }
+        }.map { ($0, couldRun[$0] ?? world.now) }
         couldRun = Dictionary(ready) { first, _ in first }
         let longest = ready.min { ($0.1, $0.0) < ($1.1, $1.0) }
         if let longest, world.now - longest.1 > Self.longestQuarantine {

@@ -114,8 +114,10 @@ struct ReferenceFleet {
         drained = []
     }
 
-    mutating func leased(_ token: UInt64, kind: UInt32, tenant: UInt32, decided: ClosedRange<Int64>) {
-        let start = Starts.Start(token: token, decided: decided)
+    mutating func leased(
+        _ token: UInt64, kind: UInt32, tenant: UInt32, decided: ClosedRange<Int64>, isUndone: Bool = false
+    ) {
+        let start = Starts.Start(token: token, decided: decided, isUndone: isUndone)
         startsOfKind[kind, default: Starts(since: servesSince)].all.append(start)
         startsOfTenant[tenant, default: Starts(since: servesSince)].all.append(start)
     }

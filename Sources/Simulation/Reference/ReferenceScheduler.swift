@@ -58,11 +58,14 @@ struct ReferenceScheduler {
 
     let leaseTime: Int64
     let grace: Int64
+    /// The longest backoffs that any configuration has.
     let retry: RetryPolicy
     private(set) var jobs: [UInt64: Job] = [:]
     private var workers: [WorkerID: Worker] = [:]
     private(set) var workerOfNumber: [UInt32: WorkerID] = [:]
     private var servesSince: Int64 = 0
+    /// Leases that left a scheduler, by their tokens.
+    private var left: Set<UInt64> = []
     /// What workers said of how their attempts ended.
     private var reported: [UInt64: Ending] = [:]
 
@@ -99,13 +102,15 @@ struct ReferenceScheduler {
             let wasGivenUp = notLost(worker, from: time, to: time) == nil
             let givenUpAt = wasGivenUp ? time : workers[worker]?.givenUpAt ?? .min
             workers[worker] = Worker(lastHeard: time, joinedAt: time, givenUpAt: givenUpAt)
+        case .offers: break
         case .spoke: workers[worker]?.lastHeard = time
         case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
         case .left: workers[worker]?.leftAt = time
-        case .offers: break
         }
     }
+
+    mutating func left(_ token: UInt64) { left.insert(token) }
 
     mutating func reported(_ token: UInt64, _ ending: Ending) { reported[token] = ending }
 
@@ -280,8 +285,9 @@ struct ReferenceScheduler {
         return "its worker spoke \((end - known.lastHeard) / 1_000) µs before"
     }
 
-    /// A lease that did not reach its worker, or ended before it left.
+    /// A lease that did not leave, or did not reach its worker.
     private func mayBeReclaimed(_ lease: Lease, _ row: CommitBatch.OutcomeRow, _ moment: Moment) -> Bool {
+        if !left.contains(lease.token) { return true }
         if let worker = workers[lease.worker], worker.joinedAt >= lease.since, !worker.held.contains(lease.token) {
             return true
         }

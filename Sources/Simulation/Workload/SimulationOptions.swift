@@ -13,6 +13,7 @@ struct SimulationOptions {
         case slow
     }
 
+    let seed: UInt64
     let pace: Pace
     var schedulers: Int
     var workers: Int
@@ -52,6 +53,7 @@ struct SimulationOptions {
         let pace: Pace = random.happens(oneIn: 3) ? .slow : .quick
         let isQuick = pace == .quick
         let second: Int64 = 1_000_000_000
+        self.seed = seed
         self.pace = pace
         schedulers = random.happens(oneIn: 2) ? 2 : 1
         workers = 1 + random.below(4)

@@ -97,6 +97,11 @@ extension World {
         for checker in checkers { checker.duplicated(request, by: first, ofEpoch: stamp.epoch) }
     }
 
+    func orderAnswered(_ order: Order, by stamp: SessionStamp) {
+        guard stamp.incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.orderAnswered(order) }
+    }
+
     func toldFinal(client: Int, id: UInt64, state: JobState, by stamp: SessionStamp) {
         guard stamp.incarnation == journal.incarnation else { return }
         for checker in checkers { checker.toldFinal(client: client, id: id, state: state) }

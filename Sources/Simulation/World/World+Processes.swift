@@ -82,8 +82,9 @@ extension World {
         guard let index = starts.firstIndex(where: { $0.number == number }) else { return }
         let start = starts.remove(at: index)
         guard let head = start.head else { return }
-        var core = SchedulerCore(options.coreSettings, head: head, seed: random.next())
+        var core = SchedulerCore(coreSettings, head: head, seed: random.next())
         let found = journal.recover()
+        core.recovered(journal.pauses, drained: [])
         for row in journal.names where row.family != .worker {
             core.recoveredName(row.family, row.name, number: row.number, at: Now(monotonic: now, wall: wall))
         }

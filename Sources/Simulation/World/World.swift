@@ -25,6 +25,7 @@ final class World {
     var schedulers: [SchedulerProcess] = []
     var workers: [WorkerProcess] = []
     private(set) var clients: [ClientProcess] = []
+    private(set) lazy var staff = OperatorProcess(self)
     var workersStarted = 0
     var schedulersStarted = 0
     /// Starts of schedulers that are under way, one a place at most.
@@ -35,6 +36,8 @@ final class World {
     var cancelsBeforeEnd: Int?
     /// Strikes at the next steal.
     var stealAmbush: (cause: Int, strike: (World, StealQuestion) -> Bool)?
+    /// What the configuration says now.
+    var policies: Policies
     /// Who had the journal restored last.
     var restoredBy: Int?
     /// Jobs that were acknowledged, and that a restore of the journal lost.
@@ -62,6 +65,7 @@ final class World {
         var options = SimulationOptions(seed: order.seed)
         let plans = options.plans(seed: order.seed, without: order.leftOut)
         self.options = options
+        policies = options.coreSettings.policies
         let hour: UInt64 = 480_000
         wallClock = WallClock(start: Int64(hour + 1) * 3_600_000_000 - options.untilHour)
         let firstID = hour << (JobID.shardBits + JobID.counterBits) | options.firstOffset
@@ -118,6 +122,7 @@ final class World {
             switch network.connections[connection].peer {
             case .worker(let process): worker(process)?.arrived(bytes, over: connection)
             case .client(let place): clients[place].arrived(bytes, over: connection)
+            case .staff: staff.arrived(bytes, over: connection)
             case .stranger: strangerHeard(bytes, over: connection)
             }
         case .closureSeen(let connection):
@@ -207,6 +212,8 @@ final class World {
         }
         for client in clients where client.isPaused { client.resume() }
         network.heal()
+        resumeAll()
+        restorePolicies()
         plan(.look, at: now)
     }
 
@@ -215,7 +222,8 @@ final class World {
 
     private func look() {
         isDrained =
-            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && journal.isFinal
+            now >= options.faultsUntil + options.calmNanoseconds && clients.allSatisfy(\.isDone) && staff.isDone
+            && journal.isFinal
             && workers.allSatisfy(\.isIdle)
             && schedulers.contains { $0.number == journal.owner && $0.core.openJobs == 0 && $0.underway == nil }
         guard !isDrained else { return }
