@@ -167,7 +167,7 @@ final class ExplainChecker: Checker {
     }
 
     /// How long it does not look while nothing is decided.
-    private static let rest: Int64 = 10_000_000
+    private static let rest: Int64 = 50_000_000
 
     /// A loop that was let alone was awake when a reason said that it would be over.
     private func judgePromise(_ scheduler: SchedulerProcess, at time: Int64) {

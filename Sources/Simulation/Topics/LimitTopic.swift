@@ -55,6 +55,12 @@ private struct ChangePolicies: SimulatedFault {
             policies.otherKinds.retry = world.options.coreSettings.policies.otherKinds.retry
         }
         policies.drawLimits(from: &world.dice)
+        // What a kind needs stays: leases of before would be too many.
+        for (name, kind) in world.options.coreSettings.policies.kinds where !kind.needs.isEmpty {
+            var changed = policies.kind(name)
+            changed.needs = kind.needs
+            policies.kinds[name] = changed
+        }
         world.configure(policies, as: cause)
         return true
     }
