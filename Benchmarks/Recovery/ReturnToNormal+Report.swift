@@ -39,6 +39,8 @@ extension ReturnToNormal {
         var kinds: [(name: String, recovery: Recovery)] = []
         /// Of seconds before and after the end of the fault: how many jobs ended in each.
         var series: [(second: Int, ended: Int, byKind: [Int])] = []
+        /// From the end of the fault until a submit of a service that does not wait was acknowledged.
+        var admittedSeconds: Double?
         /// From the order to start Postgres until it took connections.
         var journalReadySeconds: Double?
         /// Of all storms: until each connection was welcome.
@@ -46,7 +48,7 @@ extension ReturnToNormal {
 
         /// Of whatever took longest.
         package var seconds: Double? {
-            let each = ([all] + kinds.map(\.recovery)).map(\.seconds)
+            let each = ([all] + kinds.map(\.recovery)).map(\.seconds) + [admittedSeconds]
             return each.contains(nil) ? nil : each.compactMap { $0 }.max()
         }
 
@@ -88,6 +90,7 @@ extension ReturnToNormal.PhaseReport {
         json.member("doubled", doubled)
         json.member("acknowledged", sent.acknowledged)
         json.member("dead", sent.finals.dead)
+        json.member("admitted_in_seconds", admittedSeconds ?? .infinity)
         if let journalReadySeconds { json.member("journal_ready_seconds", journalReadySeconds) }
         if let slowestWelcome { json.member("slowest_welcome_seconds", slowestWelcome) }
         json.array("kinds", kinds) { kind, json in
@@ -117,11 +120,18 @@ extension ReturnToNormal.PhaseReport {
             let name = kind.name + String(repeating: " ", count: width - kind.name.count)
             lines.append("    \(name)  \(Self.curve(series.map { $0.byKind[index] }))")
         }
-        if let slowestWelcome { lines.append("    all connections were welcome within \(slowestWelcome) s") }
+        if let admittedSeconds {
+            lines.append("    submits were taken \(Self.tenths(admittedSeconds)) s after its end")
+        }
+        if let slowestWelcome {
+            lines.append("    all connections were welcome within \(Self.tenths(slowestWelcome)) s")
+        }
         return lines
     }
 
     private func whole(_ value: Double) -> String { String(Int(value.rounded())) }
+
+    private static func tenths(_ value: Double) -> Double { (value * 10).rounded(.up) / 10 }
 
     /// A bar for each second.
     private static func curve(_ values: [Int]) -> String {

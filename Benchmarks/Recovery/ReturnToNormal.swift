@@ -7,7 +7,8 @@ import StatexStack
 /// stack with two workers whose slots are always full.
 ///
 /// Half of the jobs are of the kind `steady`, half of the kind `faulty`. What is counted are final outcomes
-/// in the journal, by the time of their commit.
+/// in the journal, by the time of their commit. A few more jobs come one by one, from another client: they show
+/// when submits are taken again.
 package struct ReturnToNormal {
     package enum Phase: String, Sendable, CaseIterable {
         /// Every attempt at a job of the kind `faulty` fails.
@@ -45,23 +46,33 @@ package struct ReturnToNormal {
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)
         let client = try await Client(stack.submitEndpoint, settings: settings)
+        // Another service: it does not hear what the first one is answered.
+        settings.producer = ClientSettings().producer
+        let other = try await Client(stack.submitEndpoint, settings: settings)
         var report = Report()
         for phase in phases {
-            report.phases.append(try await run(phase, on: &stack, client, progress))
+            report.phases.append(try await run(phase, on: &stack, client, other, progress))
         }
         await client.close()
+        await other.close()
         return report
     }
 
     private func run(
-        _ phase: Phase, on stack: inout BenchStack, _ client: Client, _ progress: (String) -> Void
+        _ phase: Phase, on stack: inout BenchStack, _ client: Client, _ other: Client,
+        _ progress: (String) -> Void
     ) async throws -> PhaseReport {
         let watch = stack.watch
         let first = try JournalCount.nextID(stack.database)
         let storm = phase == .reconnectStorm ? try Storm(stack, connections) : nil
         let load = SteadyLoad(client, kinds: Self.kinds, payload: String(jobMilliseconds))
+        let arrivals = Arrivals(other, kind: Self.kinds[0], payload: String(jobMilliseconds))
         let running = Task { try await load.run() }
-        defer { load.stop() }
+        let arriving = Task { try await arrivals.run() }
+        defer {
+            load.stop()
+            arrivals.stop()
+        }
         var report = PhaseReport(phase: phase)
         progress("\(phase.words): \(Self.warmSeconds + beforeSeconds) s as usual")
         try await sleep(Self.warmSeconds, watch)
@@ -69,28 +80,18 @@ package struct ReturnToNormal {
         try await sleep(beforeSeconds, watch)
         let began = clinux_wall_microseconds()
         progress("\(phase.words): \(faultSeconds) s of fault")
-        let ended: Int64
-        switch phase {
-        case .failingKind:
-            try stack.setFailing(true)
-            try await sleep(faultSeconds, watch)
-            try stack.setFailing(false)
-            ended = clinux_wall_microseconds()
-        case .journalStopped:
-            ended = try await journalFault.run(on: &stack.postgres, seconds: faultSeconds) {
-                try await Self.nap()
-                try watch()
-            }
-            report.journalReadySeconds = Double(clinux_wall_microseconds() - ended) / 1e6
-        case .reconnectStorm: ended = try await strikes(of: storm, watch)
-        }
+        let ended = try await fault(&report, on: &stack, storm)
         progress("\(phase.words): \(afterSeconds) s after it")
         try await sleep(afterSeconds, watch)
         let end = clinux_wall_microseconds()
         load.stop()
+        arrivals.stop()
         progress("\(phase.words): counting")
-        report.sent = try await Self.inTime(client) { try await running.value }
-        if let storm { report.slowestWelcome = storm.welcomed.max() }
+        report.sent = try await Self.inTime([client, other]) {
+            try await running.value + (try await arriving.value)
+        }
+        report.admittedSeconds = arrivals.seconds(from: ended)
+        report.slowestWelcome = try storm?.slowestWelcome()
         let count = try JournalCount(of: report.sent.acknowledged, from: first, stack.database)
         report.missing = count.missing
         report.doubled = count.doubled
@@ -98,6 +99,29 @@ package struct ReturnToNormal {
             try EndSeries.byKind(from: start, stack.database), kinds: Self.kinds, from: start, fault: began..<ended,
             until: end)
         return report
+    }
+
+    /// Makes the phase's fault.
+    /// - Returns: when it ended, in microseconds since 1970.
+    private func fault(_ report: inout PhaseReport, on stack: inout BenchStack, _ storm: Storm?) async throws -> Int64 {
+        let watch = stack.watch
+        switch report.phase {
+        case .failingKind:
+            try stack.setFailing(true)
+            try await sleep(faultSeconds, watch)
+            try stack.setFailing(false)
+            return clinux_wall_microseconds()
+        case .journalStopped:
+            let ended = try await journalFault.run(on: &stack.postgres, seconds: faultSeconds) {
+                try await Self.nap()
+                try watch()
+            }
+            if journalFault == .restart {
+                report.journalReadySeconds = Double(clinux_wall_microseconds() - ended) / 1e6
+            }
+            return ended
+        case .reconnectStorm: return try await strikes(of: storm, watch)
+        }
     }
 
     /// The storm again and again, the last time at the end.
@@ -124,14 +148,14 @@ package struct ReturnToNormal {
     /// Short, so that times are taken well.
     private static func nap() async throws { try await Task.sleep(for: .milliseconds(20)) }
 
-    /// The load's own count, if all that it submitted became final in time.
+    /// What was submitted, if all of it became final in time.
     private static func inTime(
-        _ client: Client, _ sent: () async throws -> SteadyLoad.Sent
+        _ clients: [Client], _ sent: () async throws -> SteadyLoad.Sent
     ) async throws -> SteadyLoad.Sent {
         let alarm = Task {
             try await Task.sleep(for: .seconds(drainSeconds))
             // Then nobody waits any longer for what does not come.
-            await client.close()
+            for client in clients { await client.close() }
         }
         defer { alarm.cancel() }
         do {

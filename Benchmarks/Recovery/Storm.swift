@@ -13,6 +13,7 @@ import StatexZeroMQ
 package final class Storm {
     private let child: ChildProcess
     private let log: String
+    private var strikes = 0
 
     static let kind = "storm"
 
@@ -39,10 +40,21 @@ package final class Storm {
     }
 
     /// All leave and come back, as other incarnations, in one instant.
-    func strike() { child.signal(SIGHUP) }
+    func strike() {
+        strikes += 1
+        child.signal(SIGHUP)
+    }
+
+    /// The most seconds that it took until all were welcome, of each time that they came.
+    func slowestWelcome() throws -> Double? {
+        guard welcomed.count == strikes + 1 else {
+            throw StackError("of \(strikes) storms \(welcomed.count - 1) came to their end: \(ProcessUse.text(log))")
+        }
+        return welcomed.max()
+    }
 
     /// For each time that all had come and were welcome, how many seconds it took.
-    var welcomed: [Double] { ProcessUse.text(log).split(separator: "\n").compactMap { Double($0) } }
+    private var welcomed: [Double] { ProcessUse.text(log).split(separator: "\n").compactMap { Double($0) } }
 
     /// What the process itself does, until it is killed. It prints the seconds until all were welcome.
     /// - Parameter strikes: signalled when all are to come back.

@@ -37,6 +37,8 @@ package struct Configuration: Sendable, Equatable {
     package var idempotencyDays: Int
     /// Whether idle workers get jobs that wait unstarted in others.
     package var stealing: Bool
+    /// How long a job may wait for a worker that has its affinity warm.
+    package var affinityWait: Duration
     /// How long the history of a job stays after its end.
     package var retentionDays: Int
 
@@ -88,6 +90,7 @@ package struct Configuration: Sendable, Equatable {
         retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
 
         stealing = values.take("stealing", default: true, .yesOrNo)
+        affinityWait = values.take("affinity_wait_seconds", default: .milliseconds(250), .seconds(0...3_600))
 
         let retry = RetryConfiguration(from: &values, others: nil)
         self.retry = retry

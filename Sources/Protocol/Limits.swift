@@ -42,6 +42,8 @@ public enum Limits {
     public static let credit = 65_536
     /// Jobs that a handler runs in one call: what a model computes at once is far less.
     public static let jobsInBatch = 1_024
+    /// How long a job waits for others to be run with, at most: a job that waits longer is better run alone.
+    public static let batchWaitMilliseconds = 10_000
     /// Priorities are 0 (first) to 9 (last).
     public static let priorities = 10
     public static let defaultPriority = 5

@@ -20,7 +20,8 @@ extension BenchCommand {
                 In the JSON, throughputs are final outcomes a second, in the journal; seconds count from the end \
                 of the fault. recovered_in_seconds: from when on, for ten seconds, the mean of any three seconds, none \
                 of them counted for more than the throughput before, is at least 95% of that; of all jobs and of each \
-                kind, the longest. \
+                kind, the longest, or admitted_in_seconds if that is longer: until a submit of a second client, which sends one \
+                job each 100 ms, was acknowledged. \
                 throughput_after begins 10 s after the end. missing: acknowledged jobs without a final outcome; \
                 doubled: with more than one; dead: with attempts used up. journal_ready_seconds: until Postgres took \
                 connections again; slowest_welcome_seconds: until all of the storm were connected, at worst.

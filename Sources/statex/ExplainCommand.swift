@@ -73,6 +73,8 @@ extension WaitingReason {
         case .everythingPaused: "everything_paused"
         case .noWorkerWithResources: "no_worker_with_resources"
         case .resourcesBusy: "resources_busy"
+        case .batchForming: "batch_forming"
+        case .warmWorker: "warm_worker"
         }
     }
 
@@ -100,6 +102,8 @@ extension WaitingReason {
         case .everythingPaused: "everything is paused"
         case .noWorkerWithResources: "no worker has the resources that its kind needs"
         case .resourcesBusy: "the resources that its kind needs are in use"
+        case .batchForming: "its worker waits for others to run it with"
+        case .warmWorker: "it waits for the worker that has its key warm"
         }
     }
 }

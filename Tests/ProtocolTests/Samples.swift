@@ -40,7 +40,10 @@ struct Sample {
             hello.details = #"{"isolation":"strict"}"#
             hello.labels = ["gpu", "eu-west"]
             hello.resources = [ResourceAmount("gpu", 2), ResourceAmount("memory_gib", 24)]
-            hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
+            hello.kinds = [
+                .init("text"), .init("audio", unavailable: "no model"),
+                .init("embed", batchSize: 32, batchWaitMilliseconds: 20),
+            ]
             hello.write(to: &$0)
         },
         Sample("welcome") {

@@ -12,15 +12,23 @@ public struct Hello: Sendable, Equatable {
         public var name: String
         /// Empty: jobs of this kind are welcome.
         public var unavailable: String
+        /// How many of one key it runs in one call, 1 to `Limits.jobsInBatch`; 1: each alone.
+        public var batchSize: UInt16
+        /// How long the first job of a batch waits for others, at most `Limits.batchWaitMilliseconds`.
+        public var batchWaitMilliseconds: UInt16
 
-        public init(_ name: String, unavailable: String = "") {
+        public init(
+            _ name: String, unavailable: String = "", batchSize: UInt16 = 1, batchWaitMilliseconds: UInt16 = 0
+        ) {
             self.name = name
             self.unavailable = unavailable
+            self.batchSize = batchSize
+            self.batchWaitMilliseconds = batchWaitMilliseconds
         }
     }
 
     static let fields = 40
-    static let recordSize = 4
+    static let recordSize = 8
 
     public var role: Role
     public var lowestVersion: UInt8 = Header.version
@@ -125,11 +133,23 @@ public struct Hello: Sendable, Equatable {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")
             let kindLength = Int(bytes.integer(UInt16.self, at: start))
             let reasonLength = Int(bytes.integer(UInt16.self, at: start + 2))
+            let batchSize = bytes.integer(UInt16.self, at: start + 4)
+            let batchWait = bytes.integer(UInt16.self, at: start + 6)
             guard kindLength >= 1, kindLength <= Limits.nameBytes else {
                 throw WireError(.tooLarge, "kind has \(kindLength) bytes, it takes 1 to \(Limits.nameBytes)")
             }
-            let kind = try cursor.text(kindLength, in: bytes, "kind")
-            kinds.append(Kind(kind, unavailable: try cursor.text(reasonLength, in: bytes, "reason")))
+            guard batchSize >= 1, Int(batchSize) <= Limits.jobsInBatch else {
+                throw WireError(.tooLarge, "batch size is \(batchSize), it takes 1 to \(Limits.jobsInBatch)")
+            }
+            guard Int(batchWait) <= Limits.batchWaitMilliseconds else {
+                throw WireError(
+                    .tooLarge, "batch wait is \(batchWait) ms, the limit is \(Limits.batchWaitMilliseconds)")
+            }
+            var kind = Kind(try cursor.text(kindLength, in: bytes, "kind"))
+            kind.unavailable = try cursor.text(reasonLength, in: bytes, "reason")
+            kind.batchSize = batchSize
+            kind.batchWaitMilliseconds = batchWait
+            kinds.append(kind)
         }
     }
 
@@ -163,6 +183,8 @@ public struct Hello: Sendable, Equatable {
         for kind in kinds {
             buffer.append(UInt16(kind.name.utf8.count))
             buffer.append(UInt16(kind.unavailable.utf8.count))
+            buffer.append(kind.batchSize)
+            buffer.append(kind.batchWaitMilliseconds)
             buffer.append(kind.name)
             buffer.append(kind.unavailable)
         }

@@ -34,10 +34,17 @@ extension SchedulerCore {
         case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
         case .leased:
             guard wasSent(job.token) else { return because(.committing) }
-            guard isBehindOthers(slot) else { return because(.none) }
             let worker = workers[job.worker].name
-            return because(
-                .inWorker, until: now.monotonic + expectedRemaining(job.worker, at: now), "behind others in \(worker)")
+            if let batch = formingBatch(of: slot, at: now) {
+                return because(
+                    .batchForming, until: batch.until, "\(batch.count) of at most \(batch.size) wait in \(worker)")
+            }
+            guard isBehindOthers(slot) else { return because(.none) }
+            let until = now.monotonic + expectedRemaining(job.worker, at: now)
+            if let key = warmKey(keeping: slot) {
+                return because(.warmWorker, until: until, "\(worker) has \(key) warm, and is busy")
+            }
+            return because(.inWorker, until: until, "behind others in \(worker)")
         case .queued: break
         case .running, .succeeded, .failed, .dead, .cancelled, .expired: return because(.none)
         }
@@ -76,6 +83,7 @@ extension SchedulerCore {
         case .until(let time): return because(.tenantRate, until: time, "tenant \(tenant.name) starts at its rate")
         case .open: break
         }
+        if batchTaker(slot, at: now) != nil { return because(.next) }
         let free = workers.indices.filter { workers[$0].freeSlots > 0 && serves($0, job.queue) }
         guard free.isEmpty else {
             guard free.contains(where: { hasResources($0, for: job.kind) }) else {
@@ -98,20 +106,6 @@ extension SchedulerCore {
     }
 
     func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
-
-    /// Whether a leased job stands behind its worker's slots. How many those are is not known of a worker of before a
-    /// restart that has not come back.
-    private func isBehindOthers(_ slot: Int32) -> Bool {
-        let worker = jobs[slot].worker
-        guard workers[worker].slots > 0 else { return false }
-        var ahead = workers[worker].leases.head
-        for _ in 0..<workers[worker].slots {
-            guard ahead >= 0 else { return false }
-            if ahead == slot { return false }
-            ahead = jobs[ahead].next
-        }
-        return true
-    }
 
     /// When the last job that waits in this queue should start, if nothing else comes: an estimate.
     private func expectedWait(_ queue: Int32, at now: Now) -> Int64 {

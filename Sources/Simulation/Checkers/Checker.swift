@@ -8,6 +8,8 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
+    /// It is ready to hold so many jobs.
+    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
     /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.
@@ -56,14 +58,14 @@ protocol Checker: AnyObject {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan)
     func refused(client: Int, code: UInt16, plan: RequestPlan)
     func toldFinal(client: Int, id: UInt64, state: JobState)
-    /// A client that follows a job hears how far it is.
-    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
-    /// A client hears that another request stands in the way of its own.
-    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// A scheduler follows another configuration.
     func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
     /// An operator was told that an order was carried out.
     func orderAnswered(_ order: Order)
+    /// A client that follows a job hears how far it is.
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
+    /// A client hears that another request stands in the way of its own.
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -87,10 +89,10 @@ extension Checker {
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {}
     func refused(client: Int, code: UInt16, plan: RequestPlan) {}
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
+    func orderAnswered(_ order: Order) {}
     func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
-    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
-    func orderAnswered(_ order: Order) {}
     func atEnd() {}
 }

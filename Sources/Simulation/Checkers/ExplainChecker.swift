@@ -10,12 +10,12 @@ final class ExplainChecker: Checker {
     private unowned let world: World
     private unowned let reference: ReferenceChecker
     private var fleet: ReferenceFleet
-    /// In force with the owner.
-    private var policies: Policies
     /// Rows of the owner's commit that is not durable yet.
     private var pending: [UInt64: CommitBatch.JobRow] = [:]
     private var pendingOptions: [UInt64: JobOptions] = [:]
     private var names: [UInt32: String] = [:]
+    /// What the owner follows.
+    private var policies = Policies()
     /// How often each reason was given.
     private var seen = [Int](repeating: 0, count: WaitingReason.allCases.count)
     /// What runs, or ran, somewhere.
@@ -31,15 +31,14 @@ final class ExplainChecker: Checker {
         self.world = world
         self.reference = reference
         fleet = ReferenceFleet(world.options.coreSettings)
-        policies = world.options.coreSettings.policies
     }
 
     // MARK: What the owner knows
 
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == reference.owner else { return }
-        fleet.tookOver(at: scheduler.clock.monotonic)
         policies = scheduler.core.settings.policies
+        fleet.tookOver(at: scheduler.clock.monotonic)
         fleet.forgetOrders()
         pending = [:]
         pendingOptions = [:]
@@ -50,6 +49,13 @@ final class ExplainChecker: Checker {
         meet(world.journal.names, at: scheduler.clock.monotonic)
     }
 
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {
+        guard scheduler.number == reference.owner else { return }
+        self.policies = policies
+        fleet.configured(at: scheduler.clock.monotonic)
+        promised = nil
+    }
+
     private func meet(_ rows: [CommitBatch.NameRow], at time: Int64) {
         for row in rows {
             switch row.family {
@@ -58,12 +64,6 @@ final class ExplainChecker: Checker {
             case .worker, .label: break
             }
         }
-    }
-
-    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {
-        guard scheduler.number == reference.owner else { return }
-        self.policies = policies
-        promised = nil
     }
 
     func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess) {
@@ -216,7 +216,7 @@ final class ExplainChecker: Checker {
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,
             .tenantLimit, .slotsBusy, .next, .committing, .inWorker, .journalBehind, .quarantined, .everythingPaused,
-            .noWorkerWithResources, .resourcesBusy:
+            .noWorkerWithResources, .resourcesBusy, .batchForming, .warmWorker:
             break
         }
     }
@@ -331,7 +331,8 @@ final class ExplainChecker: Checker {
             return roomy.isEmpty && !free.isEmpty ? nil : "\(roomy.count) workers have a slot and what it needs"
         case .next, .journalBehind: return "it was not dispatched"
         case .none: return "it waits for a slot"
-        case .notDue, .afterJobs, .committing, .inWorker, .retryBudget: return "it waits for a slot"
+        case .notDue, .afterJobs, .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
+            return "it waits for a slot"
         }
     }
 
@@ -345,7 +346,7 @@ final class ExplainChecker: Checker {
     ) -> String? {
         guard let starts, let until else { return "nothing is known of its rate" }
         // The owner started jobs that the database refused then.
-        guard world.database.refusedJobs.isEmpty, !world.options.changesPolicies else { return nil }
+        guard world.database.refusedJobs.isEmpty else { return nil }
         // A microsecond is what times are written in.
         if until > starts.latestNext(limit) + 2_000 {
             return "its rate lets it start \((until - starts.latestNext(limit)) / 1_000) µs sooner"

@@ -24,7 +24,6 @@ extension SimulationOptions {
     mutating func drawFairness(seed: UInt64) {
         var random = SeededGenerator(seed: seed, part: 3)
         isAboutFairness = random.happens(oneIn: 6) && topics.contains { Topics.all[$0] is FairnessTopic }
-        if changesPolicies { isAboutFairness = false }
         guard isAboutFairness else { return }
         coreSettings.policies.bounds.jobs = 10_000
         coreSettings.policies.kinds = [:]

@@ -82,6 +82,11 @@ extension World {
         for checker in checkers { checker.refused(client: client, code: code, plan: plan) }
     }
 
+    func orderAnswered(_ order: Order, by stamp: SessionStamp) {
+        guard stamp.incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.orderAnswered(order) }
+    }
+
     func handed(_ lease: LeaseRecord, of incarnation: UInt64, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {
         guard incarnation == journal.incarnation else { return }
         for checker in checkers { checker.handed(lease, inputs, checkpoint) }
@@ -95,11 +100,6 @@ extension World {
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, of stamp: SessionStamp) {
         guard stamp.incarnation == journal.incarnation else { return }
         for checker in checkers { checker.duplicated(request, by: first, ofEpoch: stamp.epoch) }
-    }
-
-    func orderAnswered(_ order: Order, by stamp: SessionStamp) {
-        guard stamp.incarnation == journal.incarnation else { return }
-        for checker in checkers { checker.orderAnswered(order) }
     }
 
     func toldFinal(client: Int, id: UInt64, state: JobState, by stamp: SessionStamp) {

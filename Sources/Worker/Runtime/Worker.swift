@@ -107,7 +107,6 @@ public final class Worker: Sendable {
         var settings = WorkerSettings(slots: slots, kinds: handlers.count)
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
         let former = BatchFormer(handlers)
-        settings.batchSizes = former.sizes
         let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
         return await withCheckedContinuation { done in
             NamedThread("worker-io") { [settings] in
@@ -156,7 +155,12 @@ public final class Worker: Sendable {
                 log.info("kind is available", ["kind": handler.kind])
             }
             let words = reason.map { $0.isEmpty ? "no reason was given" : $0 } ?? ""
-            hello.kinds.append(Hello.Kind(handler.kind, unavailable: ResultRules.text(words, 1_024)))
+            var kind = Hello.Kind(handler.kind, unavailable: ResultRules.text(words, 1_024))
+            if let handler = handler as? any BatchHandler {
+                kind.batchSize = UInt16(handler.batchSize)
+                kind.batchWaitMilliseconds = UInt16(handler.batchWaitMilliseconds)
+            }
+            hello.kinds.append(kind)
         }
         return hello
     }
@@ -210,11 +214,12 @@ public final class Worker: Sendable {
             }
             if let handler = handler as? any BatchHandler {
                 guard (1...Limits.jobsInBatch).contains(handler.batchSize),
-                    (0...10_000).contains(handler.batchWaitMilliseconds)
+                    (0...Limits.batchWaitMilliseconds).contains(handler.batchWaitMilliseconds)
                 else {
                     throw .argument(
-                        "\(handler.kind): a batch takes 1 to \(Limits.jobsInBatch) jobs and waits 0 to 10000 ms; it has "
-                            + "\(handler.batchSize) and \(handler.batchWaitMilliseconds)")
+                        "\(handler.kind): a batch takes 1 to \(Limits.jobsInBatch) jobs and waits 0 to "
+                            + "\(Limits.batchWaitMilliseconds) ms; it has \(handler.batchSize) and "
+                            + "\(handler.batchWaitMilliseconds)")
                 }
             }
             guard kinds.insert(handler.kind).inserted else {

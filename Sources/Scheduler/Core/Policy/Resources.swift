@@ -2,8 +2,8 @@ import StatexProtocol
 
 /// What a machine has a countable amount of (GPUs, GiB of memory), and what leases take of it.
 ///
-/// A job takes what its kind needs from its lease on, so that no worker ever runs more than fits. What is
-/// counted is what the scheduler gave out: nothing is measured.
+/// A job takes what its kind needs from its lease on, so that no worker ever runs more than fits; a batch takes it
+/// once. What is counted is what the scheduler gave out: nothing is measured.
 package struct Resources: Sendable {
     package struct Item: Sendable {
         package var name: String
@@ -54,7 +54,7 @@ extension SchedulerCore {
         guard !resources.items.isEmpty else { return resources }
         var slot = workers[worker].leases.head
         while slot >= 0 {
-            resources.take(needs(jobs[slot].kind))
+            if !jobs[slot].flags.contains(.joinsBatch) { resources.take(needs(jobs[slot].kind)) }
             slot = jobs[slot].next
         }
         return resources

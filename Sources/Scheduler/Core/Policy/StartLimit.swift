@@ -20,9 +20,10 @@ package struct StartLimit: Sendable {
     private var tolerance: Int64 = 0
     /// When the next start would be on time.
     private var nextOnTime: Int64 = 0
-    /// The lease of the latest start, and what `nextOnTime` was before it.
-    private var latest: UInt64 = 0
-    private var beforeLatest: Int64 = 0
+    /// The last start that came late: what was used before it time has given back.
+    private var busySince: Int64 = 0
+    /// How far starts since then ran ahead of time at the least: so much of an older one is still used.
+    private var leastAhead = Int64.max
 
     package init() {}
 
@@ -36,6 +37,7 @@ package struct StartLimit: Sendable {
         interval = Int64(max(1, 1_000_000_000 / perSecond))
         tolerance = Int64(max(burst, 1) - 1) * interval
         nextOnTime = now + tolerance + interval
+        busySince = now
     }
 
     /// Takes new bounds over without giving a second burst: the bucket keeps its level.
@@ -56,18 +58,23 @@ package struct StartLimit: Sendable {
         return .open
     }
 
-    package mutating func started(_ token: UInt64, at time: Int64) {
+    package mutating func started(at time: Int64) {
         guard interval > 0 else { return }
-        beforeLatest = nextOnTime
-        latest = token
+        if nextOnTime > time {
+            leastAhead = min(leastAhead, nextOnTime - time)
+        } else {
+            busySince = time
+            leastAhead = .max
+        }
         nextOnTime = max(nextOnTime, time) + interval
     }
 
-    /// A start that did not happen: its job came back unstarted. Only the latest can be taken back: what one
-    /// before it used may have come back by time already, and would come back twice.
-    package mutating func undone(_ token: UInt64) {
-        guard token != 0, latest == token else { return }
-        nextOnTime = beforeLatest
-        latest = 0
+    /// A start of then did not happen: its job came back unstarted. What of it time has given back meanwhile is not
+    /// given once more.
+    package mutating func undone(startedAt start: Ticks) {
+        guard interval > 0, !start.isBefore(Ticks(busySince)) else { return }
+        let back = min(interval, leastAhead)
+        nextOnTime -= back
+        if leastAhead < .max { leastAhead -= back }
     }
 }

@@ -84,12 +84,12 @@ package struct Tenants: Sendable {
     }
 
     /// A lease was given to the tenant whose turn it was.
-    mutating func leased(_ tenant: Int32, token: UInt64, expected: Int64, at now: Now) {
+    mutating func leased(_ tenant: Int32, expected: Int64, at now: Now) {
         virtualTime = max(virtualTime, records[Int(tenant)].pass)
         records[Int(tenant)].queued -= 1
         records[Int(tenant)].leased += 1
         records[Int(tenant)].charge(expected)
-        records[Int(tenant)].limit.started(token, at: now.monotonic)
+        records[Int(tenant)].limit.started(at: now.monotonic)
     }
 
     mutating func park(_ lane: ParkedLane, _ tenant: Int32) {
