@@ -8,8 +8,6 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
-    /// It is ready to hold so many jobs.
-    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
     /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.

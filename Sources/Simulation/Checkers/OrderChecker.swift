@@ -98,7 +98,7 @@ final class OrderChecker: Checker {
                 Waiting(
                     id: id, row: history.row, labels: history.options?.labels ?? [],
                     isPlain: (history.options?.after ?? []).isEmpty && history.options?.runAt == nil,
-                    isUnlimited: policies.tenant(tenant).limit == Policies.Limit()))
+                    isUnlimited: !world.options.changesPolicies && policies.tenant(tenant).limit == Policies.Limit()))
         }
         return waiting
     }

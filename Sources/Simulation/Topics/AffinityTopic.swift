@@ -61,7 +61,7 @@ private final class AffinityChecker: Checker {
         switch what {
         // It may have been forgotten in between, with its keys.
         case .joined: workers[worker] = Worker(idleSince: .max, heardAt: scheduler.clock.monotonic)
-        case .offers(let credit):
+        case .offers(let credit, _):
             let isReady = credit >= world.options.slots
             let since = workers[worker]?.readySince ?? scheduler.clock.monotonic
             workers[worker, default: Worker()].readySince = isReady ? since : nil
