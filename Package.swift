@@ -101,7 +101,9 @@ let package = Package(
         // The real cores in a simulated world.
         library(
             "StatexSimulation", "Sources/Simulation",
-            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
+            [
+                "StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexSchedules", "StatexThreads", "CLinux",
+            ]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
@@ -121,7 +123,7 @@ let package = Package(
             "StatexBenchmarks", "Benchmarks",
             [
                 "StatexJournal", "StatexSchedulerCore", "StatexPostgres", "StatexProtocol", "StatexClient",
-                "StatexStack", "CLinux",
+                "StatexStack", "StatexHandlerAPI", "StatexWorkerRuntime", "StatexZeroMQ", "CLinux",
             ],
             exclude: ["README.md", "Worker"]),
         // What a worker costs by itself: it leases no-op jobs to one as a scheduler would.
@@ -147,12 +149,13 @@ let package = Package(
             "JournalTests",
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads",
+                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
+        test("BenchmarkTests", ["StatexBenchmarks"]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

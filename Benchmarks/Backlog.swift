@@ -29,14 +29,12 @@ package struct Backlog {
     package func run(program: String, progress: (String) -> Void) throws -> Report {
         progress("starting a private stack")
         let stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
-        try ClientProcess.warm(program, endpoint: stack.submitEndpoint, directory: directory)
+        try ClientProcess.warm(program, endpoint: stack.submitEndpoint, directory: stack.directory)
         let before = ProcessUse.of(process: stack.schedulerPID).peakBytes
         progress("submitting \(jobs) jobs that nobody runs")
         let load = try ClientProcess.run(
             program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: 500,
-            waits: false, directory: directory)
+            waits: false, directory: stack.directory)
         let after = ProcessUse.of(process: stack.schedulerPID).peakBytes
         let connection = try Connection(stack.database, name: "statex bench")
         let rows = try connection.query(

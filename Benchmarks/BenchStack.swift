@@ -4,12 +4,15 @@ import StatexStack
 /// A private stack as separate processes: Postgres with real fsync, a scheduler, workers with native
 /// handlers. Everything lives in one temporary directory and goes with it.
 package struct BenchStack: ~Copyable {
-    package let directory: String
+    package var directory: String { folder.path }
     package let program: String
     package var postgres: EmbeddedPostgres
     private let scheduler: ChildProcess
     package let schedulerPID: Int32
-    package private(set) var workerPIDs: [Int32] = []
+    private var workers: [(command: Command, pid: Int32)] = []
+    /// Behind Postgres: a value goes field by field, and that must have ended first.
+    private let folder: Folder
+    package var workerPIDs: [Int32] { workers.map(\.pid) }
 
     package var submitEndpoint: String { "ipc://\(directory)/run/submit.sock" }
     package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
@@ -20,7 +23,8 @@ package struct BenchStack: ~Copyable {
     ///   - settings: configuration of the scheduler, as `key=value`.
     ///   - configuration: the text of its configuration file.
     package init(program: String, settings: [String] = [], configuration: String = "") throws(StackError) {
-        let directory = try Self.temporaryDirectory()
+        let folder = Folder(path: try Self.temporaryDirectory())
+        let directory = folder.path
         var postgres = try EmbeddedPostgres(directory: directory + "/data")
         try postgres.start()
         guard mkdir(directory + "/run", 0o700) == 0 else { throw StackError("cannot make \(directory)/run") }
@@ -34,7 +38,7 @@ package struct BenchStack: ~Copyable {
             environment: Self.environment)
         command.log = directory + "/scheduler.log"
         let scheduler = try ChildProcess.start(command)
-        self.directory = directory
+        self.folder = folder
         self.program = program
         self.postgres = postgres
         schedulerPID = scheduler.pid
@@ -65,18 +69,52 @@ package struct BenchStack: ~Copyable {
 
     package static var environment: [String: String] { ["PATH": "/usr/bin:/bin"] }
 
+    /// Starts workers with the handlers that ship.
     package mutating func startWorkers(_ count: Int, slots: Int) throws(StackError) {
-        for number in 0..<count {
-            var command = Command(
-                program,
-                [
-                    "worker", "--endpoint", workerEndpoint, "--slots", String(slots), "--name", "bench-\(number)",
-                    "--handlers", "noop,echo,sleep", "--set", "data_dir=\(directory)",
-                ], environment: Self.environment)
-            command.log = directory + "/worker-\(number).log"
-            let child = try ChildProcess.start(command)
-            workerPIDs.append(child.pid)
+        try startWorkers(count) { directory, endpoint, name in
+            [
+                "worker", "--endpoint", endpoint, "--slots", String(slots), "--name", name, "--handlers",
+                "noop,echo,sleep", "--set", "data_dir=\(directory)",
+            ]
         }
+    }
+
+    /// Starts workers whose jobs are as long as their payloads say, see `BenchWorker`.
+    package mutating func startWorkers(_ count: Int, slots: Int, kinds: [String]) throws(StackError) {
+        try startWorkers(count) { directory, endpoint, name in
+            [
+                "bench", "worker", "--endpoint", endpoint, "--slots", String(slots), "--name", name, "--switch",
+                Self.switchPath(directory),
+            ] + kinds.flatMap { ["--kind", $0] }
+        }
+    }
+
+    private mutating func startWorkers(
+        _ count: Int, arguments: (_ directory: String, _ endpoint: String, _ name: String) -> [String]
+    ) throws(StackError) {
+        for _ in 0..<count {
+            let number = workers.count
+            var command = Command(
+                program, arguments(directory, workerEndpoint, "bench-\(number)"), environment: Self.environment)
+            command.log = directory + "/worker-\(number).log"
+            workers.append((command, try ChildProcess.start(command).pid))
+        }
+    }
+
+    /// Kills a worker as a crash would, and starts another of the same name.
+    package mutating func replaceWorker(_ number: Int) throws(StackError) {
+        kill(workers[number].pid, SIGKILL)
+        waitpid(workers[number].pid, nil, 0)
+        workers[number].pid = try ChildProcess.start(workers[number].command).pid
+    }
+
+    private static func switchPath(_ directory: String) -> String { directory + "/failing" }
+
+    /// From now on each attempt at a job of the kind `faulty` fails, or none does.
+    package func setFailing(_ isFailing: Bool) throws(StackError) {
+        let path = Self.switchPath(directory)
+        if isFailing { return try Self.write("", to: path) }
+        guard unlink(path) == 0 else { throw StackError("cannot remove \(path)") }
     }
 
     private static func write(_ text: String, to path: String) throws(StackError) {
@@ -86,7 +124,13 @@ package struct BenchStack: ~Copyable {
         guard fclose(file) == 0, written == bytes.count else { throw StackError("cannot write \(path)") }
     }
 
-    /// Takes everything away. Postgres and the rest must be stopped.
+    /// Goes with everything in it.
+    private struct Folder: ~Copyable {
+        let path: String
+        deinit { try? BenchStack.remove(path) }
+    }
+
+    /// Takes everything away. Postgres must be stopped.
     package static func remove(_ directory: String) throws(StackError) {
         _ = try ChildProcess.run(Command("/bin/rm", ["-rf", directory]), limit: .seconds(60))
     }

@@ -12,14 +12,14 @@ package enum ClientProcess {
 
     /// Starts it and reads what it measured.
     static func run(
-        _ program: String, endpoint: String, jobs: Int, payloadBytes: Int, jobsInMessage: Int,
+        _ program: String, endpoint: String, jobs: Int, kind: String = "noop", payloadBytes: Int, jobsInMessage: Int,
         waits: Bool = true, directory: String, watch: () throws -> Void = {}
     ) throws -> Result {
         var command = Command(
             program,
             [
                 "bench", "client", "--endpoint", endpoint, "--jobs", String(jobs), "--payload-bytes",
-                String(payloadBytes),
+                String(payloadBytes), "--kind", kind,
                 "--jobs-in-message", String(jobsInMessage),
             ] + (waits ? [] : ["--no-wait"]), environment: BenchStack.environment)
         command.log = directory + "/client.log"
@@ -66,12 +66,13 @@ package enum ClientProcess {
     /// What the process itself does: submits, waits for every final outcome, and prints seconds, CPU
     /// seconds and peak bytes.
     package static func main(
-        endpoint: String, jobs count: Int, payloadBytes: Int, jobsInMessage: Int, waits: Bool, forever: Bool
+        endpoint: String, jobs count: Int, kind: String, payloadBytes: Int, jobsInMessage: Int, waits: Bool,
+        forever: Bool
     ) async throws {
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)
         let client = try await Client(endpoint, settings: settings)
-        var jobs = BulkJobs(count: count, kind: "noop", payload: [UInt8](repeating: 120, count: payloadBytes))
+        var jobs = BulkJobs(count: count, kind: kind, payload: [UInt8](repeating: 120, count: payloadBytes))
         jobs.countsFinals = waits
         jobs.jobsInMessage = jobsInMessage
         let started = ContinuousClock.now

@@ -92,8 +92,6 @@ package struct Fairness {
         _ program: String, _ configuration: String, _ body: (Client, String) async throws -> Void
     ) async throws {
         var stack = try BenchStack(program: program, configuration: configuration)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(1, slots: slots)
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)

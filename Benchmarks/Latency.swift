@@ -31,8 +31,6 @@ package struct Latency {
     package func run(program: String, progress: (String) -> Void) async throws -> Report {
         progress("starting a private stack")
         var stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(1, slots: 1)
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)

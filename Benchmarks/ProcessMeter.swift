@@ -24,6 +24,14 @@ package struct ProcessUse: Sendable {
         ProcessUse(cpuSeconds: of(pid).cpuSeconds, peakBytes: statusBytes(pid, "VmHWM:"))
     }
 
+    /// User and system time of a process so far, finer than /proc says it; 0 if it is gone.
+    static func cpuNanoseconds(_ pid: Int32) -> Int {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+        return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    }
+
     /// Gone, or a zombie.
     static func hasEnded(_ pid: Int32) -> Bool {
         let state = text("/proc/\(pid)/stat").split(separator: ")").last?.split(separator: " ").first

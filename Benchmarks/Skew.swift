@@ -72,8 +72,6 @@ package struct Skew {
     /// From the submit to the last result, in seconds.
     private func makespan(_ times: [Int], isStealing: Bool, _ program: String) async throws -> Double {
         var stack = try BenchStack(program: program, settings: ["stealing=\(isStealing)"])
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(workers, slots: slots)
         var settings = ClientSettings()
         settings.connectTimeout = .seconds(30)

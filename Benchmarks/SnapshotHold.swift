@@ -37,11 +37,9 @@ package struct SnapshotHold {
     package func run(program: String, progress: (String) -> Void) throws -> Report {
         progress("starting a private stack")
         var stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         try stack.startWorkers(1, slots: 4)
-        try ClientProcess.warm(program, endpoint: stack.submitEndpoint, directory: directory)
-        let load = try ClientProcess.startForever(program, endpoint: stack.submitEndpoint, directory: directory)
+        try ClientProcess.warm(program, endpoint: stack.submitEndpoint, directory: stack.directory)
+        let load = try ClientProcess.startForever(program, endpoint: stack.submitEndpoint, directory: stack.directory)
         defer {
             load.signal(SIGKILL)
             _ = load.wait(atMost: .seconds(10))

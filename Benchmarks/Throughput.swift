@@ -1,5 +1,4 @@
 import Glibc
-import StatexPostgres
 import StatexProtocol
 import StatexStack
 
@@ -47,8 +46,6 @@ package struct Throughput {
     package func run(program: String, progress: (String) -> Void) throws -> Report {
         progress("starting a private stack")
         var stack = try BenchStack(program: program)
-        let directory = stack.directory
-        defer { try? BenchStack.remove(directory) }
         var report = Report()
         report.jobs = jobs
         progress("measuring the floor")
@@ -60,7 +57,7 @@ package struct Throughput {
         let load = try ClientProcess.run(
             program, endpoint: stack.submitEndpoint, jobs: jobs, payloadBytes: payloadBytes,
             jobsInMessage: jobsInMessage,
-            directory: directory, watch: stack.watch)
+            directory: stack.directory, watch: stack.watch)
         report.jobsPerSecond = Double(jobs) / load.seconds
         var database = ProcessUse.ofTree(postgres)
         database.cpuSeconds -= before.cpuSeconds
@@ -76,21 +73,10 @@ package struct Throughput {
             ("postgres", database),
         ]
         progress("counting")
-        try count(stack.database, into: &report)
+        let count = try JournalCount(of: jobs, stack.database)
+        report.missing = count.missing
+        report.doubled = count.doubled
         report.limits.append(try Floor.run(url: stack.database))
         return report
-    }
-
-    /// Every job has its row, and exactly one final outcome.
-    private func count(_ url: String, into report: inout Report) throws(PostgresError) {
-        let connection = try Connection(url, name: "statex bench")
-        let rows = try connection.query(
-            """
-            WITH finals AS (SELECT job, count(*) AS n FROM statex.outcomes WHERE final GROUP BY job)
-            SELECT count(j.id), count(j.id) FILTER (WHERE f.n IS NULL), count(*) FILTER (WHERE f.n > 1 OR j.id IS NULL)
-            FROM statex.jobs j FULL JOIN finals f ON f.job = j.id
-            """, doing: "count")
-        report.missing = jobs - Int(rows.integer(0, 0)) + Int(rows.integer(0, 1))
-        report.doubled = Int(rows.integer(0, 2))
     }
 }

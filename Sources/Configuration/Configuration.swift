@@ -4,6 +4,7 @@
 // a test holds the two together.
 
 import Glibc
+import StatexProtocol
 
 /// All settings of one process.
 package struct Configuration: Sendable, Equatable {
@@ -22,6 +23,8 @@ package struct Configuration: Sendable, Equatable {
     package var slots: Int
     /// What this machine's workers have; jobs may require some of them.
     package var labels: [String]
+    /// What it has amounts of; kinds may need some of it.
+    package var resources: [ResourceAmount]
     package var drainTime: Duration
 
     package var leaseTime: Duration
@@ -34,6 +37,8 @@ package struct Configuration: Sendable, Equatable {
     package var idempotencyDays: Int
     /// Whether idle workers get jobs that wait unstarted in others.
     package var stealing: Bool
+    /// How long a job may wait for a worker that has its affinity warm.
+    package var affinityWait: Duration
     /// How long the history of a job stays after its end.
     package var retentionDays: Int
 
@@ -69,6 +74,7 @@ package struct Configuration: Sendable, Equatable {
         workers = values.take("workers", default: 1, .integer(0...1024))
         slots = values.take("slots", default: 2, .integer(1...1024))
         labels = values.take("labels", default: [], .list(of: .text, count: 0...64))
+        resources = values.take("resources", default: [], .amounts)
         drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
@@ -84,6 +90,7 @@ package struct Configuration: Sendable, Equatable {
         retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
 
         stealing = values.take("stealing", default: true, .yesOrNo)
+        affinityWait = values.take("affinity_wait_seconds", default: .milliseconds(250), .seconds(0...3_600))
 
         let retry = RetryConfiguration(from: &values, others: nil)
         self.retry = retry

@@ -1,3 +1,5 @@
+import StatexProtocol
+
 /// How much a process handler is walled off; each level includes those before it.
 package enum Isolation: String, Sendable, CaseIterable, Comparable {
     /// Limits, a session and a directory of its own.
@@ -43,6 +45,9 @@ package struct HandlerConfiguration: Sendable, Equatable {
         /// The largest file that it may write.
         package var fileSize: Int
         package var isolation: Isolation
+        /// How many jobs of one key it runs in one call, and how long the first waits for others.
+        package var batchSize: Int
+        package var batchWait: Duration
 
         init(from values: inout ValueReader) {
             command = values.require("command", empty: [], .list(of: .text, count: 1...256))
@@ -55,6 +60,9 @@ package struct HandlerConfiguration: Sendable, Equatable {
             openFiles = values.take("open_files", default: 256, .integer(16...65_536))
             fileSize = values.take("file_size", default: 1 << 30, .bytes(0...1 << 40))
             isolation = values.take("isolation", default: .basic, .choice())
+            batchSize = values.take("batch_size", default: 1, .integer(1...Limits.jobsInBatch))
+            let longest = Double(Limits.batchWaitMilliseconds) / 1_000
+            batchWait = values.take("batch_wait_seconds", default: .milliseconds(20), .seconds(0...longest))
         }
     }
 

@@ -1,5 +1,7 @@
 // What an operator sets for kinds and tenants. A running scheduler takes changes of it over at SIGHUP.
 
+import StatexProtocol
+
 /// How many run, and how many start a second, at most.
 package struct LimitConfiguration: Sendable, Equatable {
     package var running: Int?
@@ -77,10 +79,13 @@ package struct CircuitConfiguration: Sendable, Equatable {
 
 package struct KindConfiguration: Sendable, Equatable {
     package var limit: LimitConfiguration
+    /// Of its worker's resources, for each job.
+    package var needs: [ResourceAmount]
     package var retry: RetryConfiguration
 
     init(from values: inout ValueReader, others: RetryConfiguration) {
         limit = values.takeGroup("limit", like: "{running: 8, per_second: 50}") { LimitConfiguration(from: &$0) }
+        needs = values.take("needs", default: [], .amounts)
         retry = RetryConfiguration(from: &values, others: others)
     }
 }

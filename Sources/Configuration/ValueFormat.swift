@@ -331,3 +331,29 @@ package func redactedURL(_ url: String) -> String {
     }
     return text
 }
+
+extension ValueFormat<[ResourceAmount]> {
+    /// A list of `name=amount`, each name once.
+    static var amounts: Self {
+        let texts = ValueFormat<[String]>.list(of: .text, count: 0...Limits.resourcesInWorker)
+        return Self(
+            raw: { raw, base throws(FormatError) in
+                var amounts: [ResourceAmount] = []
+                for text in try texts.parse(raw, base) {
+                    let parts = text.split(separator: "=", maxSplits: 1).map { String($0).trimmed }
+                    guard parts.count == 2, (1...Limits.labelBytes).contains(parts[0].utf8.count),
+                        let amount = UInt32(parts[1]), amount > 0
+                    else {
+                        throw FormatError(
+                            "must have entries such as gpu=1: a name of 1 to \(Limits.labelBytes) bytes and a whole "
+                                + "number from 1 to \(UInt32.max), not \(text.shown)")
+                    }
+                    guard !amounts.contains(where: { $0.name == parts[0] }) else {
+                        throw FormatError("has \(parts[0].shown) twice")
+                    }
+                    amounts.append(ResourceAmount(parts[0], amount))
+                }
+                return amounts
+            }, show: { amounts in texts.show(amounts.map { "\($0.name)=\($0.amount)" }) })
+    }
+}

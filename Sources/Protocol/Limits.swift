@@ -32,6 +32,8 @@ public enum Limits {
     public static let labels = 8
     public static let labelsInWorker = 64
     public static let labelBytes = 64
+    /// What one worker has amounts of, and what a kind needs; their names are as long as labels.
+    public static let resourcesInWorker = 16
     /// The key that a job is best run with, in bytes.
     public static let affinityBytes = 64
     /// Slots of one worker.
@@ -40,6 +42,8 @@ public enum Limits {
     public static let credit = 65_536
     /// Jobs that a handler runs in one call: what a model computes at once is far less.
     public static let jobsInBatch = 1_024
+    /// How long a job waits for others to be run with, at most: a job that waits longer is better run alone.
+    public static let batchWaitMilliseconds = 10_000
     /// Priorities are 0 (first) to 9 (last).
     public static let priorities = 10
     public static let defaultPriority = 5

@@ -40,6 +40,14 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case quarantined = 18
     /// Somebody paused everything.
     case everythingPaused = 19
+    /// Workers have its kind and its labels, but none as much of a resource as its kind needs.
+    case noWorkerWithResources = 20
+    /// Slots are free, but what its kind needs is in use.
+    case resourcesBusy = 21
+    /// Its worker waits for others to run it with.
+    case batchForming = 22
+    /// It waits in a worker that has its key warm, though another has a free slot.
+    case warmWorker = 23
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

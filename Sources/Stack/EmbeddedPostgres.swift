@@ -55,6 +55,9 @@ package struct EmbeddedPostgres: ~Copyable {
     /// Shuts it down: sessions are ended, everything is on the disk.
     package mutating func stop() throws(StackError) { try end(SIGINT) }
 
+    /// Ends it at once (Postgres' immediate shutdown): what it has to recover is in its log.
+    package mutating func stopImmediately() throws(StackError) { try end(SIGQUIT) }
+
     /// Kills the postmaster as a crash would, and waits until its orphaned backends are gone too.
     package mutating func kill() throws(StackError) { try end(SIGKILL) }
 

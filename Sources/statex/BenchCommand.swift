@@ -10,7 +10,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
         subcommands: [
             Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
-            SkewBench.self, FairnessBench.self, ClientLoad.self,
+            SkewBench.self, FairnessBench.self, LimitsBench.self, RecoveryBench.self, ClientLoad.self, WorkerLoad.self,
+            StormLoad.self,
         ])
 
     struct Limit: ParsableCommand {
@@ -154,6 +155,7 @@ struct BenchCommand: AsyncParsableCommand {
             commandName: "client", abstract: "The load alone.", shouldDisplay: false)
         @Option var endpoint: String
         @Option var jobs: Int
+        @Option var kind = "noop"
         @Option var payloadBytes: Int
         @Option var jobsInMessage = 500
         @Flag var noWait = false
@@ -161,21 +163,20 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await ClientProcess.main(
-                endpoint: endpoint, jobs: jobs, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage,
-                waits: !noWait,
-                forever: forever)
+                endpoint: endpoint, jobs: jobs, kind: kind, payloadBytes: payloadBytes, jobsInMessage: jobsInMessage,
+                waits: !noWait, forever: forever)
         }
     }
 }
 
-private func check(_ value: Int, _ option: String, _ range: ClosedRange<Int>) throws {
+func check(_ value: Int, _ option: String, _ range: ClosedRange<Int>) throws {
     guard range.contains(value) else {
         throw ValidationError("\(option) is \(value), it takes \(range.lowerBound) to \(range.upperBound)")
     }
 }
 
 /// One JSON object, or its members as lines for people.
-private func printReport(_ report: JSONText, asJSON: Bool) {
+func printReport(_ report: JSONText, asJSON: Bool) {
     guard !asJSON, let value = try? JSONDecoder().decode(StatusValue.self, from: Data(report.bytes)) else {
         return print(String(decoding: report.bytes, as: UTF8.self))
     }

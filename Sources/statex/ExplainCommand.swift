@@ -71,6 +71,10 @@ extension WaitingReason {
         case .retryBudget: "retry_budget"
         case .quarantined: "quarantined"
         case .everythingPaused: "everything_paused"
+        case .noWorkerWithResources: "no_worker_with_resources"
+        case .resourcesBusy: "resources_busy"
+        case .batchForming: "batch_forming"
+        case .warmWorker: "warm_worker"
         }
     }
 
@@ -96,6 +100,10 @@ extension WaitingReason {
         case .retryBudget: "its kind may have no more retries now"
         case .quarantined: "free workers fail all of its kind"
         case .everythingPaused: "everything is paused"
+        case .noWorkerWithResources: "no worker has the resources that its kind needs"
+        case .resourcesBusy: "the resources that its kind needs are in use"
+        case .batchForming: "its worker waits for others to run it with"
+        case .warmWorker: "it waits for the worker that has its key warm"
         }
     }
 }

@@ -87,6 +87,8 @@ struct HandlerCatalog {
         settings.limits.files = program.openFiles
         settings.limits.fileBytes = program.fileSize
         settings.runMilliseconds = milliseconds(program.timeLimit)
+        settings.batchSize = program.batchSize
+        settings.batchWaitMilliseconds = milliseconds(program.batchWait)
         return settings
     }
 

@@ -6,6 +6,8 @@ import StatexProtocol
 struct JobChoices: ParsableArguments {
     @Option(help: "A word to find the jobs by; repeatable, up to 8.") var tag: [String] = []
     @Option(help: "A label that their worker must have; repeatable, up to 8.") var label: [String] = []
+    @Option(help: "What they are best run with, such as a model's name: a worker that ran it lately is preferred.")
+    var affinity: String?
     @Option(help: ArgumentHelp("Start after that time: 90s, 15m, 2h, 1d.", valueName: "time")) var delay: Span?
     @Option(help: ArgumentHelp("Start at that time: 2026-11-26T01:00:00Z.", valueName: "time")) var at: When?
     @Option(help: ArgumentHelp("Expire if not final by then: \(When.format).", valueName: "time")) var deadline: When?
@@ -30,6 +32,7 @@ struct JobChoices: ParsableArguments {
     func apply(to job: inout JobSpec) {
         job.tags = tag
         job.labels = label
+        job.affinity = affinity
         job.startAt = at?.after ?? delay.map { .now.addingTimeInterval($0.duration.inSeconds) }
         job.deadline = deadline?.after
         job.runLimit = runLimit?.duration

@@ -1,4 +1,5 @@
 import StatexConfiguration
+import StatexProtocol
 import StatexSchedulerCore
 
 // The operator's words, as the core takes them.
@@ -6,8 +7,8 @@ import StatexSchedulerCore
 extension Policies {
     init(_ configuration: Configuration) {
         self.init()
-        kinds = configuration.kinds.mapValues { Kind(limit: Limit($0.limit), $0.retry) }
-        otherKinds = Kind(limit: Limit(), configuration.retry)
+        kinds = configuration.kinds.mapValues { Kind(limit: Limit($0.limit), needs: $0.needs, $0.retry) }
+        otherKinds = Kind(limit: Limit(), needs: [], configuration.retry)
         tenants = configuration.tenants.mapValues(Tenant.init)
         if let others = tenants.removeValue(forKey: Configuration.otherTenants) { otherTenants = others }
         schedules = configuration.schedules.sorted { $0.key < $1.key }.map { Schedule($0.key, $0.value) }
@@ -25,9 +26,10 @@ extension Policies.Limit {
 }
 
 extension Policies.Kind {
-    init(limit: Policies.Limit, _ retry: RetryConfiguration) {
+    init(limit: Policies.Limit, needs: [ResourceAmount], _ retry: RetryConfiguration) {
         self.init()
         self.limit = limit
+        self.needs = needs
         attempts = UInt8(clamping: retry.attempts)
         self.retry.baseNanoseconds = retry.backoff.nanoseconds
         self.retry.maximumNanoseconds = retry.backoffMaximum.nanoseconds

@@ -103,11 +103,13 @@ extension WaitingReason {
     /// It does not pass by itself.
     fileprivate var needsSomebody: Bool {
         switch self {
-        case .noWorkerForKind, .noWorkerWithLabels, .kindPaused, .tenantPaused, .everythingPaused, .circuitOpen,
+        case .noWorkerForKind, .noWorkerWithLabels, .noWorkerWithResources, .kindPaused, .tenantPaused,
+            .everythingPaused, .circuitOpen,
             .quarantined, .journalBehind:
             true
-        case .none, .notDue, .afterJobs, .kindLimit, .kindRate, .tenantLimit, .tenantRate, .slotsBusy, .next,
-            .committing, .inWorker, .retryBudget:
+        case .none, .notDue, .afterJobs, .kindLimit, .kindRate, .tenantLimit, .tenantRate, .slotsBusy, .resourcesBusy,
+            .next,
+            .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
             false
         }
     }

@@ -102,6 +102,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.heartbeatNanoseconds = configuration.heartbeatInterval.nanoseconds
         settings.graceNanoseconds = configuration.disconnectGrace.nanoseconds
         settings.stealing = configuration.stealing
+        settings.affinityWaitNanoseconds = configuration.affinityWait.nanoseconds
         settings.policies = Policies(configuration)
         return settings
     }

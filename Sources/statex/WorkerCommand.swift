@@ -49,6 +49,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var options = WorkerOptions()
         options.name = name
         options.labels = configuration.labels
+        options.resources = configuration.resources
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
         options.logsJSON = logJson
         options.objectSink = folder.map(sink)

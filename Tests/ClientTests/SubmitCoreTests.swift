@@ -117,8 +117,51 @@ import Testing
             waits.append(script.now - start)
         }
         for (index, wait) in waits.enumerated() {
-            #expect(wait >= 100 << Int64(index) && wait <= 150 << Int64(index))
+            let base = min(100 << Int64(index), 1_000)
+            #expect(wait >= base && wait <= base + base / 2)
         }
+    }
+
+    @Test func afterARefusalOneMessageTriesAndTheOthersFollowWhenItIsTaken() {
+        var script = CoreScript.connected()
+        for ticket in 1...3 { script.perform { $0.submitted(CoreScript.submission(Ticket(ticket))) } }
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [1, 2, 3])
+        // All of one moment: the pause is that of one refusal.
+        for sequence in 1...3 { script.refuse(UInt64(sequence), .busy, retryAfter: 100) }
+        script.advance(by: 150)
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [1])
+        script.perform { $0.submitted(CoreScript.submission(4)) }
+        script.advance(by: 900)
+        #expect(script.takeSubmits().isEmpty)
+        script.refuse(1, .busy, retryAfter: 100)
+        script.advance(by: 300)
+        // Another one tries; the refused one went to the end.
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [2])
+        script.accept(2, id: 20)
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [3, 4, 1])
+        #expect(script.receipt(2) != nil)
+    }
+
+    @Test func aNewSessionSendsAllAtOnceWhateverWasRefusedBefore() {
+        var script = CoreScript.connected()
+        for ticket in 1...2 { script.perform { $0.submitted(CoreScript.submission(Ticket(ticket))) } }
+        for sequence in 1...2 { script.refuse(UInt64(sequence), .busy, retryAfter: 100) }
+        script.fault(.session)
+        script.sent = []
+        script.advance(by: 200)
+        script.welcome()
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [1, 2])
+    }
+
+    @Test func aRefusalForGoodOfWhatTriedLetsTheOthersGo() {
+        var script = CoreScript.connected()
+        for ticket in 1...2 { script.perform { $0.submitted(CoreScript.submission(Ticket(ticket))) } }
+        for sequence in 1...2 { script.refuse(UInt64(sequence), .busy, retryAfter: 100) }
+        script.sent = []
+        script.advance(by: 150)
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [1])
+        script.refuse(1, .keyConflict)
+        #expect(script.takeSubmits().map(CoreScript.firstSequence) == [2])
     }
 
     @Test func aSubmitThatWillBeRefusedAgainIsAnswered() throws {

@@ -29,6 +29,20 @@ struct PolicyTests {
         #expect(entry("kinds.text.attempts")?.value == "4")
     }
 
+    @Test func `resources are amounts by name, of a machine and of what a kind needs`() throws {
+        let loaded = try load(
+            """
+            resources: [gpu=2, memory_gib = 24]
+            kinds: {transcribe: {needs: [gpu=1]}}
+            """)
+        #expect(loaded.configuration.resources.map(\.name) == ["gpu", "memory_gib"])
+        #expect(loaded.configuration.resources.map(\.amount) == [2, 24])
+        #expect(loaded.configuration.kinds["transcribe"]?.needs.map(\.amount) == [1])
+        for wrong in ["gpu", "gpu=0", "gpu=-1", "=1", "gpu=1.5", "gpu=4294967296", "gpu=1, gpu=2"] {
+            #expect(throws: ConfigurationError.self, "\(wrong)") { try load("resources: [\(wrong)]") }
+        }
+    }
+
     @Test func `tenants have weights and limits, and a star stands for the others`() throws {
         let tenants = try load("tenants: {acme: {weight: 2.5}, '*': {limit: {running: 0}}}").configuration.tenants
         #expect(tenants["acme"]?.weight == 2.5)

@@ -1,4 +1,4 @@
-import Foundation
+import Glibc
 import StatexClient
 import StatexPostgres
 import Testing
@@ -129,45 +129,6 @@ extension EndToEnd {
                     in: stack.directory)
                 #expect(wrong.end == .exited(2) && wrong.errors.contains("--with"), "\(wrong)")
             }
-        }
-
-        private static let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().path
-        private static let speech =
-            "/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0870.wav"
-        private static let hasModels = [checkout + "/.venv/bin/python3", checkout + "/.models/whisper-tiny.en", speech]
-            .allSatisfy { FileManager.default.fileExists(atPath: $0) }
-
-        @Test(.enabled(if: hasModels, "scripts/setup --test-data installs models and speech"), .timeLimit(.minutes(4)))
-        func `a recording is transcribed, and its transcript summarised, on the models`() async throws {
-            try await TestStack.with([
-                "python": Self.checkout + "/.venv/bin/python3", "models": Self.checkout + "/.models",
-            ]) { stack in
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w", slots: 1, kinds: "audio,text")
-                let run = try CommandRun(
-                    [
-                        "submit", "--endpoint", stack.submitEndpoint(), "--config", stack.directory + "/statex.yaml",
-                        "--audio", Self.speech, "--then", "text", "--wait", "--json",
-                    ], in: stack.directory, limit: .seconds(180))
-                #expect(run.end == .exited(0), "\(run)")
-                let report = try JSONDecoder().decode(Report.self, from: Data(run.output.utf8))
-                let transcript = try #require(report.jobs[0].result?.text)
-                let summary = try #require(report.jobs[1].result?.summary)
-                #expect(transcript.contains("John Dashwood"))
-                #expect(!summary.isEmpty && summary.allSatisfy(transcript.contains))
-            }
-        }
-
-        private struct Report: Decodable {
-            struct Job: Decodable {
-                struct Result: Decodable {
-                    var text: String?
-                    var summary: [String]?
-                }
-                var result: Result?
-            }
-            var jobs: [Job]
         }
     }
 }

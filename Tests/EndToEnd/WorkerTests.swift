@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import StatexClient
 import StatexProtocol
 import Testing
@@ -69,26 +69,53 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a worker that is killed again and again under one name costs its jobs nothing but time`()
+        @Test func `what a killed worker held is leased again in time, and never credited to the next of its name`()
             async throws
         {
-            try await TestStack.with(["disconnect_grace_seconds": "0.2"]) { stack in
+            // Longer than a worker takes to start: the next one is there while the leases still are its predecessor's.
+            try await TestStack.with(["disconnect_grace_seconds": "1"]) { stack in
                 let scheduler = try stack.startScheduler()
+                let gate = try stack.gate()
                 let client = try await stack.client()
-                var handles: [RequestHandle] = []
-                for round in 0..<6 {
-                    let worker = try stack.startWorker("same", slots: 2)
-                    let more = try await client.submit(
+                var worker = try stack.startGateWorker("same", slots: 3)
+                for round in 0..<20 {
+                    let held = try await client.submit(contentsOf: [gate.request, gate.request])
+                    #expect(try [gate.next(), gate.next()].map(\.attempt) == [1, 1])
+                    let others = try await client.submit(
                         contentsOf: (0..<30).map { Request(kind: "echo", payload: .text("\(round)-\($0)")) })
-                    handles += more
-                    // It has work: at least the first of this round is done.
-                    _ = try await more[0].result()
+
                     try worker.kill()
+                    let killedAt = Date()
+                    worker = try stack.startGateWorker("same", slots: 3)
+                    for _ in held {
+                        let visitor = try gate.next()
+                        #expect(visitor.attempt == 2 && visitor.worker == worker.pid)
+                        visitor.succeed()
+                    }
+                    for (number, handle) in others.enumerated() {
+                        #expect(try await handle.result().jobs[0].text == "\(round)-\(number)")
+                    }
+                    for handle in held {
+                        let job = try await handle.result().jobs[0]
+                        #expect(job.state == .succeeded && job.losses == 1)
+                        let leases = try stack.leasesInOrder(of: job.id)
+                        #expect(leases.map(\.attempt) == [1, 2])
+                        #expect(Set(leases.map(\.worker)).count == 2, "credited to the next incarnation: \(leases)")
+                        #expect(leases.allSatisfy { $0.worker.hasPrefix("same/") })
+                        #expect(leases[1].leasedAt.timeIntervalSince(killedAt) < 10, "not within the lease time")
+                        #expect(try stack.outcomes(of: job.id) == ["lost", "succeeded=succeeded"])
+                    }
                 }
-                _ = try stack.startWorker("same", slots: 2)
-                for (number, handle) in handles.enumerated() {
-                    #expect(try await handle.result().jobs[0].text == "\(number / 30)-\(number % 30)")
-                }
+                // Of all jobs: an outcome that is not a loss is of the lease that it names, and no incarnation has any
+                // of another's.
+                let foreign = try stack.number(
+                    """
+                    SELECT count(*) FROM statex.outcomes o
+                    LEFT JOIN statex.leases l ON l.page = o.page AND l.job = o.job AND l.token = o.token
+                    WHERE l.token IS NULL
+                    """)
+                #expect(foreign == 0)
+                #expect(try stack.number("SELECT count(DISTINCT worker) FROM statex.leases") == 21)
                 try await scheduler.eventually("only the living one is left") {
                     try await client.decodedStatus().workers.map(\.connected) == [true]
                 }

@@ -1,6 +1,7 @@
 // A worker whose jobs a test holds in its hand. A job of kind `gate` names a socket; its handler
 // connects there, says which attempt runs in which process, and does what it is told: one byte, `s`
-// succeed or `f` fail. It has the native handlers too.
+// succeed or `f` fail. A job of kind `spin` computes for as many seconds as its payload says. It has the native
+// handlers too.
 //
 // Usage: GateWorker ENDPOINT SLOTS NAME
 
@@ -40,6 +41,20 @@ struct ResumeHandler: Handler {
         job.put("attempt \(job.attempt)\n")
         _ = try await GateHandler().run(job)
         return .bytes(job.checkpoint ?? [])
+    }
+}
+
+/// Keeps its slot's thread busy, and reacts to nothing.
+struct SpinHandler: Handler {
+    let kind = "spin"
+
+    func run(_ job: Job) async throws -> Payload {
+        guard case .bytes(let bytes) = job.payload, let seconds = Int(String(decoding: bytes, as: UTF8.self)) else {
+            throw HandlerError("bad_payload", "spin takes a number of seconds", retryable: false)
+        }
+        let end = ContinuousClock.now + .seconds(seconds)
+        while ContinuousClock.now < end {}
+        return job.payload
     }
 }
 
@@ -101,7 +116,8 @@ var options = WorkerOptions()
 options.name = arguments[3]
 options.onReady = { announceReady() }
 let worker = try Worker(
-    endpoint: arguments[1], slots: slots, handlers: [GateHandler(), ResumeHandler()] + NativeHandlers.all,
+    endpoint: arguments[1], slots: slots,
+    handlers: [GateHandler(), ResumeHandler(), SpinHandler()] + NativeHandlers.all,
     options: options)
 signal(SIGTERM, SIG_IGN)
 let stop = DispatchSource.makeSignalSource(signal: SIGTERM, queue: .global())

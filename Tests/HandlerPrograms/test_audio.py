@@ -198,6 +198,9 @@ def test_segments_are_put_out_as_they_are_found_and_an_attempt_goes_on_from_its_
         for checkpoint in checkpoints[:-1]:
             assert handler.result(recording, checkpoint=checkpoint) == whole
             assert handler.output == whole["segments"]
+            # Nothing before it is transcribed again, and it says so.
+            first = handler.progress[0]
+            assert first["text"] == f"goes on at {checkpoint['position'] / RATE:.0f} s"
             assert len(handler.checkpoints) < len(checkpoints)
         # Of another version, or anything: from the start.
         assert handler.result(recording, checkpoint={"position": 5}) == whole

@@ -20,7 +20,7 @@ let package = Package(
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library(
             "StatexSimulation", "Sources/Simulation",
-            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexThreads", "CLinux"]),
+            ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexSchedules", "StatexThreads", "CLinux"]),
         .executableTarget(name: "hunt", dependencies: ["StatexSimulation"], path: "Hunt", swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

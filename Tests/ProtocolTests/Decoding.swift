@@ -19,7 +19,13 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["name"] = hello.name
         fields["details"] = hello.details
         fields["labels"] = hello.labels
-        fields["kinds"] = hello.kinds.map { ["name": $0.name, "unavailable": $0.unavailable] }
+        fields["resources"] = hello.resources.map { "\($0.amount) \($0.name)" }
+        fields["kinds"] = hello.kinds.map { kind -> [String: any Sendable] in
+            [
+                "name": kind.name, "unavailable": kind.unavailable, "batch_size": Int(kind.batchSize),
+                "batch_wait_ms": Int(kind.batchWaitMilliseconds),
+            ]
+        }
     case .welcome:
         let welcome = try Welcome(reading: bytes, header: header)
         fields["heartbeat_ms"] = Int(welcome.heartbeatMilliseconds)

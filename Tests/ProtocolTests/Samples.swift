@@ -39,7 +39,11 @@ struct Sample {
             hello.slots = 4
             hello.details = #"{"isolation":"strict"}"#
             hello.labels = ["gpu", "eu-west"]
-            hello.kinds = [.init("text"), .init("audio", unavailable: "no model")]
+            hello.resources = [ResourceAmount("gpu", 2), ResourceAmount("memory_gib", 24)]
+            hello.kinds = [
+                .init("text"), .init("audio", unavailable: "no model"),
+                .init("embed", batchSize: 32, batchWaitMilliseconds: 20),
+            ]
             hello.write(to: &$0)
         },
         Sample("welcome") {

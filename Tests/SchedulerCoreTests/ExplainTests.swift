@@ -53,6 +53,15 @@ struct ExplainTests {
         #expect(reason(scheduler).reason == .next)
     }
 
+    @Test("A lease of before a restart stands behind nobody, as far as is known")
+    func absentWorker() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1)
+        try scheduler.submit(sequence: 1, client: scheduler.client())
+        scheduler.settle()
+        #expect(reason(scheduler.restarted()).reason == .none)
+    }
+
     @Test("Limits say how many of how many run, and rates when the next may start", arguments: [true, false])
     func limits(byKind: Bool) throws {
         let scheduler = TestScheduler()

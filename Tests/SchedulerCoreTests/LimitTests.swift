@@ -95,6 +95,49 @@ struct LimitTests {
         #expect(scheduler.leases.count == 2)
     }
 
+    @Test("Starts that come back late give no second burst")
+    func undoneLate() throws {
+        let scheduler = TestScheduler()
+        scheduler.core.follow(limited(kind: "text", perSecond: 1), at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 10, slots: 10)
+        try submit(10, to: scheduler, sequence: 1, client: client)
+        for _ in 0..<3 {
+            scheduler.tick(after: TestScheduler.second)
+            scheduler.hear(worker)
+            scheduler.settle()
+        }
+        #expect(scheduler.leases.count == 3)
+        for lease in scheduler.leases { scheduler.report(lease, .returned, ranMicroseconds: 0, by: worker) }
+        scheduler.settle()
+        #expect(scheduler.leases.count == 4, "the latest start is taken back, those of before are long paid")
+    }
+
+    @Test("Of a start that did not happen, what time has given back is not given once more")
+    func undoneOnce() {
+        let second = TestScheduler.second
+        var limit = StartLimit(running: nil, perSecond: 1, burst: 1, at: 0)
+        limit.started(at: 10 * second)
+        limit.started(at: 20 * second)
+        limit.undone(startedAt: Ticks(10 * second))
+        #expect(limit.verdict(running: 0, at: 20 * second) == .until(21 * second))
+        limit.undone(startedAt: Ticks(20 * second))
+        #expect(limit.verdict(running: 0, at: 20 * second) == .open)
+    }
+
+    @Test("A start that ran ahead of its time gives back what later ones still wait for")
+    func undoneInABurst() {
+        let second = TestScheduler.second
+        var limit = StartLimit(running: nil, perSecond: 1, burst: 3, at: 0)
+        limit.started(at: 10 * second)
+        limit.started(at: 10 * second + second / 2)
+        limit.undone(startedAt: Ticks(10 * second))
+        // As if the second one had been the only one.
+        limit.started(at: 10 * second + second / 2)
+        limit.started(at: 10 * second + second / 2)
+        #expect(limit.verdict(running: 0, at: 11 * second) == .until(11 * second + second / 2))
+    }
+
     @Test("What waits in a worker counts as what runs", arguments: [true, false])
     func prefetch(byKind: Bool) throws {
         for (running, leased) in [(1, 1), (3, 3), (10, 10), (1_000, 20)] {

@@ -64,6 +64,62 @@ struct RecoveryTests {
         #expect(next.commit()?.outcomes.map(\.ending) == [.lost])
     }
 
+    @Test("A job that is lost after a restart keeps its age")
+    func keepsAge() throws {
+        let scheduler = TestScheduler()
+        _ = scheduler.worker(1, credit: 1, slots: 1)
+        let client = scheduler.client()
+        for sequence in 1...3 { try scheduler.submit(sequence: UInt64(sequence), client: client) }
+        scheduler.settle()
+        let oldest = try #require(scheduler.leases.first).id
+        let next = scheduler.restarted()
+        next.tick(after: next.core.settings.leaseNanoseconds)
+        next.settle()
+        _ = next.worker(2, credit: 1, slots: 1)
+        next.settle()
+        #expect(next.leases.last?.id == oldest)
+    }
+
+    @Test("A retry that waits over a restart keeps its age")
+    func retryKeepsAge() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1, credit: 1, slots: 1)
+        let client = scheduler.client()
+        for sequence in 1...3 { try scheduler.submit(sequence: UInt64(sequence), client: client) }
+        scheduler.settle()
+        let oldest = try #require(scheduler.leases.first)
+        scheduler.report(oldest, .failed, retryAfter: 5_000, by: worker)
+        scheduler.take()
+        scheduler.committed()
+        let next = scheduler.restarted()
+        next.tick(after: 20 * TestScheduler.second)
+        next.settle()
+        _ = next.worker(2, credit: 1, slots: 1)
+        next.settle()
+        #expect(next.leases.last?.id == oldest.id)
+    }
+
+    @Test("A worker of before a restart holds its leases in the order in which it got them")
+    func leaseOrder() throws {
+        let scheduler = TestScheduler()
+        let worker = scheduler.worker(1, credit: 1, slots: 1)
+        let client = scheduler.client()
+        for sequence in 1...2 { try scheduler.submit(sequence: UInt64(sequence), client: client) }
+        scheduler.settle()
+        // The older job is leased again behind the younger one.
+        scheduler.offer(2, worker)
+        scheduler.settle()
+        let first = try #require(scheduler.leases.first)
+        scheduler.report(first, .returned, ranMicroseconds: 0, by: worker)
+        scheduler.settle()
+        let next = scheduler.restarted()
+        let again = next.hello(1, slots: 1)
+        next.claim(scheduler.leases.suffix(2), by: again)
+        next.offer(2, again)
+        let id = JobID(rawValue: first.id)
+        #expect(next.core.explain(id, journalDown: nil, at: next.now).reason == .inWorker)
+    }
+
     @Test("A worker that returns without its lease never got it")
     func neverSent() throws {
         let scheduler = TestScheduler()

@@ -41,6 +41,24 @@ struct StealTests {
         #expect(lease.attempt == 1 && scheduler.core.counts.stolen == 1)
     }
 
+    @Test("Idle workers that can help with nothing do not keep the next one from helping", arguments: [0, 1, 5])
+    func others(count: Int) throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let victim = scheduler.worker(1, credit: 11, slots: 1)
+        try scheduler.submit(sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.report(scheduler.leases[0], ranMicroseconds: 1_000_000, by: victim)
+        try scheduler.submit((0..<10).map { _ in [TestScheduler.Job()] }, sequence: 2, client: client)
+        scheduler.settle()
+        for number in 0..<count { _ = scheduler.worker(UInt64(number) + 10, credit: 1, slots: 1, kinds: ["file"]) }
+        scheduler.settle()
+        #expect(asked(scheduler).isEmpty)
+        _ = scheduler.worker(2, credit: 1, slots: 1)
+        scheduler.settle()
+        #expect(asked(scheduler).map(\.token) == [scheduler.leases[10].token])
+    }
+
     @Test("What the worker has started it keeps, and the idle one asks for another")
     func kept() throws {
         let (scheduler, victim, _) = try loaded()

@@ -198,13 +198,18 @@ final class TestScheduler {
     // MARK: Workers
 
     func hello(
-        _ incarnation: UInt64, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = []
+        _ incarnation: UInt64, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = [],
+        batch: (size: UInt16, waitMilliseconds: UInt16) = (1, 0),
+        resources: [ResourceAmount] = []
     ) -> Worker {
         sessions += 1
         var hello = Hello(role: .worker, incarnation: incarnation, name: "w\(incarnation)")
         hello.slots = UInt16(slots)
-        hello.kinds = kinds.map { Hello.Kind($0) }
+        hello.kinds = kinds.map {
+            Hello.Kind($0, batchSize: batch.size, batchWaitMilliseconds: batch.waitMilliseconds)
+        }
         hello.labels = labels
+        hello.resources = resources
         let joined = core.workerJoined(hello, session: sessions, at: now)
         core.validate()
         return Worker(index: joined.index, session: sessions)
@@ -212,9 +217,11 @@ final class TestScheduler {
 
     /// A worker that is ready to work.
     func worker(
-        _ incarnation: UInt64, credit: Int = 2, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = []
+        _ incarnation: UInt64, credit: Int = 2, slots: Int = 2, kinds: [String] = ["text"], labels: [String] = [],
+        batch: (size: UInt16, waitMilliseconds: UInt16) = (1, 0), resources: [ResourceAmount] = []
     ) -> Worker {
-        let worker = hello(incarnation, slots: slots, kinds: kinds, labels: labels)
+        let worker = hello(
+            incarnation, slots: slots, kinds: kinds, labels: labels, batch: batch, resources: resources)
         offer(credit, worker)
         return worker
     }

@@ -36,7 +36,8 @@ struct BatchTests {
         let handler = Together(size: 3, wait: 10_000)
         try await withWorker(slots: 1, [handler]) { _, scheduler in
             _ = try scheduler.greet()
-            #expect(scheduler.credit == 3)
+            #expect(scheduler.hello?.kinds == [Hello.Kind("model", batchSize: 3, batchWaitMilliseconds: 10_000)])
+            #expect(scheduler.credit == 1, "a batch is one job to credit; the scheduler fills it")
             try scheduler.lease(1...2, payload: "one", affinity: "tiny")
             try scheduler.lease(3...4, payload: "fail", affinity: "large")
             try scheduler.lease(5...5, payload: "two", affinity: "tiny")
@@ -58,6 +59,20 @@ struct BatchTests {
             try scheduler.lease(1...2, payload: "x")
             #expect(try scheduler.outcomes(2).allSatisfy { $0.ending == .succeeded })
             #expect(handler.calls == [[1, 2]])
+        }
+    }
+
+    @Test("A job of a second attempt is run alone, at once, and the batch that forms goes on forming")
+    func retriedAlone() async throws {
+        let handler = Together(size: 3, wait: 10_000)
+        try await withWorker(slots: 1, [handler]) { _, scheduler in
+            _ = try scheduler.greet()
+            try scheduler.lease(1...2, payload: "x")
+            try scheduler.lease(3...3, payload: "again", attempt: 2)
+            #expect(try scheduler.outcomes(1).map { String(decoding: $0.body, as: UTF8.self) } == ["again"])
+            try scheduler.lease(4...4, payload: "x")
+            _ = try scheduler.outcomes(3)
+            #expect(handler.calls == [[3], [1, 2, 4]])
         }
     }
 

@@ -66,6 +66,7 @@ extension ClientCore {
 
     private mutating func accepted(_ run: AcceptedRun) {
         busy.reset()
+        probe = .none
         var counted: [(Ticket, AcceptedRun)] = []
         var done: [Submission] = []
         window.answer(run.sequences) { submission, part in
@@ -86,9 +87,13 @@ extension ClientCore {
     private mutating func refused(_ run: RefusedRun, at now: Int64) {
         guard run.retryAfterMilliseconds == 0 else {
             window.postpone(run.sequences, why: run.message)
+            // Of a whole window that is refused the first answer counts: the scheduler says so once, in many parts.
+            guard probe != .due || now >= pausedUntil else { return }
+            probe = .due
             pausedUntil = max(pausedUntil, now + busy.next(asked: Int64(run.retryAfterMilliseconds)))
             return
         }
+        probe = .none
         var done: [Submission] = []
         window.answer(run.sequences) { submission, part in
             var piece = run
@@ -141,8 +146,19 @@ extension ClientCore {
             control.removeFirst()
         }
         guard case .up(let stamp, _, _) = link, now >= pausedUntil else { return true }
-        while window.sendNext(stamp: stamp, send) { lastSent = now }
-        return !window.hasUnsent
+        switch probe {
+        case .none:
+            while window.sendNext(stamp: stamp, send) { lastSent = now }
+            return !window.hasUnsent
+        case .due:
+            if window.sendNext(stamp: stamp, send) {
+                lastSent = now
+                probe = .underWay
+                return true
+            }
+            return !window.hasUnsent
+        case .underWay: return true
+        }
     }
 
     /// Makes messages of what was asked since the last time.

@@ -48,6 +48,7 @@ extension ClientCore {
         lastSent = now
         reconnect.reset()
         pausedUntil = now
+        probe = .none
         window.skip(through: welcome.lastSequence)
         window.sendAllAgain()
         questions.sendAllAgain()

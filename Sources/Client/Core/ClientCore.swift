@@ -93,6 +93,7 @@ package struct ClientCore {
     var lastSent: Int64 = 0
     /// No submit is sent before: the scheduler is busy.
     var pausedUntil: Int64 = 0
+    var probe = Probe.none
     /// Questions and orders are asked again then: the scheduler had no room for them.
     var repeatAt: Int64?
     var nextPatience: Int64 = 0
@@ -104,6 +105,17 @@ package struct ClientCore {
     /// Messages that made no sense or belonged to an older session.
     package internal(set) var dropped = 0
 
+    /// After a submit was refused as busy one message at a time tries, and the others follow when it is taken:
+    /// so a client may ask often, and is back soon after the scheduler is, without sending its window in vain.
+    enum Probe {
+        /// Every message may go. Becomes `due` with a refusal.
+        case none
+        /// The next message goes alone, after the pause. Becomes `underWay`.
+        case due
+        /// It is not answered yet. Becomes `none` or `due`, as it is.
+        case underWay
+    }
+
     struct Counting {
         var counter = FinalCounter()
         /// All that it will count was submitted; who asked is told when all are final.
@@ -114,8 +126,12 @@ package struct ClientCore {
         self.settings = settings
         window = SubmitWindow(maximumBytes: settings.windowBytes, maximumRequests: settings.windowRequests)
         reconnect = Backoff(least: 100, most: 2_000, seed: settings.seed)
-        busy = Backoff(least: 10, most: 5_000, seed: settings.seed &+ 1)
+        busy = Backoff(least: 10, most: Self.mostBusy, seed: settings.seed &+ 1)
     }
+
+    /// So many milliseconds, and up to a half more, a client is back after its scheduler. A thousand clients that
+    /// wait cost it a message a millisecond.
+    private static var mostBusy: Int64 { 1_000 }
 
     // MARK: What the user wants
 
@@ -261,7 +277,7 @@ package struct ClientCore {
         }
         if hasDeadlines { next = min(next, nextPatience) }
         if let repeatAt { next = min(next, repeatAt) }
-        if window.hasUnsent, case .up = link { next = min(next, pausedUntil) }
+        if window.hasUnsent, case .up = link, probe != .underWay { next = min(next, pausedUntil) }
         return next
     }
 

@@ -12,15 +12,23 @@ public struct Hello: Sendable, Equatable {
         public var name: String
         /// Empty: jobs of this kind are welcome.
         public var unavailable: String
+        /// How many of one key it runs in one call, 1 to `Limits.jobsInBatch`; 1: each alone.
+        public var batchSize: UInt16
+        /// How long the first job of a batch waits for others, at most `Limits.batchWaitMilliseconds`.
+        public var batchWaitMilliseconds: UInt16
 
-        public init(_ name: String, unavailable: String = "") {
+        public init(
+            _ name: String, unavailable: String = "", batchSize: UInt16 = 1, batchWaitMilliseconds: UInt16 = 0
+        ) {
             self.name = name
             self.unavailable = unavailable
+            self.batchSize = batchSize
+            self.batchWaitMilliseconds = batchWaitMilliseconds
         }
     }
 
     static let fields = 40
-    static let recordSize = 4
+    static let recordSize = 8
 
     public var role: Role
     public var lowestVersion: UInt8 = Header.version
@@ -39,6 +47,8 @@ public struct Hello: Sendable, Equatable {
     public var details: String = ""
     /// What a worker has (a GPU, a region): a job may require some of them.
     public var labels: [String] = []
+    /// What a worker has an amount of (GPUs, GiB of memory): kinds may need some of it.
+    public var resources: [ResourceAmount] = []
     public var kinds: [Kind] = []
 
     public init(role: Role, incarnation: UInt64, name: String) {
@@ -72,7 +82,11 @@ public struct Hello: Sendable, Equatable {
         }
         let nameLength = Int(try cursor.read(UInt16.self, in: bytes, "name length"))
         let detailsLength = Int(try cursor.read(UInt32.self, in: bytes, "details length"))
-        _ = try cursor.read(UInt32.self, in: bytes, "reserved")
+        let resourceCount = Int(try cursor.read(UInt8.self, in: bytes, "number of resources"))
+        guard resourceCount <= Limits.resourcesInWorker else {
+            throw WireError(.tooLarge, "\(resourceCount) resources, the limit is \(Limits.resourcesInWorker)")
+        }
+        _ = try cursor.take(3, in: bytes, "reserved")
         incarnation = try cursor.read(UInt64.self, in: bytes, "incarnation")
         producer = Producer(
             high: try cursor.read(UInt64.self, in: bytes, "producer"),
@@ -103,15 +117,39 @@ public struct Hello: Sendable, Equatable {
             }
             labels.append(try cursor.text(length, in: bytes, "label"))
         }
+        for _ in 0..<resourceCount {
+            let amount = try cursor.read(UInt32.self, in: bytes, "amount of a resource")
+            let length = Int(try cursor.read(UInt8.self, in: bytes, "resource length"))
+            guard length >= 1, length <= Limits.labelBytes else {
+                throw WireError(.tooLarge, "a resource has \(length) bytes, it takes 1 to \(Limits.labelBytes)")
+            }
+            let name = try cursor.text(length, in: bytes, "resource")
+            guard !resources.contains(where: { $0.name == name }) else {
+                throw WireError(.malformed, "resource \(name) is there twice")
+            }
+            resources.append(ResourceAmount(name, amount))
+        }
         for _ in 0..<header.count {
             let start = try cursor.take(Int(header.recordLength), in: bytes, "kind")
             let kindLength = Int(bytes.integer(UInt16.self, at: start))
             let reasonLength = Int(bytes.integer(UInt16.self, at: start + 2))
+            let batchSize = bytes.integer(UInt16.self, at: start + 4)
+            let batchWait = bytes.integer(UInt16.self, at: start + 6)
             guard kindLength >= 1, kindLength <= Limits.nameBytes else {
                 throw WireError(.tooLarge, "kind has \(kindLength) bytes, it takes 1 to \(Limits.nameBytes)")
             }
-            let kind = try cursor.text(kindLength, in: bytes, "kind")
-            kinds.append(Kind(kind, unavailable: try cursor.text(reasonLength, in: bytes, "reason")))
+            guard batchSize >= 1, Int(batchSize) <= Limits.jobsInBatch else {
+                throw WireError(.tooLarge, "batch size is \(batchSize), it takes 1 to \(Limits.jobsInBatch)")
+            }
+            guard Int(batchWait) <= Limits.batchWaitMilliseconds else {
+                throw WireError(
+                    .tooLarge, "batch wait is \(batchWait) ms, the limit is \(Limits.batchWaitMilliseconds)")
+            }
+            var kind = Kind(try cursor.text(kindLength, in: bytes, "kind"))
+            kind.unavailable = try cursor.text(reasonLength, in: bytes, "reason")
+            kind.batchSize = batchSize
+            kind.batchWaitMilliseconds = batchWait
+            kinds.append(kind)
         }
     }
 
@@ -126,7 +164,8 @@ public struct Hello: Sendable, Equatable {
         buffer.append(slots)
         buffer.append(UInt16(name.utf8.count))
         buffer.append(UInt32(details.utf8.count))
-        buffer.append(UInt32(0))
+        buffer.append(UInt8(resources.count))
+        buffer.append(zeros: 3)
         buffer.append(incarnation)
         buffer.append(producer.high)
         buffer.append(producer.low)
@@ -136,12 +175,30 @@ public struct Hello: Sendable, Equatable {
             buffer.append(UInt8(label.utf8.count))
             buffer.append(label)
         }
+        for resource in resources {
+            buffer.append(resource.amount)
+            buffer.append(UInt8(resource.name.utf8.count))
+            buffer.append(resource.name)
+        }
         for kind in kinds {
             buffer.append(UInt16(kind.name.utf8.count))
             buffer.append(UInt16(kind.unavailable.utf8.count))
+            buffer.append(kind.batchSize)
+            buffer.append(kind.batchWaitMilliseconds)
             buffer.append(kind.name)
             buffer.append(kind.unavailable)
         }
+    }
+}
+
+/// So much of something that a machine has a countable amount of.
+public struct ResourceAmount: Hashable, Sendable {
+    public var name: String
+    public var amount: UInt32
+
+    public init(_ name: String, _ amount: UInt32) {
+        self.name = name
+        self.amount = amount
     }
 }
 

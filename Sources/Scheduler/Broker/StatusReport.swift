@@ -69,6 +69,11 @@ extension Broker {
                 json.member("succeeded", Int(worker.succeeded))
                 json.member("failed", Int(worker.failed))
                 json.strings("labels", worker.labels)
+                json.array("resources", worker.resources.items) { item, json in
+                    json.member("name", item.name)
+                    json.member("total", Int(item.total))
+                    json.member("used", Int(item.used))
+                }
                 json.array("quarantined", worker.quarantine.kinds) { kind, json in
                     json.member("kind", core.kindName(kind))
                     json.member("circuit", worker.quarantine.state(of: kind, at: time.monotonic), at: time)

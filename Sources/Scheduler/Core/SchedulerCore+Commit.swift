@@ -68,7 +68,9 @@ extension SchedulerCore {
         gathering.leases.removeAll { $0.id == id }
         switch jobs[slot].state {
         case .queued: unqueue(slot)
-        case .leased, .running: endLease(slot)
+        case .leased, .running:
+            startUndone(slot)
+            endLease(slot)
         case .blocked: blocked -= 1
         case .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
         }

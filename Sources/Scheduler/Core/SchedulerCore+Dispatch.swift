@@ -70,10 +70,10 @@ extension SchedulerCore {
 
     /// The next worker in turn that has room for a job of this queue.
     private mutating func nextTaker(_ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int32? {
-        if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots) }
+        if queues[queue].takers.round != dispatchRound { gatherTakers(queue, toFreeSlots, at: now) }
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
-            guard room(worker, toFreeSlots) > 0,
+            guard room(worker, queue, toFreeSlots, at: now) > 0, hasResources(worker, for: queues[queue].kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
             else {
@@ -86,18 +86,26 @@ extension SchedulerCore {
         return nil
     }
 
-    private mutating func gatherTakers(_ queue: Int, _ toFreeSlots: Bool) {
+    private mutating func gatherTakers(_ queue: Int, _ toFreeSlots: Bool, at now: Now) {
         queues[queue].takers.begin(round: dispatchRound)
         let count = Int32(workers.indices.count)
         for step in 0..<count {
             let worker = (dispatchStart + step) % count
-            if room(worker, toFreeSlots) > 0, serves(worker, Int32(queue)) { queues[queue].takers.add(worker) }
+            if room(worker, queue, toFreeSlots, at: now) > 0, serves(worker, Int32(queue)) {
+                queues[queue].takers.add(worker)
+            }
         }
     }
 
-    private func room(_ worker: Int32, _ toFreeSlots: Bool) -> Int {
+    private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
         if toFreeSlots { return workers[worker].freeSlots }
-        return workers[worker].isOverrun ? 0 : workers[worker].freeCredit
+        guard !workers[worker].isOverrun else { return 0 }
+        return max(
+            workers[worker].freeCredit, workers[worker].batchRoom(of: queues[queue].kind, at: now.monotonic))
+    }
+
+    func hasResources(_ worker: Int32, for kind: Int32) -> Bool {
+        kinds[Int(kind)].policy.needs.isEmpty || workers[worker].resources.haveRoom(for: needs(kind))
     }
 
     func serves(_ worker: Int32, _ queue: Int32) -> Bool {
@@ -118,7 +126,8 @@ extension SchedulerCore {
         var choice = first
         while left > 0 {
             guard
-                let worker = warmTaker(choice.slot, at: now) ?? nextTaker(Int(queue), toFreeSlots, at: now)
+                let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice.slot, at: now)
+                    ?? nextTaker(Int(queue), toFreeSlots, at: now)
             else {
                 queues[Int(queue)].skippedInRound = dispatchRound
                 return
@@ -143,10 +152,14 @@ extension SchedulerCore {
         jobs[slot].expected = UInt32(clamping: expected / 1_000)
         if let key = affinity(slot) { workers[worker].warm.used(key) }
         workers[worker].leases.append(slot, in: &jobs)
+        formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1
         kinds[kind].queued -= 1
         kinds[kind].leased += 1
+        if !kinds[kind].policy.needs.isEmpty, !jobs[slot].flags.contains(.joinsBatch) {
+            workers[worker].resources.take(kinds[kind].policy.needs)
+        }
         kinds[kind].limit.started(at: now.monotonic)
         if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
         kinds[kind].circuit.started(jobs[slot].id)
@@ -170,6 +183,10 @@ extension SchedulerCore {
         workers[worker].expected -= Int64(jobs[slot].expected)
         let kind = jobs[slot].kind
         kinds[Int(kind)].leased -= 1
+        if !kinds[Int(kind)].policy.needs.isEmpty, !jobs[slot].flags.contains(.joinsBatch) {
+            workers[worker].resources.giveBack(needs(kind))
+        }
+        leaveBatch(slot)
         kinds[Int(kind)].circuit.ended(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty { workers[worker].quarantine.ended(jobs[slot].id, of: kind) }
         let tenant = jobs[slot].tenant
@@ -192,8 +209,8 @@ extension SchedulerCore {
 
     /// A lease ended before its job started: neither its run time nor its start was used.
     mutating func startUndone(_ slot: Int32) {
-        kinds[Int(jobs[slot].kind)].limit.undone()
-        tenants[jobs[slot].tenant].limit.undone()
+        kinds[Int(jobs[slot].kind)].limit.undone(startedAt: jobs[slot].leasedAt)
+        tenants[jobs[slot].tenant].limit.undone(startedAt: jobs[slot].leasedAt)
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000)
     }
 

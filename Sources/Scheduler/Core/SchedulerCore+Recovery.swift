@@ -64,6 +64,11 @@ extension SchedulerCore {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
             recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
         }
+        // Workers run what they hold in the order in which it was leased.
+        for job in open.filter({ $0.token != 0 }).sorted(by: { $0.token < $1.token }) {
+            guard let slot = jobs.slot(of: job.id), jobs[slot].state == .leased else { continue }
+            workers[jobs[slot].worker].leases.append(slot, in: &jobs)
+        }
         recoverDependencies(open, at: now)
         followSchedules(at: now)
     }
@@ -104,10 +109,10 @@ extension SchedulerCore {
             jobs[slot].state = .leased
             jobs[slot].token = job.token
             jobs[slot].worker = holder
-            workers[holder].leases.append(slot, in: &jobs)
             kinds[Int(kind)].leased += 1
             tenants[tenant].leased += 1
             jobs[slot].leasedAt = Ticks(now.monotonic)
+            hadTurn(slot, at: now)
         } else if job.isCancelled {
             endUnleased(slot, ending: .cancelled, final: .cancelled)
         } else if !job.waitsFor.isEmpty {
@@ -115,7 +120,15 @@ extension SchedulerCore {
         } else {
             watch(job.deadline, of: slot, at: now)
             schedule(slot, runAt: job.notBefore, at: now)
+            if jobs[slot].state == .delayed, job.failures > 0 { hadTurn(slot, at: now) }
         }
+    }
+
+    /// A job was leased by a former owner: when it is ready again, it stands where its age says. (Those that are
+    /// ready now come in that order.)
+    private mutating func hadTurn(_ slot: Int32, at now: Now) {
+        jobs[slot].flags.insert(.wasReady)
+        jobs[slot].since = Ticks(now.monotonic)
     }
 
     /// The record of a worker incarnation that holds leases from before and is not connected.

@@ -35,9 +35,16 @@ extension SchedulerCore {
     package mutating func workerJoined(_ hello: Hello, session: UInt32, at now: Now) -> (
         index: Int32, superseded: UInt32
     ) {
-        var served: [(kind: Int32, own: UInt16)] = []
+        var served: [(kind: Int32, own: UInt16, batch: BatchRule?)] = []
         for (own, kind) in hello.kinds.enumerated() where kind.unavailable.isEmpty {
-            served.append((kindIndex(kind.name, at: now), UInt16(own)))
+            let index = kindIndex(kind.name, at: now)
+            var batch: BatchRule?
+            if kind.batchSize > 1 {
+                batch = BatchRule(
+                    size: Int(kind.batchSize), waitNanoseconds: Int64(kind.batchWaitMilliseconds) * 1_000_000)
+                kinds[Int(index)].hasBatches = true
+            }
+            served.append((index, UInt16(own), batch))
         }
         var superseded: UInt32 = 0
         let index: Int32
@@ -63,11 +70,14 @@ extension SchedulerCore {
         workers[index].slots = Int(hello.slots)
         workers[index].credit = 0
         workers[index].kinds = served
+        workers[index].forming = []
         workers[index].isResuming = true
         workers[index].isDraining = drained.contains(hello.incarnation)
         workers[index].isToldToDrain = false
         workers[index].details = hello.details
         workers[index].labels = hello.labels
+        workers[index].offered = hello.resources
+        recountResources(of: index)
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }
         workers[index].joined = now.wall
         heard(index, at: now)

@@ -19,16 +19,18 @@ extension SchedulerCore {
     }
 
     /// Whether each slot has a job that runs much longer than was expected. (Slots take leases in their
-    /// order, so the first ones are those that run.)
+    /// order, so the first ones are those that run, and what joined them in a batch.)
     private func isOverrun(_ worker: Int32, at time: Ticks) -> Bool {
-        guard workers[worker].slots > 0, workers[worker].leases.count >= workers[worker].slots else { return false }
+        var running = workers[worker].slots
+        guard running > 0, workers[worker].held >= running else { return false }
         var slot = workers[worker].leases.head
-        for _ in 0..<workers[worker].slots {
-            let expected = Int64(jobs[slot].expected) * 1_000
-            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * expected + settings.stealWorthNanoseconds else {
-                return false
-            }
-            slot = jobs[slot].next
+        while slot >= 0, running > 0 {
+            defer { slot = jobs[slot].next }
+            if jobs[slot].flags.contains(.joinsBatch) { continue }
+            running -= 1
+            let (taken, wait) = expectedCall(slot)
+            guard jobs[slot].leasedAt.nanoseconds(until: time) > 2 * taken - wait + settings.stealWorthNanoseconds
+            else { return false }
         }
         return true
     }
@@ -39,30 +41,67 @@ extension SchedulerCore {
                 ask(worker, for: nil, into: &out)
             }
         }
-        guard workers.indices.contains(where: { unstarted($0) > 0 }) else { return }
-        for thief in workers.indices where workers[thief].freeSlots > workers[thief].awaitedSteals {
-            guard let victim = victim(for: thief, at: now) else { continue }
-            ask(victim, for: thief, into: &out)
+        guard workers.indices.contains(where: { isThief($0) }), workers.indices.contains(where: { unstarted($0) > 0 })
+        else {
+            return
+        }
+        let victims = victims(at: now)
+        // Once a thief has looked at everything in vain: a fleet may have many that can help with none of it.
+        var wanted: [Int32]?
+        for thief in workers.indices where isThief(thief) {
+            if let wanted, !wanted.contains(where: { serves(thief, $0) }) { continue }
+            if let victim = victims.first(where: { mayRob($0.worker, thief) }) {
+                ask(victim.worker, for: thief, into: &out)
+            } else if wanted == nil {
+                wanted = stealableQueues(of: victims)
+            }
         }
     }
+
+    /// It has a free slot, and no job for it is on its way.
+    private func isThief(_ worker: Int32) -> Bool { workers[worker].freeSlots > workers[worker].awaitedSteals }
 
     /// Leases that wait in a worker behind its slots and were not asked back yet.
     private func unstarted(_ worker: Int32) -> Int {
         guard workers[worker].isConnected, !workers[worker].isResuming else { return 0 }
-        return workers[worker].leases.count - workers[worker].slots - workers[worker].askedBack
+        return workers[worker].held - workers[worker].slots - workers[worker].askedBack
     }
 
-    /// The worker whose waiting jobs are expected to wait longest, if that is longer than moving takes.
-    private func victim(for thief: Int32, at now: Now) -> Int32? {
-        var best: Int32?
-        var longest = settings.stealWorthNanoseconds
-        for worker in workers.indices where worker != thief && unstarted(worker) > 0 {
+    /// A worker whose waiting jobs are expected to wait longer than moving takes.
+    private struct Victim {
+        var worker: Int32
+        var remaining: Int64
+    }
+
+    /// Those whose jobs wait longest first.
+    private func victims(at now: Now) -> [Victim] {
+        var victims: [Victim] = []
+        for worker in workers.indices where unstarted(worker) > 0 {
             let remaining = expectedRemaining(worker, at: now)
-            guard remaining > longest, lastStealable(of: worker, for: thief) >= 0 else { continue }
-            longest = remaining
-            best = worker
+            if remaining > settings.stealWorthNanoseconds {
+                victims.append(Victim(worker: worker, remaining: remaining))
+            }
         }
-        return best
+        victims.sort { ($1.remaining, $0.worker) < ($0.remaining, $1.worker) }
+        return victims
+    }
+
+    private func mayRob(_ victim: Int32, _ thief: Int32) -> Bool {
+        victim != thief && unstarted(victim) > 0 && lastStealable(of: victim, for: thief) >= 0
+    }
+
+    /// The queues of all jobs that may be taken from somebody.
+    private func stealableQueues(of victims: [Victim]) -> [Int32] {
+        var queues: [Int32] = []
+        for victim in victims {
+            var slot = workers[victim.worker].leases.tail
+            for _ in 0..<max(0, workers[victim.worker].leases.count - workers[victim.worker].slots) {
+                let queue = jobs[slot].queue
+                if !queues.contains(queue), isStealable(slot, for: nil) { queues.append(queue) }
+                slot = jobs[slot].previous
+            }
+        }
+        return queues
     }
 
     /// Nanoseconds until a worker gets through what it holds. A job that ran longer than was expected is
@@ -73,13 +112,14 @@ extension SchedulerCore {
         var slot = workers[worker].leases.head
         var running = workers[worker].slots
         while slot >= 0, running > 0 {
-            let ran = jobs[slot].leasedAt.nanoseconds(until: time)
-            let expected = Int64(jobs[slot].expected) * 1_000
-            sum += ran > expected ? ran - expected : -ran
-            slot = jobs[slot].next
+            defer { slot = jobs[slot].next }
+            if jobs[slot].flags.contains(.joinsBatch) { continue }
             running -= 1
+            let held = jobs[slot].leasedAt.nanoseconds(until: time)
+            let (taken, wait) = expectedCall(slot)
+            sum += held > taken ? held - taken : -max(held - wait, 0)
         }
-        return sum / Int64(max(workers[worker].slots, 1))
+        return max(sum, 0) / Int64(max(workers[worker].slots, 1))
     }
 
     private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
@@ -92,38 +132,40 @@ extension SchedulerCore {
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
-        serves(thief, jobs[slot].queue) && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
+        serves(thief, jobs[slot].queue) && hasResources(thief, for: jobs[slot].kind)
+            && workers[thief].quarantine.isClosed(for: jobs[slot].kind)
     }
 
     private func lastStealable(of victim: Int32, for thief: Int32) -> Int32 {
         var slot = workers[victim].leases.tail
-        var waiting = workers[victim].leases.count - workers[victim].slots
+        var waiting = workers[victim].held - workers[victim].slots
         while slot >= 0, waiting > 0 {
             if isStealable(slot, for: thief) { return slot }
+            if !jobs[slot].flags.contains(.joinsBatch) { waiting -= 1 }
             slot = jobs[slot].previous
-            waiting -= 1
         }
         return -1
     }
 
     /// Asks for jobs that wait, from the end: what is first in the queue starts soonest where it is. For an
-    /// idle worker half of them; for nobody all of them.
+    /// idle worker half of them; for nobody all of them. What joined a batch goes with it.
     private mutating func ask(_ victim: Int32, for thief: Int32?, into out: inout Outbox) {
         var wanted = unstarted(victim)
         if let thief {
             wanted = min((wanted + 1) / 2, max(1, workers[thief].freeCredit - workers[thief].awaitedSteals))
         }
-        var waiting = workers[victim].leases.count - workers[victim].slots
+        var waiting = workers[victim].held - workers[victim].slots
         var slot = workers[victim].leases.tail
         while slot >= 0, wanted > 0, waiting > 0 {
+            let isOwn = !jobs[slot].flags.contains(.joinsBatch)
             if isStealable(slot, for: thief) {
                 if let thief { workers[thief].awaitedSteals += 1 }
                 askBack(slot, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
                 counts.stealsAsked += 1
-                wanted -= 1
+                if isOwn { wanted -= 1 }
             }
+            if isOwn { waiting -= 1 }
             slot = jobs[slot].previous
-            waiting -= 1
         }
     }
 
@@ -133,6 +175,7 @@ extension SchedulerCore {
     /// Asks a worker for a job that it may not have started.
     mutating func askBack(_ slot: Int32, of worker: Int32, for thief: UInt64?, into out: inout Outbox) {
         jobs[slot].flags.insert(.stealing)
+        closeBatch(of: slot)
         if let thief { stolenFor[jobs[slot].id] = thief }
         workers[worker].askedBack += 1
         let record = TokenRecord(JobID(rawValue: jobs[slot].id), token: jobs[slot].token, reason: .stealing)

@@ -75,7 +75,9 @@ extension SchedulerCore {
         var queued = 0
         var blocked = 0
         var held = 0
+        var joined = 0
         jobs.visit { slot, job in
+            if job.flags.contains(.joinsBatch) { joined += 1 }
             if job.flags.contains(.heldRetry) {
                 held += 1
                 precondition(job.state == .delayed, "a held retry that is not delayed")
@@ -101,7 +103,13 @@ extension SchedulerCore {
         }
         precondition(
             leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
+        precondition(
+            joined == workers.indices.reduce(0) { $0 + workers[$1].batchmates }, "batches and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
+        precondition(
+            workers.indices.allSatisfy { worker in
+                workers[worker].resources.items.map(\.used) == countedResources(of: worker).items.map(\.used)
+            }, "leases and resources disagree")
         precondition(queued == queues.reduce(0) { $0 + $1.count }, "ready queues and jobs disagree")
         precondition(queued == self.queued, "the count of queued jobs is wrong")
         precondition(blocked == self.blocked, "the count of blocked jobs is wrong")

@@ -34,10 +34,17 @@ extension SchedulerCore {
         case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
         case .leased:
             guard wasSent(job.token) else { return because(.committing) }
-            guard isBehindOthers(slot) else { return because(.none) }
             let worker = workers[job.worker].name
-            return because(
-                .inWorker, until: now.monotonic + expectedRemaining(job.worker, at: now), "behind others in \(worker)")
+            if let batch = formingBatch(of: slot, at: now) {
+                return because(
+                    .batchForming, until: batch.until, "\(batch.count) of at most \(batch.size) wait in \(worker)")
+            }
+            guard isBehindOthers(slot) else { return because(.none) }
+            let until = now.monotonic + expectedRemaining(job.worker, at: now)
+            if let key = warmKey(keeping: slot) {
+                return because(.warmWorker, until: until, "\(worker) has \(key) warm, and is busy")
+            }
+            return because(.inWorker, until: until, "behind others in \(worker)")
         case .queued: break
         case .running, .succeeded, .failed, .dead, .cancelled, .expired: return because(.none)
         }
@@ -53,6 +60,13 @@ extension SchedulerCore {
             let labels = labelSets[queues[Int(job.queue)].labels].joined(separator: ", ")
             return because(.noWorkerWithLabels, "no worker for \(kind.name) has all of: \(labels)")
         }
+        let needs = needs(job.kind)
+        guard
+            needs.isEmpty
+                || workers.indices.contains(where: {
+                    isWorking($0) && serves($0, job.queue) && workers[$0].resources.suffice(for: needs)
+                })
+        else { return because(.noWorkerWithResources, "no worker for \(kind.name) has \(words(needs))") }
         switch kind.circuit.state(at: now.monotonic) {
         case .open(let until): return because(.circuitOpen, until: until, "every attempt of kind \(kind.name) failed")
         case .probing(let probe): return because(.circuitOpen, "job \(probe) tries kind \(kind.name)")
@@ -69,10 +83,14 @@ extension SchedulerCore {
         case .until(let time): return because(.tenantRate, until: time, "tenant \(tenant.name) starts at its rate")
         case .open: break
         }
+        if batchTaker(slot, at: now) != nil { return because(.next) }
         let free = workers.indices.filter { workers[$0].freeSlots > 0 && serves($0, job.queue) }
         guard free.isEmpty else {
+            guard free.contains(where: { hasResources($0, for: job.kind) }) else {
+                return because(.resourcesBusy, "no worker with a free slot has \(words(needs)) left")
+            }
             let isWanted = free.contains {
-                workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
+                hasResources($0, for: job.kind) && workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
             }
             return isWanted
                 ? because(.next)
@@ -83,19 +101,11 @@ extension SchedulerCore {
         return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")
     }
 
-    func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
-
-    /// Whether a leased job stands behind its worker's slots.
-    private func isBehindOthers(_ slot: Int32) -> Bool {
-        let worker = jobs[slot].worker
-        var ahead = workers[worker].leases.head
-        for _ in 0..<workers[worker].slots {
-            guard ahead >= 0 else { return false }
-            if ahead == slot { return false }
-            ahead = jobs[ahead].next
-        }
-        return true
+    private func words(_ needs: [ResourceAmount]) -> String {
+        needs.map { "\($0.amount) \($0.name)" }.joined(separator: " and ")
     }
+
+    func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
 
     /// When the last job that waits in this queue should start, if nothing else comes: an estimate.
     private func expectedWait(_ queue: Int32, at now: Now) -> Int64 {

@@ -26,6 +26,8 @@ package struct SchedulerCore: ~Copyable {
         /// Attempts that succeeded since the start.
         var successes: UInt64 = 0
         var pausedBy: String?
+        /// Some worker runs several of its jobs together.
+        var hasBatches = false
         /// The time of its last timer, so that one wait for the rate sets one.
         var wakesAt: Int64 = 0
 

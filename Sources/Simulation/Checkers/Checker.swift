@@ -8,10 +8,10 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
-    /// It is ready to hold so many jobs.
-    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
+    /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.
+    case offers(Int, isCredit: Bool)
     /// Its connection is closed.
     case disconnected
     /// It said goodbye.
@@ -47,6 +47,8 @@ protocol Checker: AnyObject {
     func leasesHeld(by worker: WorkerProcess)
     /// A handler was started.
     func began(_ lease: LeaseRecord, by worker: WorkerProcess)
+    /// What it was handed beside its payload.
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?)
     /// A handler ended, by itself or not.
     func stopped(_ lease: LeaseRecord, by worker: WorkerProcess)
     /// A handler came back by itself.
@@ -60,6 +62,10 @@ protocol Checker: AnyObject {
     func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?)
     /// An operator was told that an order was carried out.
     func orderAnswered(_ order: Order)
+    /// A client that follows a job hears how far it is.
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
+    /// A client hears that another request stands in the way of its own.
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// Faults are over and everything has drained.
     func atEnd()
 }
@@ -86,5 +92,8 @@ extension Checker {
     func toldFinal(client: Int, id: UInt64, state: JobState) {}
     func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {}
     func orderAnswered(_ order: Order) {}
+    func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
     func atEnd() {}
 }

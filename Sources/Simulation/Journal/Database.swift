@@ -3,11 +3,11 @@ import StatexSchedulerCore
 
 /// What a scheduler asks of its reading thread.
 enum ReadRequest {
-    case payloads([(lease: StatexSchedulerCore.Outbox.Lease, id: UInt64)])
+    case payloads([(lease: StatexSchedulerCore.Outbox.Lease, id: UInt64, hasCheckpoint: Bool)])
     case outcomes([StatexSchedulerCore.Outbox.OutcomeLookup])
     case results([StatexSchedulerCore.Outbox.ResultLookup])
     case producer(Producer, connection: Int)
-    case keys([UserKeys.Key], tag: Int)
+    case keys([RequestKeys], tag: Int)
     case order(OrderLookup)
     /// Whether the journal would take this as the next commit: nothing is to be committed, and an owner that
     /// was replaced would not notice otherwise.
@@ -15,11 +15,11 @@ enum ReadRequest {
 }
 
 enum ReadAnswer {
-    case payloads([(lease: StatexSchedulerCore.Outbox.Lease, payload: [UInt8])])
+    case payloads([FoundPayload])
     case outcomes([(lookup: StatexSchedulerCore.Outbox.OutcomeLookup, isRecorded: Bool)])
     case results([(lookup: StatexSchedulerCore.Outbox.ResultLookup, history: SimulatedJournal.History?)])
     case producer(Producer, runs: [Producers.Run], connection: Int)
-    case keys([UserKeys.Use?], tag: Int)
+    case keys([(user: UserKeys.Use?, unique: UniqueKeys.Use?)], tag: Int)
     case order(OrderFindings)
     case watch(SimulatedJournal.Verdict, batch: UInt64)
 }
@@ -262,8 +262,8 @@ final class Database {
         switch request {
         case .payloads(let wanted):
             return .payloads(
-                wanted.compactMap { wanted in
-                    journal.histories[wanted.id].map { (lease: wanted.lease, payload: $0.payload) }
+                wanted.compactMap {
+                    journal.handOver($0.lease, of: $0.id, withCheckpoint: $0.hasCheckpoint)
                 })
         case .outcomes(let lookups):
             return .outcomes(
@@ -278,7 +278,9 @@ final class Database {
             let verdict = journal.judge(head, owner: process)
             if case .absent = verdict { connected.insert(process) }
             return .watch(verdict, batch: head.batch)
-        case .keys(let keys, let tag): return .keys(keys.map { journal.use(of: $0) }, tag: tag)
+        case .keys(let keys, let tag):
+            return .keys(
+                keys.map { (user: $0.user.flatMap(journal.use), unique: $0.unique.flatMap(journal.use)) }, tag: tag)
         }
     }
 

@@ -23,6 +23,8 @@ final class SimulatedJournal {
         var submits: [CommitBatch.SubmitRow] = []
         var keys: [CommitBatch.KeyRow] = []
         var actions: [CommitBatch.ActionRow] = []
+        var checkpoints: [CommitBatch.CheckpointRow] = []
+        var schedules: [CommitBatch.ScheduleRow] = []
         var pagesClosed: [UInt64] = []
 
         /// The first of an epoch holds nothing else.
@@ -48,6 +50,8 @@ final class SimulatedJournal {
             submits = batch.submits
             keys = batch.keys
             actions = batch.actions
+            checkpoints = batch.checkpoints
+            schedules = batch.schedules
             pagesClosed = batch.pagesClosed
         }
     }
@@ -71,7 +75,12 @@ final class SimulatedJournal {
 
         var row: CommitBatch.JobRow
         var payload: [UInt8]
+        /// When it was committed; microseconds since 1970.
+        var created: Int64
         var options: JobOptions?
+        /// What it succeeded with.
+        var result: [UInt8] = []
+        var checkpoints: [Checkpoint] = []
         var leases: [Lease] = []
         var outcomes: [Outcome] = []
 
@@ -94,13 +103,14 @@ final class SimulatedJournal {
     }
 
     private(set) var commits: [Commit] = []
-    private(set) var histories: [UInt64: History] = [:]
+    var histories: [UInt64: History] = [:]
     private(set) var ids: [UInt64] = []
     private(set) var names: [CommitBatch.NameRow] = []
     private(set) var submits: [(row: CommitBatch.SubmitRow, batch: UInt64)] = []
     private(set) var keys: [(row: CommitBatch.KeyRow, batch: UInt64)] = []
     private(set) var actions: [CommitBatch.ActionRow] = []
     private(set) var cancelled: Set<UInt64> = []
+    var schedules: [CommitBatch.ScheduleRow] = []
     private var closedPages: Set<UInt64> = []
     private var numbersOfNames: Set<UInt32> = []
     private var knownNames: Set<String> = []
@@ -135,6 +145,7 @@ final class SimulatedJournal {
         keys = []
         actions = []
         cancelled = []
+        schedules = []
         closedPages = []
         numbersOfNames = []
         knownNames = []
@@ -162,7 +173,7 @@ final class SimulatedJournal {
             nextToken: head.nextToken, nextName: head.nextName)
         for (row, payload) in zip(commit.jobs, commit.payloads) {
             ids.append(row.id)
-            histories[row.id] = History(row: row, payload: payload)
+            histories[row.id] = History(row: row, payload: payload, created: head.at)
         }
         for row in commit.options { histories[row.id]?.options = row.options }
         for row in commit.leases {
@@ -174,6 +185,7 @@ final class SimulatedJournal {
                     token: row.token, ending: row.ending, final: row.final, batch: head.batch,
                     retryAt: row.retry < 0 ? 0 : head.at + Int64(row.retry * 1_000_000), hasResult: row.result >= 0))
         }
+        writeHandOver(commit)
         names += commit.names
         submits += commit.submits.map { ($0, head.batch) }
         keys += commit.keys.map { ($0, head.batch) }
@@ -243,6 +255,7 @@ final class SimulatedJournal {
             job.affinity = history.options?.affinity
             job.runLimit = history.options?.runLimitMilliseconds ?? 0
             job.isCancelled = cancelled.contains(id)
+            job.hasCheckpoint = !history.checkpoints.isEmpty
             let request = id - UInt64(JobOpts.index(history.row.opts))
             job.waitsFor = (history.options?.after ?? []).filter {
                 histories[request + UInt64($0.index)]?.final != .succeeded

@@ -21,6 +21,13 @@ extension ClientProcess {
             case .results:
                 var cursor = try header.recordCursor(atLeast: ResultRecord.size)
                 for _ in 0..<header.count { found(try ResultRecord(reading: &cursor, header: header, in: span)) }
+            case .progress:
+                var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
+                for _ in 0..<header.count {
+                    let record = try ProgressRecord(reading: &cursor, header: header, in: span)
+                    let piece = Array(bytes[record.pieceStart..<record.pieceStart + Int(record.pieceLength)])
+                    world.progressed(client: place, record, piece, by: newest)
+                }
             case .cancelled:
                 var cursor = try header.recordCursor(atLeast: CancelRecord.size)
                 for _ in 0..<header.count { cancelled(try CancelRecord(reading: &cursor, header: header, in: span)) }
@@ -38,6 +45,11 @@ extension ClientProcess {
                 return world.violation("client \(place): sequence \(run.sequence + offset) was never sent")
             }
             let first = run.firstID.rawValue + offset * UInt64(run.jobsEach)
+            if run.duplicate {
+                world.duplicated(requests[index], by: first, of: newest)
+                if requests[index].answer == .none { requests[index].answer = .duplicate }
+                continue
+            }
             world.acknowledged(
                 client: place, sequence: run.sequence + offset, first: first, count: Int(run.jobsEach),
                 plan: requests[index].plan, by: newest)

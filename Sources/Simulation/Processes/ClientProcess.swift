@@ -9,6 +9,8 @@ final class ClientProcess {
             case none
             case accepted(first: UInt64)
             case refused(code: UInt16)
+            /// Another request stands in its way, by a unique key.
+            case duplicate
             /// Accepted by a journal that was restored to an earlier point since.
             case vanished
         }
@@ -17,6 +19,7 @@ final class ClientProcess {
         var answer = Answer.none
         /// When it may be sent; nothing: it was sent in this session.
         var sendAt: Int64? = 0
+        var sentAt: Int64 = 0
         var finals: [JobState?]
         var isAsked = false
         var isCancelSent = false
@@ -30,7 +33,7 @@ final class ClientProcess {
             switch answer {
             case .none: true
             case .accepted: finals.contains(nil)
-            case .refused, .vanished: false
+            case .refused, .duplicate, .vanished: false
             }
         }
     }
@@ -246,7 +249,9 @@ final class ClientProcess {
                 requests[index].isAsked = true
                 buffer.removeAll()
                 Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: 1).write(to: &buffer)
-                AwaitRecord(JobID(rawValue: first), isRequest: true, waits: true).write(to: &buffer)
+                AwaitRecord(
+                    JobID(rawValue: first), isRequest: true, waits: true, follows: requests[index].plan.follows
+                ).write(to: &buffer)
                 send()
             }
             if requests[index].wantsCancel, !requests[index].isCancelSent, requests[index].plan.cancelAt <= world.now {
@@ -278,6 +283,7 @@ final class ClientProcess {
             while index < requests.count, requests[index].isToBeSent(at: world.now), writer.jobs < 24 {
                 requests[index].plan.write(to: &writer, at: world.wall)
                 requests[index].sendAt = nil
+                requests[index].sentAt = world.now
                 index += 1
             }
             var message = writer.finish(notify: world.random.happens(oneIn: 2))

@@ -26,6 +26,9 @@ extension SchedulerProcess {
         for effect in out.stale { write(effect, .stale) }
         for lease in out.leases { leaseOut(lease) }
         for effect in out.revoked { write(effect, .revoke) }
+        for effect in out.follows { write(effect, .follow) }
+        for effect in out.checkpointed { write(effect, .checkpointed) }
+        for effect in out.progress { write(effect) }
         for effect in out.finals { write(effect, results) }
         for worker in out.offerAgain {
             guard let peer = sessions[core.workerSession(worker)] else { continue }
@@ -81,9 +84,10 @@ extension SchedulerProcess {
 
     func leaseOut(_ lease: StatexSchedulerCore.Outbox.Lease) {
         guard let content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
-        guard let slab = slabs.first(where: { $0.batch == content.payloadBatch })?.slab else {
+        let record = content.record
+        guard !record.hasCheckpoint, let slab = slabs.first(where: { $0.batch == content.payloadBatch })?.slab else {
             world.mark("payload read back")
-            return read(.payloads([(lease, content.record.id.rawValue)]))
+            return read(.payloads([(lease, record.id.rawValue, record.hasCheckpoint)]))
         }
         world.leaseLeft(content.record, by: self)
         append(.leases, LeaseRecord.size, to: peer) { buffer in
@@ -93,14 +97,21 @@ extension SchedulerProcess {
         }
     }
 
-    func sendLease(_ lease: StatexSchedulerCore.Outbox.Lease, _ payload: [UInt8]) {
-        guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { return }
-        content.record.payloadLength = UInt32(payload.count)
+    func sendLease(_ found: FoundPayload) {
+        guard var content = core.leaseContent(found.lease), let peer = sessions[content.session] else { return }
+        content.record.payloadLength = UInt32(found.payload.count)
+        content.record.inputs = UInt8(found.inputs.count)
+        content.record.hasCheckpoint = found.checkpoint != nil
         world.leaseLeft(content.record, by: self)
         append(.leases, LeaseRecord.size, to: peer) { buffer in
             content.record.write(to: &buffer)
-            buffer.append(payload)
-            writeAffinity(of: lease, content.record, to: &buffer)
+            buffer.append(found.payload)
+            writeAffinity(of: found.lease, content.record, to: &buffer)
+            for input in found.inputs { input.write(to: &buffer) }
+            if let checkpoint = found.checkpoint {
+                buffer.append(UInt32(checkpoint.count))
+                buffer.append(checkpoint)
+            }
         }
     }
 

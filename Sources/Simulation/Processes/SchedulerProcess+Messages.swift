@@ -21,14 +21,14 @@ extension SchedulerProcess {
                 records.append(try OutcomeRecord(reading: &cursor, header: header, in: bytes))
             }
             noteHeld(records.map(\.token), header, peer)
-            world.heard(peer.incarnation, .offers(credit), by: self)
+            world.heard(peer.incarnation, .offers(credit, isCredit: false), by: self)
             core.creditUpdated(credit, worker: peer.worker, session: peer.session)
             core.outcomesReported(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: now, into: &out)
         case .credit:
             let credit = try Credit.read(bytes, header: header)
-            world.heard(peer.incarnation, .offers(credit), by: self)
+            world.heard(peer.incarnation, .offers(credit, isCredit: true), by: self)
             core.creditOffered(credit, worker: peer.worker, session: peer.session, at: now)
         case .claim, .kept:
             var records: [TokenRecord] = []
@@ -44,6 +44,7 @@ extension SchedulerProcess {
             noteHeld(records.map(\.token), header, peer)
             core.leasesClaimed(
                 records, tokensOf: header.incarnation, worker: peer.worker, session: peer.session, at: now, into: &out)
+        case .report, .checkpoint: try attemptsSaid(peer, header, bytes)
         case .goodbye:
             core.workerLeft(peer.worker, session: peer.session, at: now, into: &out)
             drop(peer)
@@ -87,34 +88,25 @@ extension SchedulerProcess {
     func submitted(_ peer: SchedulerPeer, _ header: Header, _ bytes: borrowing RawSpan) throws(WireError) {
         try submit.read(bytes, header: header)
         let busy = busyReason
-        let keys = busy == nil ? userKeys(bytes) : []
+        let keys = busy == nil ? submit.keys(in: bytes) : []
         guard keys.isEmpty else {
             keyedSubmits[nextTag] = (peer.session, bytes.array(0..<bytes.byteCount))
-            read(.keys(keys.map(\.key), tag: nextTag))
+            read(.keys(keys, tag: nextTag))
             nextTag += 1
             return
         }
         core.submitted(submit, bytes: bytes, client: peer.session, busy: busy, at: clock, into: &out)
     }
 
-    func userKeys(_ bytes: borrowing RawSpan) -> [(job: Int, key: UserKeys.Key)] {
-        var keys: [(job: Int, key: UserKeys.Key)] = []
-        for (index, job) in submit.jobs.enumerated() where job.index == 0 && job.optionsLength > 0 {
-            let options = try? JobOptions(
-                reading: bytes, from: Int(job.optionsStart), length: Int(job.optionsLength), index: 0)
-            guard let key = options?.userKey else { continue }
-            keys.append((index, UserKeys.Key(tenant: submit.names[Int(job.tenant)], key: key)))
-        }
-        return keys
-    }
-
-    func keysRead(_ uses: [UserKeys.Use?], tag: Int) {
+    func keysRead(_ uses: [(user: UserKeys.Use?, unique: UniqueKeys.Use?)], tag: Int) {
         guard let parked = keyedSubmits.removeValue(forKey: tag), sessions[parked.session] != nil else { return }
         let span = parked.bytes.span.bytes
         guard let header = try? Header(reading: span), (try? submit.read(span, header: header)) != nil else { return }
         var keyed: [KeyedRequest] = []
-        for (found, use) in zip(userKeys(span), uses) {
-            keyed.append(KeyedRequest(job: found.job, digest: contentDigest(found.job, span), known: use))
+        for (found, use) in zip(submit.keys(in: span), uses) {
+            keyed.append(
+                KeyedRequest(
+                    job: found.job, digest: contentDigest(found.job, span), known: use.user, knownUnique: use.unique))
         }
         core.submitted(
             submit, bytes: span, client: parked.session, keyed: keyed,
@@ -139,7 +131,7 @@ extension SchedulerProcess {
 
     func readAnswered(_ answer: ReadAnswer) {
         switch answer {
-        case .payloads(let found): for (lease, payload) in found { sendLease(lease, payload) }
+        case .payloads(let found): for found in found { sendLease(found) }
         case .outcomes(let found):
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &out) }
         case .results(let found): for (lookup, history) in found { sendResult(lookup, history) }

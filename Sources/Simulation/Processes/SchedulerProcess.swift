@@ -14,6 +14,8 @@ final class SchedulerProcess {
     private(set) var isPaused = false
     /// How long its machine was suspended: its clock for durations did not run.
     private var suspended: Int64 = 0
+    /// When it last went on after a pause, by its own clock.
+    private(set) var resumedAt = Int64.min
     /// It is killed before so many more effects of one turn.
     private var effectsUntilCrash: (left: Int, cause: Int)?
     private var effectsOfTurn = 0
@@ -206,6 +208,7 @@ final class SchedulerProcess {
     func resume(suspended time: Int64 = 0) {
         isPaused = false
         suspended += time
+        resumedAt = clock.monotonic
         turns = Turns()
         planTurn(at: world.now)
     }

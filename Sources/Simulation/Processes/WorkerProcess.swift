@@ -11,6 +11,8 @@ final class WorkerProcess {
         /// The journal that the lease is of.
         var journal: UInt64
         var work: Work
+        var inputs: [LeaseInput]
+        var checkpoint: [UInt8]?
     }
     private struct Running {
         var queued: Queued
@@ -18,6 +20,9 @@ final class WorkerProcess {
         var isToldToStop = false
         /// The lease is no more this worker's; its handler just has not stopped yet.
         var isRevoked = false
+        /// How often it said something, and bytes of output that it put out.
+        var said = 0
+        var put = 0
     }
 
     /// Which worker of the plan, and which process: another one follows a crash.
@@ -115,7 +120,7 @@ final class WorkerProcess {
             error.write(to: &body)
             attempt.body = body.array()
         } else {
-            attempt.body = work.milliseconds % 2 == 0 ? [] : work.payload
+            attempt.body = work.result(of: run.queued.record.id.rawValue)
         }
         return attempt
     }
@@ -225,15 +230,24 @@ final class WorkerProcess {
                 guard let work = Work(Array(payload)) else {
                     return world.violation("job \(record.id) came with another payload")
                 }
-                queue.append(Queued(lease: handle, record: record, journal: header.incarnation, work: work))
+                let inputsStart = record.payloadStart + Int(record.payloadLength)
+                let inputs = bytes[inputsStart..<inputsStart + Int(record.inputsLength)]
+                let checkpoint = bytes[record.checkpointStart..<record.checkpointStart + Int(record.checkpointLength)]
+                queue.append(
+                    Queued(
+                        lease: handle, record: record, journal: header.incarnation, work: work,
+                        inputs: try LeaseInput.list(Int(record.inputs), in: Array(inputs).span.bytes),
+                        checkpoint: record.hasCheckpoint ? Array(checkpoint) : nil))
             }
-        case .durable, .stale, .revoke:
+        case .durable, .stale, .revoke, .follow, .checkpointed:
             var cursor = try header.recordCursor(atLeast: TokenRecord.size)
             for _ in 0..<header.count {
                 let record = try TokenRecord(reading: &cursor, header: header, in: span)
                 switch header.type {
                 case .durable: core.becameDurable(record, incarnation: header.incarnation, at: now)
                 case .stale: core.becameStale(record, incarnation: header.incarnation)
+                case .follow: core.followed(record, incarnation: header.incarnation)
+                case .checkpointed: core.checkpointed(record, incarnation: header.incarnation)
                 default: core.revoked(record, incarnation: header.incarnation, into: &out)
                 }
             }
@@ -273,6 +287,8 @@ final class WorkerProcess {
             core.started(queued.lease, at: now)
             running.append(Running(queued: queued, startedAt: now))
             world.began(queued.record, of: queued.journal, by: self)
+            world.handed(queued.record, of: queued.journal, queued.inputs, queued.checkpoint)
+            if !queued.work.talk.isEmpty { planTalk(of: queued) }
             let milliseconds = Int64(queued.work.milliseconds)
             switch queued.work.behaviour {
             case .hangs: break
@@ -285,6 +301,39 @@ final class WorkerProcess {
             }
         }
     }
+
+    /// A handler says something some times while it runs; the first words at once.
+    private func planTalk(of queued: Queued) {
+        let interval = max(20_000_000, Int64(queued.work.milliseconds) * 1_000_000 / 12)
+        world.act("a handler says something", after: world.random.within(0...interval)) { [number] world in
+            world.worker(number)?.talk(of: queued)
+        }
+    }
+
+    private func talk(of queued: Queued) {
+        guard isAlive, let index = running.firstIndex(where: { $0.queued.lease == queued.lease }),
+            running[index].said < Self.mostSaid
+        else { return }
+        // A process that is stopped says nothing.
+        if !isPaused {
+            running[index].said += 1
+            var report = AttemptReport(queued.lease)
+            if queued.work.talk.contains(.reports) {
+                let piece = Talk.piece(running[index].said, token: queued.record.token, from: running[index].put)
+                running[index].put += piece.count
+                report.progressed(UInt16(running[index].said), [])
+                report.put(piece)
+            }
+            if queued.work.talk.contains(.checkpoints) {
+                report.checkpoint = Talk.checkpoint(running[index].said, token: queued.record.token)
+            }
+            core.reported(report, at: now, into: &out)
+            planTurn(at: world.now)
+        }
+        planTalk(of: queued)
+    }
+
+    private static let mostSaid = 40
 
     private func planEnd(of lease: LeaseHandle, after time: Int64) {
         if let run = running.last(where: { $0.queued.lease == lease }) {
@@ -322,6 +371,8 @@ final class WorkerProcess {
         }
         while isAlive, core.packClaims(from: &out, to: &buffer) { send() }
         while isAlive, core.packKept(from: &out, to: &buffer) { send() }
+        while isAlive, core.packReports(from: &out, to: &buffer) { send() }
+        while isAlive, core.packCheckpoints(from: &out, to: &buffer) { send() }
         while isAlive, core.packOutcomes(from: &out, to: &buffer, at: now) { send() }
         if isAlive, out.credit {
             core.packCredit(from: &out, to: &buffer)
@@ -335,6 +386,7 @@ final class WorkerProcess {
         hello.journal = core.stamp.incarnation
         hello.slots = UInt16(slots)
         hello.kinds = SimulationOptions.kinds.map { Hello.Kind($0) }
+        hello.resources = world.options.resources(ofWorker: place)
         return hello
     }
 

@@ -5,7 +5,7 @@ import StatexSchedulerCore
 final class ReferenceChecker: Checker {
     private unowned let world: World
     private var reference: ReferenceScheduler
-    private var owner = 0
+    private(set) var owner = 0
     /// What the owner decided, until it is durable or the owner is replaced.
     private var decided: (batch: UInt64, reference: ReferenceScheduler, complaints: [String])?
     /// Jobs that could have run at every look since then.
@@ -15,6 +15,11 @@ final class ReferenceChecker: Checker {
         self.world = world
         reference = ReferenceScheduler(world.options.coreSettings)
     }
+
+    /// What the owner decided so far, durable or not, but for what it gathers for its next commit.
+    var latest: ReferenceScheduler { decided?.reference ?? reference }
+    /// What of that is durable.
+    var durable: ReferenceScheduler { reference }
 
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == world.journal.owner else { return }

@@ -20,6 +20,8 @@ struct ReferenceScheduler {
         /// It may start then; on the wall for who takes over, and by the clock of who decided it.
         var readyAtWall: Int64 = 0
         var readyAt: Int64 = 0
+        /// It is due by then for sure.
+        var dueBy: Int64 = 0
         /// It may be due later than that.
         var isDueUnsure = false
         var deadlineAtWall: Int64?
@@ -58,9 +60,9 @@ struct ReferenceScheduler {
     let grace: Int64
     /// The longest backoffs that any configuration has.
     let retry: RetryPolicy
-    private var jobs: [UInt64: Job] = [:]
+    private(set) var jobs: [UInt64: Job] = [:]
     private var workers: [WorkerID: Worker] = [:]
-    private var workerOfNumber: [UInt32: WorkerID] = [:]
+    private(set) var workerOfNumber: [UInt32: WorkerID] = [:]
     private var servesSince: Int64 = 0
     /// Leases that left a scheduler, by their tokens.
     private var left: Set<UInt64> = []
@@ -86,6 +88,7 @@ struct ReferenceScheduler {
             var job = job
             job.lease?.since = .min
             job.readyAt = now.monotonic + (job.readyAtWall - now.wall) * 1_000
+            job.dueBy = job.readyAt + Self.rounding
             job.isDueUnsure = false
             job.deadlineAt = job.deadlineAtWall.map { now.monotonic + ($0 - now.wall) * 1_000 }
             job.forgetDueIfBlocked()
@@ -99,11 +102,11 @@ struct ReferenceScheduler {
             let wasGivenUp = notLost(worker, from: time, to: time) == nil
             let givenUpAt = wasGivenUp ? time : workers[worker]?.givenUpAt ?? .min
             workers[worker] = Worker(lastHeard: time, joinedAt: time, givenUpAt: givenUpAt)
-        case .offers: break
         case .spoke: workers[worker]?.lastHeard = time
         case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
         case .left: workers[worker]?.leftAt = time
+        case .offers: break
         }
     }
 
@@ -131,6 +134,7 @@ struct ReferenceScheduler {
         if let runAt = options?.runAt {
             job.readyAtWall = runAt
             job.readyAt = moment.isWallUnsure ? 0 : due(runAt)
+            job.dueBy = due(runAt) + moment.length + Self.rounding
             job.isDueUnsure = moment.isWallUnsure
         }
         if let deadline = options?.deadline {
@@ -146,7 +150,7 @@ struct ReferenceScheduler {
     func parents(of id: UInt64) -> [UInt64] { jobs[id]?.after.map(\.id) ?? [] }
 
     /// A job that this one waits for still.
-    private func waitsFor(_ job: Job) -> UInt64? {
+    func waitsFor(_ job: Job) -> UInt64? {
         job.after.first { jobs[$0.id]?.final != .succeeded }?.id
     }
 
@@ -247,6 +251,7 @@ struct ReferenceScheduler {
         let delay = Int64(Double(row.retry) * 1e9)
         if delay < 0 || delay > most + most / 1_000 + Self.rounding { return "it is tried again after \(delay) ns" }
         jobs[row.id]?.readyAt = moment.decided.lowerBound + delay - delay / 1_000_000
+        jobs[row.id]?.dueBy = moment.decided.upperBound + delay + delay / 1_000_000 + Self.rounding
         jobs[row.id]?.readyAtWall = moment.wall + delay / 1_000
         return nil
     }

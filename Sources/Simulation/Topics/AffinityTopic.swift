@@ -64,7 +64,7 @@ private final class AffinityChecker: Checker {
         case .joined:
             let now = scheduler.clock.monotonic
             workers[worker] = Worker(idleSince: .max, heardAt: now, joinedAt: now)
-        case .offers(let credit):
+        case .offers(let credit, _):
             let isReady = credit >= world.options.slots
             let since = workers[worker]?.readySince ?? scheduler.clock.monotonic
             workers[worker, default: Worker()].readySince = isReady ? since : nil

@@ -20,7 +20,9 @@ enum Topics {
     static let all: [any Topic] = [
         NetworkTopic(), LossTopic(), SessionTopic(), CommitTopic(), DatabaseTopic(), SchedulerTopic(), WorkerTopic(),
         HandlerTopic(), ClientTopic(), ClockTopic(), ContractTopic(), ReferenceTopic(), StealTopic(), DependencyTopic(),
-        LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(), OutageTopic(),
+        LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(), ResourceTopic(), TalkTopic(), InputTopic(),
+        UniqueTopic(),
+        ScheduleTopic(), FairnessTopic(), OutageTopic(),
     ]
 }
 

@@ -36,6 +36,8 @@ struct RequestPlan {
     var at: Int64
     var jobs: [JobPlan]
     var key: [UInt8]?
+    /// Its client wants to hear how far its jobs are.
+    var follows = false
     /// When it is cancelled; 0: never.
     var cancelAt: Int64 = 0
 

@@ -28,6 +28,8 @@ struct SimulationOptions {
     var faultsEvery: Int64
     var eventsBetweenFaults: Int
     var coreSettings: CoreSettings
+    /// How much each worker has of what kinds may need; empty: none needs anything.
+    var amounts: [UInt32] = []
     /// Bytes of outcomes that a worker keeps before it asks for no more work.
     var keptBytes: Int
     var cachedCommits: Int
@@ -40,6 +42,8 @@ struct SimulationOptions {
     /// How long everything may take to drain once the faults are over: some lease times and backoffs, jobs that
     /// take three workers with them one after another, and whatever work there is.
     private(set) var drainNanoseconds: Int64
+    /// Many jobs of tenants that share by weight, and nothing else.
+    var isAboutFairness = false
     var lookNanoseconds: Int64
     /// So long after the faults everything must be as if there had been none: everybody has a session again.
     var calmNanoseconds: Int64 { 2 * coreSettings.leaseNanoseconds + 30_000_000_000 }
@@ -82,6 +86,9 @@ struct SimulationOptions {
         longestWork = isQuick ? 4_000 : [4_000, 30_000, 120_000][random.below(3)]
         lookNanoseconds = isQuick ? 500_000_000 : 5 * second
         drainNanoseconds = 300 * second + 40 * coreSettings.leaseNanoseconds
+        drawResources(from: &random)
+        drawFairness(seed: seed)
+        drawSchedules(seed: seed)
     }
 
     // MARK: The workload

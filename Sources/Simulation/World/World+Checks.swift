@@ -87,6 +87,21 @@ extension World {
         for checker in checkers { checker.orderAnswered(order) }
     }
 
+    func handed(_ lease: LeaseRecord, of incarnation: UInt64, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {
+        guard incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.handed(lease, inputs, checkpoint) }
+    }
+
+    func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8], by stamp: SessionStamp) {
+        guard stamp.incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.progressed(client: client, record, piece) }
+    }
+
+    func duplicated(_ request: ClientProcess.Request, by first: UInt64, of stamp: SessionStamp) {
+        guard stamp.incarnation == journal.incarnation else { return }
+        for checker in checkers { checker.duplicated(request, by: first, ofEpoch: stamp.epoch) }
+    }
+
     func toldFinal(client: Int, id: UInt64, state: JobState, by stamp: SessionStamp) {
         guard stamp.incarnation == journal.incarnation else { return }
         for checker in checkers { checker.toldFinal(client: client, id: id, state: state) }

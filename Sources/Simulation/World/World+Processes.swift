@@ -88,6 +88,7 @@ extension World {
         for row in journal.names where row.family != .worker {
             core.recoveredName(row.family, row.name, number: row.number, at: Now(monotonic: now, wall: wall))
         }
+        for (name, progress) in journal.scheduleProgress { core.recoveredSchedule(name, progress) }
         core.recovered(found.jobs, workerNames: found.workerNames, at: Now(monotonic: now, wall: wall))
         core.validate()
         if !found.jobs.isEmpty { mark("jobs recovered") }

@@ -254,7 +254,7 @@ final class World {
     /// For whoever reads along.
     func note(_ text: @autoclosure () -> String) { if let trace { trace("  \(text())") } }
 
-    func mark(_ name: String) { marks[name, default: 0] += 1 }
+    func mark(_ name: String, times: Int = 1) { marks[name, default: 0] += times }
 
     func violation(_ text: String) { violations.append("at \(Double(now) / 1e9) s: \(text)") }
 }

@@ -4,7 +4,8 @@ import StatexProtocol
 ///
 /// While that loop lasts, the slots get through `slots × loop / run time` jobs; so many wait ahead.
 /// A kind that runs for a minute gets none, a thousand-a-second kind gets what it needs, and a kind
-/// that was never measured gets none until it was.
+/// that was never measured gets none until it was. (Jobs that run together count as one: the scheduler
+/// fills batches, whose sizes it knows from HELLO.)
 struct CreditPolicy {
     private struct Kind {
         var held = 0
@@ -16,8 +17,6 @@ struct CreditPolicy {
     private let prefetchLimit: Int
     private let waitingBytesLimit: Int
     private let keptBytesLimit: Int
-    /// By kind: how many jobs run in one slot together; empty: one of each.
-    private let batchSizes: [Int]
     private var kinds: [Kind]
     /// From sending an outcome to hearing that it is durable, in nanoseconds; 0: not known.
     private var loop = 0.0
@@ -30,7 +29,6 @@ struct CreditPolicy {
         prefetchLimit = settings.prefetch
         waitingBytesLimit = settings.waitingBytes
         keptBytesLimit = settings.keptBytes
-        batchSizes = settings.batchSizes
         kinds = Array(repeating: Kind(), count: settings.kinds)
     }
 
@@ -60,20 +58,12 @@ struct CreditPolicy {
     func credit(stuckSlots: Int, waitingBytes: Int, keptCount: Int, keptBytes: Int) -> Int {
         guard keptBytes < keptBytesLimit else { return 0 }
         let ready = max(slots - stuckSlots, 0)
-        var ahead = prefetch + ready * (batchSize - 1)
+        var ahead = prefetch
         if ahead > 0, payload >= 1 {
             ahead = min(ahead, Int(Double(waitingBytesLimit) / payload))
         }
         if waitingBytes >= waitingBytesLimit { ahead = 0 }
         return max(0, min(ready + ahead, Limits.credit - keptCount))
-    }
-
-    /// How many jobs fill a slot: as many as fit together of the kinds that are held; while none is, of every kind.
-    private var batchSize: Int {
-        guard let least = batchSizes.min() else { return 1 }
-        var most = 0
-        for (size, kind) in zip(batchSizes, kinds) where kind.held > 0 { most = max(most, size) }
-        return most == 0 ? least : most
     }
 
     private var prefetch: Int {

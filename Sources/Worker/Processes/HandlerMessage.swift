@@ -134,19 +134,28 @@ func cut(_ text: String, to limit: Int = messageLimit) -> String {
 }
 
 /// What the worker says to start a job.
-func jobLine(_ job: Job, _ sizes: ContentSizes, directory: String, timeLimitMilliseconds: Int) -> [UInt8] {
+/// - Parameter members: of `jobMembers`.
+func jobLine(_ members: String) -> [UInt8] { Array("{\"type\":\"job\",\(members)}\n".utf8) }
+
+/// What it says to start several that run together.
+func jobsLine(_ members: [String]) -> [UInt8] {
+    let jobs = members.map { "{\($0)}" }.joined(separator: ",")
+    return Array("{\"type\":\"jobs\",\"jobs\":[\(jobs)]}\n".utf8)
+}
+
+/// What the handler is told of a job.
+/// - Parameter limit: how long it may run, in milliseconds; 0: no limit.
+func jobMembers(_ job: Job, _ names: ContentNames, _ sizes: ContentSizes, directory: String, limit: Int) -> String {
     let inputs = zip(job.inputs, sizes.inputs).map { input, size in
-        #"{"job":\#(input.job),"path":"\#(inputName(input))","size":\#(size)}"#
+        #"{"job":\#(input.job),"path":"\#(names.input(input))","size":\#(size)}"#
     }
     let checkpoint = job.checkpoint.flatMap(checkpointMember) ?? ""
-    let text = """
-        {"type":"job","id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
-        "payload":{"path":"\(payloadName)","size":\(sizes.payload)},\
+    return """
+        "id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
+        "payload":{"path":"\(names.payload)","size":\(sizes.payload)},\
         "inputs":[\(inputs.joined(separator: ","))],"directory":\(JSONText.quoted(directory)),\
-        "time_limit_ms":\(timeLimitMilliseconds)\(checkpoint)}
-
+        "time_limit_ms":\(limit)\(checkpoint)
         """
-    return Array(text.utf8)
 }
 
 /// A checkpoint as it stands in the line; nil: it is no JSON. (A process handed JSON over, but the handler of
@@ -158,8 +167,12 @@ private func checkpointMember(_ data: [UInt8]) -> String? {
     return "," + String(decoding: member, as: UTF8.self)
 }
 
-/// The file in the private directory that holds the job's payload.
-let payloadName = "input"
+/// The files in the private directory that hold what a job is given.
+struct ContentNames {
+    /// Keeps jobs apart that run together; else empty.
+    var prefix = ""
 
-/// The file that holds the result of another job.
-func inputName(_ input: JobInput) -> String { "input-\(input.job)" }
+    var payload: String { prefix + "input" }
+    /// The result of another job.
+    func input(_ input: JobInput) -> String { prefix + "input-\(input.job)" }
+}

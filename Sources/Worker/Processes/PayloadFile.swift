@@ -4,11 +4,13 @@ import CLinux
 import Glibc
 import StatexHandlerAPI
 
-/// Writes the payload to `input` below `path`, and what the job takes from others beside it.
+/// Writes the payload to a file below `path`, and what the job takes from others beside it.
 /// - Returns: their sizes.
-func putContent(of job: Job, in path: String, _ settings: ProcessSettings) throws(HandlerError) -> ContentSizes {
-    var sizes = ContentSizes(payload: try put(job.payload, payloadName, in: path, settings))
-    for input in job.inputs { sizes.inputs.append(try put(input.payload, inputName(input), in: path, settings)) }
+func putContent(of job: Job, _ names: ContentNames, in path: String, _ settings: ProcessSettings) throws(HandlerError)
+    -> ContentSizes
+{
+    var sizes = ContentSizes(payload: try put(job.payload, names.payload, in: path, settings))
+    for input in job.inputs { sizes.inputs.append(try put(input.payload, names.input(input), in: path, settings)) }
     return sizes
 }
 

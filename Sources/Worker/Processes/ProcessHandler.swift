@@ -1,14 +1,16 @@
 // A handler whose jobs run in child processes: as many as there are slots, started when first needed,
-// kept warm between jobs, each with one job at a time.
+// kept warm between jobs, each with one call at a time: a job, or several that it runs together.
 
 import Glibc
 import StatexHandlerAPI
 import StatexThreads
 import Synchronization
 
-package final class ProcessHandler: Handler {
+package final class ProcessHandler: BatchHandler {
     package let settings: ProcessSettings
     package var kind: String { settings.kind }
+    package var batchSize: Int { settings.batchSize }
+    package var batchWaitMilliseconds: Int { settings.batchWaitMilliseconds }
 
     private struct State {
         var idle: [HandlerProcess] = []
@@ -36,6 +38,10 @@ package final class ProcessHandler: Handler {
 
     /// Blocks the calling thread until the attempt is over.
     package func run(_ job: Job) async throws -> Payload { try attempt(job) }
+
+    /// Blocks the calling thread until all attempts are over. One that is to stop lets the others go on; when all are
+    /// that are unfinished, the process is ended. When it dies, those that were answered keep their results.
+    package func run(_ jobs: [Job]) async throws -> [Result<Payload, HandlerError>] { try attempt(jobs) }
 
     /// Starts one process and keeps it for the first job, so it takes as long as a model to load. To be
     /// asked before jobs are taken.
@@ -68,33 +74,53 @@ package final class ProcessHandler: Handler {
         }
     }
 
-    // MARK: one attempt
+    // MARK: one call
 
     func attempt(_ job: Job) throws(HandlerError) -> Payload {
+        guard let result = try attempt([job]).first else { throw HandlerError.noOutcome(of: 1, got: 0) }
+        return try result.get()
+    }
+
+    private func attempt(_ jobs: [Job]) throws(HandlerError) -> [Result<Payload, HandlerError>] {
         let wake: Wakeup
         do {
             wake = try Wakeup()
         } catch {
             throw HandlerError(.start, "\(error)")
         }
-        job.cancellation.onCancel { _ in wake.signal() }
-        defer { job.cancellation.onCancel(nil) }
-        guard permits.take(orWokenBy: wake) else { throw HandlerError(job.cancellation.reason ?? .revoked) }
+        for job in jobs { job.cancellation.onCancel { _ in wake.signal() } }
+        defer { for job in jobs { job.cancellation.onCancel(nil) } }
+        while !permits.take(orWokenBy: wake) {
+            wake.clear()
+            if let stopped = Self.stopped(jobs) { return stopped }
+        }
         defer { permits.giveBack() }
         while true {
-            var (process, isNew) = try nextProcess(job, wake)
-            let attempt = process.run(job, settings, wake: wake)
-            if attempt.isProcessSound, process.settle() {
+            guard let (found, isNew) = try nextProcess(wake) else {
+                wake.clear()
+                if let stopped = Self.stopped(jobs) { return stopped }
+                continue
+            }
+            var process = found
+            let end = process.run(jobs, settings, wake: wake)
+            if end.isProcessSound, process.settle() {
                 keep(process)
             } else {
                 process.end(graceMilliseconds: 0)
             }
-            if attempt.isEarlierJobsFault, !isNew, !job.cancellation.isCancelled { continue }
-            return try attempt.result.get()
+            if end.isEarlierJobsFault, !isNew, Self.stopped(jobs) == nil { continue }
+            return end.results
         }
     }
 
-    private func nextProcess(_ job: Job, _ wake: Wakeup) throws(HandlerError) -> (HandlerProcess, isNew: Bool) {
+    /// What becomes of jobs that were all told to stop before they began; nil: one is wanted.
+    private static func stopped(_ jobs: [Job]) -> [Result<Payload, HandlerError>]? {
+        let reasons = jobs.compactMap(\.cancellation.reason)
+        return reasons.count == jobs.count ? reasons.map { .failure(HandlerError($0)) } : nil
+    }
+
+    /// - Returns: nil: woken first.
+    private func nextProcess(_ wake: Wakeup) throws(HandlerError) -> (HandlerProcess, isNew: Bool)? {
         // The one that was used last: its memory is the warmest.
         while var process = state.withLock({ $0.idle.popLast() }) {
             if process.isReadyForJob() { return (process, false) }
@@ -108,7 +134,7 @@ package final class ProcessHandler: Handler {
         do {
             return (try start(wake: wake), true)
         } catch {
-            if let reason = job.cancellation.reason { throw HandlerError(reason) }
+            if error.errorClass == FailureClass.cancelled.rawValue { return nil }
             throw error
         }
     }

@@ -63,6 +63,10 @@ package struct ProcessSettings: Sendable {
     package var writePaths: [String] = []
     /// How many run at the same time: the worker's slots.
     package var processes = 1
+    /// How many jobs one process runs in one call, of one key; 1: each alone, said with a `job` line.
+    package var batchSize = 1
+    /// How long the first job of a call waits for others.
+    package var batchWaitMilliseconds = 0
     package var limits = ProcessLimits()
     /// The least isolation that is accepted.
     package var isolation = IsolationLevel.basic

@@ -34,18 +34,21 @@ struct BatchFormer {
         }
     }
 
-    /// By kind: how many jobs run in one call; empty: none of the kinds has batches.
-    var sizes: [Int] { rules.contains { $0 != nil } ? rules.map { $0?.size ?? 1 } : [] }
-
     var nextDue: Int64 { forming.reduce(.max) { min($0, $1.due) } }
 
     func forms(_ kind: UInt16) -> Bool { rules[Int(kind)] != nil }
 
-    /// Takes a job in.
+    /// Takes a job in. One that was begun before is a batch by itself: it may be what ended the call that it was in,
+    /// and the others of that call are not to go with it again.
     /// - Parameter content: what stands in its message from its payload on.
     /// - Returns: a batch that is full with it.
     mutating func add(_ lease: QueuedLease, _ content: [UInt8], _ affinity: [UInt8], at now: Int64) -> Handful? {
         guard let rule = rules[Int(lease.kind)] else { return nil }
+        if lease.attempt > 1 {
+            var alone = lease
+            alone.payloadStart = 0
+            return Handful(leases: [alone], message: content, isBatch: true)
+        }
         let key = Key(kind: lease.kind, affinity: affinity)
         let place = forming.firstIndex { $0.key == key } ?? forming.count
         if place == forming.count { forming.append(Forming(key: key, due: now + rule.wait)) }

@@ -13,6 +13,9 @@ public struct WorkerOptions: Sendable {
     /// What this worker has (`gpu`, a region): jobs that require labels go only where all of them are. Up to
     /// 64 of 1 to 64 bytes.
     public var labels: [String] = []
+    /// What this worker has an amount of (GPUs, GiB of memory), up to 16: of kinds that need some of it the scheduler
+    /// leases no more jobs here at once than fit.
+    public var resources: [ResourceAmount] = []
     /// How long running jobs may go on after the order to drain, in seconds.
     public var drainSeconds: Double = 20
     /// Results above it are failures of class `result_too_large`.
@@ -104,7 +107,6 @@ public final class Worker: Sendable {
         var settings = WorkerSettings(slots: slots, kinds: handlers.count)
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
         let former = BatchFormer(handlers)
-        settings.batchSizes = former.sizes
         let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
         return await withCheckedContinuation { done in
             NamedThread("worker-io") { [settings] in
@@ -140,6 +142,7 @@ public final class Worker: Sendable {
         var hello = Hello(role: .worker, incarnation: incarnation, name: ResultRules.text(name, Limits.nameBytes))
         hello.slots = UInt16(slots)
         hello.labels = options.labels
+        hello.resources = options.resources
         hello.details = """
             {"host":\(JSONText.quoted(host)),"pid":\(getpid()),"isolation":\(JSONText.quoted(options.isolation)),\
             "zeromq":\(JSONText.quoted(zeroMQVersion()))}
@@ -152,7 +155,12 @@ public final class Worker: Sendable {
                 log.info("kind is available", ["kind": handler.kind])
             }
             let words = reason.map { $0.isEmpty ? "no reason was given" : $0 } ?? ""
-            hello.kinds.append(Hello.Kind(handler.kind, unavailable: ResultRules.text(words, 1_024)))
+            var kind = Hello.Kind(handler.kind, unavailable: ResultRules.text(words, 1_024))
+            if let handler = handler as? any BatchHandler {
+                kind.batchSize = UInt16(handler.batchSize)
+                kind.batchWaitMilliseconds = UInt16(handler.batchWaitMilliseconds)
+            }
+            hello.kinds.append(kind)
         }
         return hello
     }
@@ -191,6 +199,14 @@ public final class Worker: Sendable {
                 throw .argument("a label takes 1 to \(Limits.labelBytes) bytes without NUL")
             }
         }
+        guard options.resources.count <= Limits.resourcesInWorker,
+            Set(options.resources.map(\.name)).count == options.resources.count
+        else { throw .argument("resources are at most \(Limits.resourcesInWorker), each named once") }
+        for name in options.resources.map(\.name) {
+            guard (1...Limits.labelBytes).contains(name.utf8.count), !name.utf8.contains(0) else {
+                throw .argument("a resource's name takes 1 to \(Limits.labelBytes) bytes without NUL")
+            }
+        }
         var kinds = Set<String>()
         for handler in handlers {
             guard (1...Limits.nameBytes).contains(handler.kind.utf8.count), !handler.kind.utf8.contains(0) else {
@@ -198,11 +214,12 @@ public final class Worker: Sendable {
             }
             if let handler = handler as? any BatchHandler {
                 guard (1...Limits.jobsInBatch).contains(handler.batchSize),
-                    (0...10_000).contains(handler.batchWaitMilliseconds)
+                    (0...Limits.batchWaitMilliseconds).contains(handler.batchWaitMilliseconds)
                 else {
                     throw .argument(
-                        "\(handler.kind): a batch takes 1 to \(Limits.jobsInBatch) jobs and waits 0 to 10000 ms; it has "
-                            + "\(handler.batchSize) and \(handler.batchWaitMilliseconds)")
+                        "\(handler.kind): a batch takes 1 to \(Limits.jobsInBatch) jobs and waits 0 to "
+                            + "\(Limits.batchWaitMilliseconds) ms; it has \(handler.batchSize) and "
+                            + "\(handler.batchWaitMilliseconds)")
                 }
             }
             guard kinds.insert(handler.kind).inserted else {

@@ -24,11 +24,13 @@ struct WorkersCommand: AsyncParsableCommand {
         }
         let status = try SchedulerStatus(json: text)
         guard !status.workers.isEmpty else { return print("no worker is connected") }
-        var table = TextTable("WORKER", "STATE", "SLOTS", "LEASES", "SUCCEEDED", "FAILED", "LABELS", "KINDS")
+        var table = TextTable(
+            "WORKER", "STATE", "SLOTS", "LEASES", "SUCCEEDED", "FAILED", "LABELS", "RESOURCES", "KINDS")
         for worker in status.workers {
             table.add([
                 worker.fullName, worker.state, "\(worker.slots)", "\(worker.leases)", "\(worker.succeeded)",
                 "\(worker.failed)", worker.labels.joined(separator: " "),
+                worker.resources.map { "\($0.name) \($0.used)/\($0.total)" }.joined(separator: " "),
                 worker.kinds.map(\.kind).joined(separator: " "),
             ])
         }
@@ -82,6 +84,11 @@ struct DrainCommand: AsyncParsableCommand {
 struct SchedulerStatus: Decodable {
     struct Worker: Decodable {
         struct Kind: Decodable { var kind: String }
+        struct Resource: Decodable {
+            var name: String
+            var total: Int
+            var used: Int
+        }
 
         var name: String
         var incarnation: String
@@ -92,6 +99,7 @@ struct SchedulerStatus: Decodable {
         var succeeded: Int
         var failed: Int
         var labels: [String]
+        var resources: [Resource]
         var kinds: [Kind]
 
         var fullName: String { "\(name)/\(incarnation)" }

@@ -51,6 +51,16 @@ extension TestStack {
         try number("SELECT count(*) FROM statex.leases WHERE page = \(job.page) AND job = \(job)")
     }
 
+    /// Each lease of the job, oldest first: its attempt and its worker's name and incarnation.
+    func leasesInOrder(of job: JobID) throws -> [(attempt: Int, worker: String, leasedAt: Date)] {
+        try rows(
+            """
+            SELECT attempt, worker_name, extract(epoch FROM leased_at) FROM statex.leases
+            WHERE page = \(job.page) AND job = \(job) ORDER BY token
+            """, columns: 3
+        ).map { (Int($0[0]) ?? 0, $0[1], Date(timeIntervalSince1970: Double($0[2]) ?? 0)) }
+    }
+
     /// `ending` of each outcome, the final one marked with its state: `["lost", "succeeded=succeeded"]`.
     func outcomes(of job: JobID) throws -> [String] {
         try rows(

@@ -21,7 +21,7 @@ final class TestStack: @unchecked Sendable {
     static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
 
     /// What workers serve: the handlers that need no model.
-    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child"
+    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child,spin-process,together"
 
     /// Starts Postgres; everything else is started by the test.
     init(_ settings: [String: String] = [:]) throws {
@@ -41,7 +41,9 @@ final class TestStack: @unchecked Sendable {
         try writeConfiguration()
     }
 
-    /// It has a handler that is a process, so that there is one to kill. Its result is its job's id.
+    /// It has handlers that are processes: one that is over at once, whose result is its job's id, so that there is
+    /// one to kill; one that computes for as many seconds as its payload says, and hears nothing meanwhile; and one that
+    /// runs up to four together, says how many, and dies in the first attempt at `die`.
     private func writeConfiguration() throws {
         try """
         \(settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
@@ -52,6 +54,16 @@ final class TestStack: @unchecked Sendable {
             process:
               command: [/bin/sh, \(directory)/child.sh]
               read: [\(directory)/child.sh]
+          - kind: spin-process
+            process:
+              command: [/usr/bin/python3, \(directory)/spin.py]
+              read: [\(directory)/spin.py]
+          - kind: together
+            process:
+              command: [/usr/bin/python3, \(directory)/together.py]
+              read: [\(directory)/together.py]
+              batch_size: 4
+              batch_wait_seconds: 8
         """.write(toFile: directory + "/statex.yaml", atomically: false, encoding: .utf8)
         try #"""
         echo '{"type":"ready","protocol":1,"name":"child","version":"1"}'
@@ -63,6 +75,29 @@ final class TestStack: @unchecked Sendable {
 
         """#.write(toFile: directory + "/child.sh", atomically: false, encoding: .utf8)
         chmod(directory + "/child.sh", 0o755)
+        try #"""
+        import json, sys, time
+        print('{"type":"ready","protocol":1,"name":"spin","version":"1"}', flush=True)
+        for line in sys.stdin:
+            job = json.loads(line)
+            seconds = float(open(job["payload"]["path"]).read())
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                pass
+            print(json.dumps({"type": "result", "id": job["id"], "result": seconds}), flush=True)
+        """#.write(toFile: directory + "/spin.py", atomically: false, encoding: .utf8)
+        chmod(directory + "/spin.py", 0o755)
+        try #"""
+        import json, os, signal, sys
+        print('{"type":"ready","protocol":1,"name":"together","version":"1"}', flush=True)
+        for line in sys.stdin:
+            jobs = json.loads(line)["jobs"]
+            for job in jobs:
+                if job["attempt"] == 1 and open(job["payload"]["path"]).read() == "die":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                print(json.dumps({"type": "result", "id": job["id"], "result": len(jobs)}), flush=True)
+        """#.write(toFile: directory + "/together.py", atomically: false, encoding: .utf8)
+        chmod(directory + "/together.py", 0o755)
     }
 
     /// Gives `body` a stack, judges its journal afterwards, and leaves nothing behind.

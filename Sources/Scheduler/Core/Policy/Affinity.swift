@@ -26,6 +26,12 @@ package struct WarmKeys: Sendable {
     }
 }
 
+extension WorkerRecord {
+    /// How many jobs may wait in it for what it has warm: one a slot beyond its credit, which is for the slots alone
+    /// where jobs run long enough to be worth waiting.
+    var warmRoom: Int { isConnected && !isResuming && !isDraining && credit > 0 ? credit + slots - held : 0 }
+}
+
 extension SchedulerCore {
     /// A worker that has the job's key warm and takes it at once, or is expected to get to it within the bound:
     /// then it waits there, although another has a free slot. nil: the job names no key, or it would wait longer.
@@ -40,7 +46,8 @@ extension SchedulerCore {
             let isFree = workers[worker].freeSlots > 0
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
-                workers[worker].freeCredit > 0, !workers[worker].isOverrun,
+                isFree || workers[worker].warmRoom > 0, !workers[worker].isOverrun,
+                hasResources(worker, for: key.kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
             else { continue }
@@ -58,6 +65,15 @@ extension SchedulerCore {
     mutating func setAffinity(_ name: String, of slot: Int32) {
         jobs[slot].flags.insert(.hasAffinity)
         affinities[jobs[slot].id] = AffinityKey(kind: jobs[slot].kind, name: name)
+    }
+
+    /// The key for which a leased job waits behind others, though another worker has a free slot; nil: none does.
+    func warmKey(keeping slot: Int32) -> String? {
+        guard let key = affinity(slot), workers[jobs[slot].worker].warm.contains(key) else { return nil }
+        let isElsewhere = workers.indices.contains {
+            $0 != jobs[slot].worker && workers[$0].freeSlots > 0 && serves($0, jobs[slot].queue)
+        }
+        return isElsewhere ? key.name : nil
     }
 
     /// Whether a job waits where its key is warm, and a worker where it is not would take it from there too soon.

@@ -19,5 +19,7 @@ package struct Ticks: Sendable, Equatable {
 
     package init(_ monotonic: Int64) { value = UInt32(truncatingIfNeeded: monotonic >> 22) }
 
+    package func isBefore(_ other: Ticks) -> Bool { Int32(bitPattern: value &- other.value) < 0 }
+
     package func nanoseconds(until later: Ticks) -> Int64 { Int64(later.value &- value) << 22 }
 }

@@ -4,6 +4,8 @@ import StatexProtocol
 package struct Policies: Sendable, Equatable {
     package struct Kind: Sendable, Equatable {
         package var limit = Limit()
+        /// What each of its jobs takes of its worker's resources while it is leased.
+        package var needs: [ResourceAmount] = []
         /// For jobs that do not say how often they may fail.
         package var attempts = UInt8(Limits.defaultAttempts)
         package var retry = RetryPolicy()
@@ -79,6 +81,7 @@ extension SchedulerCore {
         for tenant in 0..<Int32(tenants.count) {
             tenants[tenant].follow(policies.tenant(tenants[tenant].name), at: now)
         }
+        for worker in workers.indices { recountResources(of: worker) }
         relistAll()
         followSchedules(at: now)
     }

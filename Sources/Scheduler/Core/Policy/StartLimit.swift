@@ -20,6 +20,10 @@ package struct StartLimit: Sendable {
     private var tolerance: Int64 = 0
     /// When the next start would be on time.
     private var nextOnTime: Int64 = 0
+    /// The last start that came late: what was used before it time has given back.
+    private var busySince: Int64 = 0
+    /// How far starts since then ran ahead of time at the least: so much of an older one is still used.
+    private var leastAhead = Int64.max
 
     package init() {}
 
@@ -33,6 +37,7 @@ package struct StartLimit: Sendable {
         interval = Int64(max(1, 1_000_000_000 / perSecond))
         tolerance = Int64(max(burst, 1) - 1) * interval
         nextOnTime = now + tolerance + interval
+        busySince = now
     }
 
     /// Takes new bounds over without giving a second burst: the bucket keeps its level.
@@ -40,6 +45,7 @@ package struct StartLimit: Sendable {
         let ahead = nextOnTime
         let hadRate = interval > 0
         self = other
+        // The latest start was measured by the old rate: it stays counted.
         if hadRate { nextOnTime = min(nextOnTime, max(ahead, nextOnTime - tolerance - interval)) }
     }
 
@@ -53,11 +59,22 @@ package struct StartLimit: Sendable {
     }
 
     package mutating func started(at time: Int64) {
-        if interval > 0 { nextOnTime = max(nextOnTime, time) + interval }
+        guard interval > 0 else { return }
+        if nextOnTime > time {
+            leastAhead = min(leastAhead, nextOnTime - time)
+        } else {
+            busySince = time
+            leastAhead = .max
+        }
+        nextOnTime = max(nextOnTime, time) + interval
     }
 
-    /// A start that did not happen: its job came back unstarted.
-    package mutating func undone() {
-        if interval > 0 { nextOnTime -= interval }
+    /// A start of then did not happen: its job came back unstarted. What of it time has given back meanwhile is not
+    /// given once more.
+    package mutating func undone(startedAt start: Ticks) {
+        guard interval > 0, !start.isBefore(Ticks(busySince)) else { return }
+        let back = min(interval, leastAhead)
+        nextOnTime -= back
+        if leastAhead < .max { leastAhead -= back }
     }
 }

@@ -66,6 +66,8 @@ package struct JobRecord: Sendable {
         package static let heldRetry = Flags(rawValue: 64)
         /// It names a key, see `Affinity`.
         package static let hasAffinity = Flags(rawValue: 32_768)
+        /// It runs in a batch that another began, and takes no slot of its own.
+        package static let joinsBatch = Flags(rawValue: 512)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

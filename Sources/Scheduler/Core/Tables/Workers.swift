@@ -22,9 +22,16 @@ package struct WorkerRecord: Sendable {
     package var awaitedSteals = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []
+    /// What it has amounts of, and what its leases take of that.
+    package var offered: [ResourceAmount] = []
+    package var resources = Resources()
     package var warm = WarmKeys()
-    /// Kinds that it serves: the core's index, and the worker's own.
-    package var kinds: [(kind: Int32, own: UInt16)] = []
+    /// Kinds that it serves: the core's index, the worker's own, and whether it runs several of them together.
+    package var kinds: [(kind: Int32, own: UInt16, batch: BatchRule?)] = []
+    /// At most one a key.
+    var forming: [FormingBatch] = []
+    /// Leases that run with another one in its slot.
+    package var batchmates = 0
     /// When its leases end if it is not heard before, on the monotonic clock.
     package var deadline: Int64 = 0
     /// It came back and has not yet said all that it holds.
@@ -43,8 +50,10 @@ package struct WorkerRecord: Sendable {
     package var failed: UInt64 = 0
 
     package var isConnected: Bool { session != 0 }
-    package var freeCredit: Int { isConnected && !isResuming && !isDraining ? credit - leases.count : 0 }
-    package var freeSlots: Int { min(freeCredit, slots - leases.count) }
+    /// What it holds, as credit and slots count it: a batch is one.
+    package var held: Int { leases.count - batchmates }
+    package var freeCredit: Int { isConnected && !isResuming && !isDraining ? credit - held : 0 }
+    package var freeSlots: Int { min(freeCredit, slots - held) }
 
     package init() {}
 
@@ -64,7 +73,7 @@ package struct Workers: Sendable {
     package var indices: Range<Int32> { 0..<Int32(records.count) }
 
     package subscript(index: Int32) -> WorkerRecord {
-        @inline(__always) get { records[Int(index)] }
+        @inline(__always) _read { yield records[Int(index)] }
         @inline(__always) _modify { yield &records[Int(index)] }
     }
 

@@ -81,7 +81,10 @@ def prepare():
         segments, spoken, total = restored(job.saved) or ([], language, 0)
         for segment in segments:
             job.put(segment)
+        resumed = total
         for start, audio in windows(clip.blocks(), total):
+            if resumed and start == resumed:
+                tell(job, clip, start / RATE, "goes on at {:.0f} s")
             total = start + len(audio)
             found, info = model.transcribe(audio, language=spoken, vad_filter=True, condition_on_previous_text=False)
             for segment in found:
@@ -105,9 +108,9 @@ def prepare():
     return work
 
 
-def tell(job, clip, seconds):
+def tell(job, clip, seconds, words="{:.0f} s transcribed"):
     if clip.claimed_seconds:
-        job.progress(seconds / clip.claimed_seconds, f"{seconds:.0f} s transcribed")
+        job.progress(seconds / clip.claimed_seconds, words.format(seconds))
 
 
 def saved(segments, spoken, total):

@@ -2,7 +2,9 @@
 
 A handler program calls `serve(name, prepare)`. `prepare()` loads libraries and models once and
 returns the function that does one job; it raises `Unavailable` when something is missing, and the
-worker then does not advertise the kind. Only protocol lines ever reach the real stdout: whatever a
+worker then does not advertise the kind. A handler that is configured with a `batch_size` gets lists of
+jobs: its function takes a list, and yields each job with its result, or with a `Failure`, as soon as it is
+known. Only protocol lines ever reach the real stdout: whatever a
 library prints goes to stderr. A job's failure is raised as `Failure`; any other exception is a bug
 or a lack of memory, and may be retried.
 """
@@ -159,22 +161,50 @@ def serve(name, prepare):
         message = json.loads(line)
         if message.get("type") == "job":
             send(_attempt(work, Job(message, send)))
+        elif message.get("type") == "jobs":
+            _attempts(work, [Job(member, send) for member in message["jobs"]], send)
     return 0
 
 
 def _attempt(work, job):
     """Runs one job; the line that answers it."""
     try:
-        return _line({"type": "result", "id": job.id, "result": work(job)})
-    except Failure as failure:
-        error = failure
-    except MemoryError:
-        error = Failure("out_of_memory", "the handler's memory limit was reached", retryable=True)
+        return _result(job, work(job))
     except Exception as problem:
-        # A bug. Its text may quote the input, so only its type and place are told.
-        name = type(problem).__name__
-        print(f"{name} in job {job.id}\n{''.join(traceback.format_tb(problem.__traceback__))}", file=sys.stderr, flush=True)
-        error = Failure("handler_error", f"unexpected {name} in the handler", retryable=True)
+        return _error(job, _failure(problem, job))
+
+
+def _attempts(work, jobs, send):
+    """Runs jobs together; each is answered as soon as its result is known."""
+    open_jobs = {job.id: job for job in jobs}
+    failure = Failure("handler_error", "the handler gave no result", retryable=True)
+    try:
+        for job, result in work(jobs):
+            if open_jobs.pop(job.id, None) is not None:
+                send(_error(job, result) if isinstance(result, Failure) else _result(job, result))
+    except Exception as problem:
+        failure = _failure(problem, *open_jobs.values())
+    for job in open_jobs.values():
+        send(_error(job, failure))
+
+
+def _failure(problem, *jobs):
+    """What an exception means for the jobs that it ended."""
+    if isinstance(problem, Failure):
+        return problem
+    if isinstance(problem, MemoryError):
+        return Failure("out_of_memory", "the handler's memory limit was reached", retryable=True)
+    # A bug. Its text may quote the input, so only its type and place are told.
+    name, ids = type(problem).__name__, ", ".join(job.id for job in jobs)
+    print(f"{name} in job {ids}\n{''.join(traceback.format_tb(problem.__traceback__))}", file=sys.stderr, flush=True)
+    return Failure("handler_error", f"unexpected {name} in the handler", retryable=True)
+
+
+def _result(job, result):
+    return _line({"type": "result", "id": job.id, "result": result})
+
+
+def _error(job, error):
     return _line({
         "type": "error", "id": job.id, "class": error.error_class, "message": error.message,
         "retryable": error.retryable, "retry_after": error.retry_after,

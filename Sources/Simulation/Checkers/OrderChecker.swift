@@ -1,0 +1,111 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// Jobs are leased in their order: of one kind, the higher priority first; inside a priority and a tenant, the older
+/// job. A job that was retried, returned, lost or stolen has the age that it had.
+///
+/// It is judged by what was ready before the owner began to gather a commit, and stayed so while others were leased.
+final class OrderChecker: Checker {
+    private unowned let world: World
+    private unowned let reference: ReferenceChecker
+    /// When this owner, or the first one that it saw, can have made a job ready at the soonest.
+    private var knownSince: [UInt64: Int64] = [:]
+    private var servesSince: Int64 = 0
+    private var retries = 0
+
+    init(_ world: World, _ reference: ReferenceChecker) {
+        self.world = world
+        self.reference = reference
+    }
+
+    func serves(_ scheduler: SchedulerProcess) {
+        guard scheduler.number == reference.owner else { return }
+        servesSince = scheduler.clock.monotonic
+        knownSince = [:]
+        retries = 0
+    }
+
+    private struct Waiting {
+        var id: UInt64
+        var row: CommitBatch.JobRow
+        var labels: [String]
+        /// It was ready when it was submitted: behind no younger one, whatever happened to it since.
+        var isPlain: Bool
+        /// Nothing but a free slot keeps it.
+        var isUnlimited: Bool
+
+        func sharesQueue(with other: CommitBatch.JobRow, _ labels: [String]) -> Bool {
+            row.kind == other.kind && self.labels == labels
+        }
+    }
+
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {
+        guard scheduler.number == reference.owner else { return }
+        for row in commit.jobs { knownSince[row.id] = commit.decided.lowerBound }
+        defer { retries += commit.outcomes.count { $0.ending == .failed && $0.final == nil } }
+        guard !commit.leases.isEmpty else { return }
+        let waiting = waiting(before: commit)
+        guard !waiting.isEmpty else { return }
+        var leased: [UInt64: UInt64] = [:]
+        for row in commit.leases.reversed() { leased[row.id] = row.token }
+        for row in commit.leases {
+            guard let job = world.journal.histories[row.id]?.row ?? commit.jobs.first(where: { $0.id == row.id }) else {
+                continue
+            }
+            let labels = labels(of: row.id, commit)
+            for other in waiting where other.id != row.id && other.sharesQueue(with: job, labels) {
+                guard world.violations.isEmpty else { return }
+                if let token = leased[other.id], token < row.token { continue }
+                judge(job, before: other, at: commit.decided.upperBound)
+            }
+        }
+    }
+
+    private func judge(_ job: CommitBatch.JobRow, before other: Waiting, at time: Int64) {
+        let (level, otherLevel) = (JobOpts.priority(job.opts), JobOpts.priority(other.row.opts))
+        if other.row.tenant == job.tenant, level == otherLevel {
+            guard other.isPlain, other.id < job.id else { return }
+            world.violation(
+                "job \(job.id) was leased before job \(other.id), which is older, and of its kind, tenant and priority")
+        } else if otherLevel < level, other.isUnlimited {
+            // One that has waited for long has its turn now and then.
+            let since = knownSince[job.id] ?? servesSince
+            guard time - since < world.options.coreSettings.ageing.afterNanoseconds - Self.tick else { return }
+            world.violation(
+                "job \(job.id) of priority \(level) was leased before job \(other.id) of priority \(otherLevel)")
+        }
+    }
+
+    /// Ages are kept in steps of 4 ms.
+    private static let tick: Int64 = 10_000_000
+
+    /// What waited for a slot alone before the commit was gathered, and for longer than until then.
+    private func waiting(before commit: SimulatedJournal.Commit) -> [Waiting] {
+        let ended = Set(commit.outcomes.map(\.id))
+        let policies = world.options.coreSettings.policies
+        let before = reference.durable
+        var waiting: [Waiting] = []
+        for (id, job) in before.jobs where job.final == nil && job.lease == nil && !job.isCancelled && !job.isDueUnsure
+        {
+            guard job.dueBy < commit.decided.lowerBound - Self.tick, before.waitsFor(job) == nil, !ended.contains(id),
+                let history = world.journal.histories[id], !world.database.refusedJobs.contains(id)
+            else { continue }
+            let tenant = name(history.row.tenant)
+            let budget = policies.kind(name(history.row.kind)).budget
+            // A retry may wait for its kind's budget; how many there were before this owner nobody counts.
+            if job.failures > 0, retries >= budget.burst { continue }
+            waiting.append(
+                Waiting(
+                    id: id, row: history.row, labels: history.options?.labels ?? [],
+                    isPlain: (history.options?.after ?? []).isEmpty && history.options?.runAt == nil,
+                    isUnlimited: policies.tenant(tenant).limit == Policies.Limit()))
+        }
+        return waiting
+    }
+
+    private func name(_ number: UInt32) -> String { world.journal.names.first { $0.number == number }?.name ?? "" }
+
+    private func labels(of id: UInt64, _ commit: SimulatedJournal.Commit) -> [String] {
+        world.journal.histories[id]?.options?.labels ?? commit.options.first { $0.id == id }?.options.labels ?? []
+    }
+}
