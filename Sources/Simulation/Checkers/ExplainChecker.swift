@@ -14,6 +14,8 @@ final class ExplainChecker: Checker {
     private var pending: [UInt64: CommitBatch.JobRow] = [:]
     private var pendingOptions: [UInt64: JobOptions] = [:]
     private var names: [UInt32: String] = [:]
+    /// What the owner follows.
+    private var policies = Policies()
     /// How often each reason was given.
     private var seen = [Int](repeating: 0, count: WaitingReason.allCases.count)
     /// What runs, or ran, somewhere.
@@ -35,6 +37,7 @@ final class ExplainChecker: Checker {
 
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == reference.owner else { return }
+        policies = scheduler.core.settings.policies
         fleet.tookOver(at: scheduler.clock.monotonic)
         fleet.forgetOrders()
         pending = [:]
@@ -44,6 +47,12 @@ final class ExplainChecker: Checker {
         for row in world.journal.names { names[row.number] = row.name }
         for commit in world.journal.commits { for row in commit.actions { fleet.ordered(row) } }
         meet(world.journal.names, at: scheduler.clock.monotonic)
+    }
+
+    func configured(_ scheduler: SchedulerProcess, _ policies: Policies, as cause: Int?) {
+        guard scheduler.number == reference.owner else { return }
+        self.policies = policies
+        fleet.configured(at: scheduler.clock.monotonic)
     }
 
     private func meet(_ rows: [CommitBatch.NameRow], at time: Int64) {
@@ -119,7 +128,6 @@ final class ExplainChecker: Checker {
 
     /// No run of starts is longer than its time allows.
     private func judgeRates(_ job: CommitBatch.JobRow) {
-        let policies = world.options.coreSettings.policies
         let kind = names[job.kind] ?? ""
         let tenant = names[job.tenant] ?? ""
         if let starts = fleet.startsOfKind[job.kind] { judgeRate(starts, policies.kind(kind).limit, kind) }
@@ -256,6 +264,11 @@ final class ExplainChecker: Checker {
         switch said.reason {
         case .none where said.state == .running: return begun.contains(lease.token) ? nil : "it never began"
         case .none: return before < slots ? nil : "\(before) leases of its worker are older, which has \(slots) slots"
+        case .warmWorker:
+            guard options(of: id)?.affinity != nil else { return "it names no key" }
+            guard before >= slots else { return "\(before) leases of its worker are older, which has \(slots) slots" }
+            let isElsewhere = view.fleet.workers.keys.contains { $0 != lease.worker && view.freeSlots($0) > 0 }
+            return isElsewhere ? nil : "no other worker has a free slot"
         case .inWorker:
             return before >= slots ? nil : "\(before) leases of its worker are older, which has \(slots) slots"
         default: return "it is leased"
@@ -265,7 +278,7 @@ final class ExplainChecker: Checker {
     /// A retry waits for the budget only if there were more retries than may gather.
     private func wrongBudget(_ job: ReferenceScheduler.Job, _ id: UInt64, _ view: View, at time: Int64) -> String? {
         guard job.failures > 0, let row = row(of: id) else { return "it never failed" }
-        let budget = world.options.coreSettings.policies.kind(names[row.kind] ?? "").budget
+        let budget = policies.kind(names[row.kind] ?? "").budget
         // Those that were lent before this owner came are counted too.
         let retries = view.open.count { view.jobs[$0]?.failures ?? 0 > 0 } + (view.fleet.retries[row.kind] ?? 0)
         return retries > budget.burst ? nil : "\(retries) retries, \(budget.burst) may gather"
@@ -275,7 +288,6 @@ final class ExplainChecker: Checker {
         _ said: Explanation, _ until: Int64?, _ id: UInt64, _ view: View, at time: Int64
     ) -> String? {
         guard let row = row(of: id) else { return nil }
-        let policies = world.options.coreSettings.policies
         let kindName = names[row.kind] ?? ""
         let tenantName = names[row.tenant] ?? ""
         let kind = policies.kind(kindName)

@@ -22,7 +22,8 @@ final class OrderChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         servesSince = scheduler.clock.monotonic
         knownSince = [:]
-        retries = 0
+        // The failed ones among those that it took over.
+        retries = reference.durable.jobs.values.count { $0.failures > 0 && $0.final == nil }
     }
 
     private struct Waiting {
@@ -92,13 +93,13 @@ final class OrderChecker: Checker {
             else { continue }
             let tenant = name(history.row.tenant)
             let budget = policies.kind(name(history.row.kind)).budget
-            // A retry may wait for its kind's budget; how many there were before this owner nobody counts.
+            // A retry may wait for its kind's budget.
             if job.failures > 0, retries >= budget.burst { continue }
             waiting.append(
                 Waiting(
                     id: id, row: history.row, labels: history.options?.labels ?? [],
                     isPlain: (history.options?.after ?? []).isEmpty && history.options?.runAt == nil,
-                    isUnlimited: policies.tenant(tenant).limit == Policies.Limit()))
+                    isUnlimited: !world.options.changesPolicies && policies.tenant(tenant).limit == Policies.Limit()))
         }
         return waiting
     }

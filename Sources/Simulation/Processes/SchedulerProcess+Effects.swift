@@ -106,12 +106,12 @@ extension SchedulerProcess {
         append(.leases, LeaseRecord.size, to: peer) { buffer in
             content.record.write(to: &buffer)
             buffer.append(found.payload)
-            writeAffinity(of: found.lease, content.record, to: &buffer)
             for input in found.inputs { input.write(to: &buffer) }
             if let checkpoint = found.checkpoint {
                 buffer.append(UInt32(checkpoint.count))
                 buffer.append(checkpoint)
             }
+            writeAffinity(of: found.lease, content.record, to: &buffer)
         }
     }
 

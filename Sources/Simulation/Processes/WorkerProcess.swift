@@ -66,6 +66,8 @@ final class WorkerProcess {
 
     /// Leases that it believes to hold.
     var heldLeases: Int { queue.count + running.count { !$0.isRevoked } }
+    /// Their jobs.
+    var heldJobs: [UInt64] { (queue + running.filter { !$0.isRevoked }.map(\.queued)).map(\.record.id.rawValue) }
     /// The scheduler that it believes.
     var stamp: SessionStamp { core.stamp }
     /// Leases whose jobs wait behind its slots.

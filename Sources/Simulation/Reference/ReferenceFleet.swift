@@ -66,6 +66,12 @@ struct ReferenceFleet {
         servesSince = time
     }
 
+    /// Rates may be others from now on; a bucket that is new is empty at the worst, and never fuller than a burst.
+    mutating func configured(at time: Int64) {
+        startsOfKind = startsOfKind.mapValues { _ in Starts(since: time) }
+        startsOfTenant = startsOfTenant.mapValues { _ in Starts(since: time) }
+    }
+
     mutating func saidHello(_ hello: Hello) { said[hello.incarnation] = hello }
 
     mutating func heard(_ worker: WorkerID, _ what: Contact, at time: Int64) {

@@ -47,6 +47,8 @@ private struct ChangePolicies: SimulatedFault {
     let name = "change limits, weights and backoffs"
 
     func strike(_ world: World, as cause: Int) -> Bool {
+        // What tenants get is compared by weights that stay.
+        guard !world.options.isAboutFairness else { return false }
         var policies = world.options.coreSettings.policies
         policies.kinds = [:]
         policies.tenants = [:]
@@ -55,6 +57,9 @@ private struct ChangePolicies: SimulatedFault {
             policies.otherKinds.retry = world.options.coreSettings.policies.otherKinds.retry
         }
         policies.drawLimits(from: &world.dice)
+        for (name, kind) in world.options.coreSettings.policies.kinds where !kind.needs.isEmpty {
+            policies.kinds[name, default: policies.otherKinds].needs = kind.needs
+        }
         world.configure(policies, as: cause)
         return true
     }
