@@ -44,7 +44,7 @@ final class OrderChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         for row in commit.jobs { knownSince[row.id] = commit.decided.lowerBound }
         defer { retries += commit.outcomes.count { $0.ending == .failed && $0.final == nil } }
-        guard !commit.leases.isEmpty else { return }
+        guard !commit.leases.isEmpty, !world.holdsBack else { return }
         let waiting = waiting(before: commit)
         guard !waiting.isEmpty else { return }
         var leased: [UInt64: UInt64] = [:]

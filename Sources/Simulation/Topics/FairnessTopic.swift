@@ -76,7 +76,7 @@ private final class FairShareChecker: Checker {
 
     /// By what is durable: what the owner knows is a commit ahead, and what it may have out is counted.
     func committed(_ commit: SimulatedJournal.Commit) {
-        if commit.owner != owner { forget() }
+        if commit.owner != owner || world.holdsBack { forget() }
         owner = commit.owner
         for row in commit.outcomes {
             guard let tenant = world.journal.histories[row.id]?.row.tenant, row.token != 0 else { continue }
