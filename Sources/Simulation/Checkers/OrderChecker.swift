@@ -25,7 +25,8 @@ final class OrderChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         servesSince = scheduler.clock.monotonic
         knownSince = [:]
-        retries = 0
+        // The failed ones among those that it took over.
+        retries = reference.durable.jobs.values.count { $0.failures > 0 && $0.final == nil }
     }
 
     private struct Waiting {
@@ -47,7 +48,7 @@ final class OrderChecker: Checker {
         if commit.actions.contains(where: { $0.action == "pause" }) { changesRules = true }
         for row in commit.jobs { knownSince[row.id] = commit.decided.lowerBound }
         defer { retries += commit.outcomes.count { $0.ending == .failed && $0.final == nil } }
-        guard !commit.leases.isEmpty else { return }
+        guard !commit.leases.isEmpty, !world.holdsBack else { return }
         let waiting = waiting(before: commit)
         guard !waiting.isEmpty else { return }
         var leased: [UInt64: UInt64] = [:]
@@ -96,7 +97,7 @@ final class OrderChecker: Checker {
             else { continue }
             let tenant = name(history.row.tenant)
             let budget = policies.kind(name(history.row.kind)).budget
-            // A retry may wait for its kind's budget; how many there were before this owner nobody counts.
+            // A retry may wait for its kind's budget.
             if job.failures > 0, retries >= budget.burst { continue }
             waiting.append(
                 Waiting(

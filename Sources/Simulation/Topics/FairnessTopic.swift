@@ -80,7 +80,7 @@ private final class FairShareChecker: Checker {
     func committed(_ commit: SimulatedJournal.Commit) {
         if commit.actions.contains(where: { $0.action == "pause" }) { isDisturbed = true }
         guard !isDisturbed else { return }
-        if commit.owner != owner { forget() }
+        if commit.owner != owner || world.holdsBack { forget() }
         owner = commit.owner
         for row in commit.outcomes {
             guard let tenant = world.journal.histories[row.id]?.row.tenant, row.token != 0 else { continue }

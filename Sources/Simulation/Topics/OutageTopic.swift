@@ -22,6 +22,11 @@ extension Policies {
             maximumNanoseconds: 8 * second)
         otherKinds.budget.burst = 1 + random.below(10)
         otherKinds.budget.perSecond = 5
+        for name in kinds.keys {
+            kinds[name]?.circuit = otherKinds.circuit
+            kinds[name]?.quarantine = otherKinds.quarantine
+            kinds[name]?.budget = otherKinds.budget
+        }
     }
 }
 

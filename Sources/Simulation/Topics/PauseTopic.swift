@@ -61,6 +61,9 @@ extension World {
         return true
     }
 
+    /// Something is paused, or an order about that is under way.
+    var holdsBack: Bool { !staff.isDone || !journal.pauses.all.isEmpty }
+
     /// Everything goes on, once the faults are over.
     func resumeAll() {
         for (subject, _) in journal.pauses.all { staff.give(.resume, subject) }

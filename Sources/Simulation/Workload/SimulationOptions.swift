@@ -77,7 +77,6 @@ struct SimulationOptions {
         coreSettings.policies.bounds.jobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
         coreSettings.stealing = !random.happens(oneIn: 8)
-        coreSettings.policies.drawOutages(seed: seed)
         coreSettings.policies.drawLimits(from: &random)
         keptBytes = random.happens(oneIn: 4) ? 1 + random.below(40) : 1 << 20
         cachedCommits = random.below(4)
@@ -88,6 +87,8 @@ struct SimulationOptions {
         drainNanoseconds = 300 * second + 40 * coreSettings.leaseNanoseconds
         drawResources(from: &random)
         drawFairness(seed: seed)
+        // What a kind that fails is kept from is no question of fairness.
+        if !isAboutFairness { coreSettings.policies.drawOutages(seed: seed) }
         drawSchedules(seed: seed)
     }
 
