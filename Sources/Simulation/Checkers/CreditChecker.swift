@@ -1,6 +1,7 @@
 import StatexProtocol
 
-/// A worker never holds more than the most that it offered in its session.
+/// A worker never holds more than the most that it offered in its session; and one job a slot more, where some wait
+/// for what it has warm.
 final class CreditChecker: Checker {
     private unowned let world: World
     /// By worker process: the most that was offered in the present session, and what was held last. (What it
@@ -23,7 +24,7 @@ final class CreditChecker: Checker {
     }
 
     func leasesHeld(by worker: WorkerProcess) {
-        let most = offered[worker.number] ?? 0
+        let most = (offered[worker.number] ?? 0) + (worker.holdsKeys ? world.options.slots : 0)
         let before = held[worker.number] ?? 0
         if worker.heldLeases > most, worker.heldLeases > before {
             world.violation("worker \(worker.place) holds \(worker.heldLeases) jobs and offered to hold \(most)")

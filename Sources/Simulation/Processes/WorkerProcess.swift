@@ -66,6 +66,10 @@ final class WorkerProcess {
 
     /// Leases that it believes to hold.
     var heldLeases: Int { queue.count + running.count { !$0.isRevoked } }
+    /// Some of its leases name a key.
+    var holdsKeys: Bool {
+        queue.contains { $0.record.hasAffinity } || running.contains { $0.queued.record.hasAffinity }
+    }
     /// The scheduler that it believes.
     var stamp: SessionStamp { core.stamp }
     var runningJobs: [UInt64] { running.map { $0.queued.record.id.rawValue } }
