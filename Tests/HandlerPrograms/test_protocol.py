@@ -177,3 +177,49 @@ def test_a_missing_library_is_a_reason(tmp_path):
         env={"PATH": "/usr/bin:/bin", "STATEX_MODELS": str(MODELS), "PYTHONDONTWRITEBYTECODE": "1"})
     assert bare.returncode == 0
     assert json.loads(bare.stdout)["type"] == "unavailable"
+
+
+TOGETHER = """
+import sys
+sys.path.insert(0, {programs!r})
+from statex_handler import Failure, serve
+def prepare():
+    def work(jobs):
+        orders = [job.read().decode() for job in jobs]
+        for job, order in zip(jobs, orders):
+            if order == "bug": raise KeyError(order)
+            if order == "forget": continue
+            yield job, Failure("broken_file", "no good") if order == "fail" else len(orders)
+    return work
+sys.exit(serve("test", prepare))
+"""
+
+
+def answers(tmp_path, *orders):
+    """How the program answers these jobs of one `jobs` line: by their numbers, the result or the error's class."""
+    place = tmp_path / "-".join(orders)
+    place.mkdir()
+    path = place / "together.py"
+    path.write_text(TOGETHER.format(programs=str(PROGRAMS)))
+    with start(path, place) as handler:
+        jobs = []
+        for number, order in enumerate(orders):
+            file = handler.directory / f"{number}-input"
+            file.write_text(order)
+            file.chmod(0o644)
+            jobs.append({
+                "id": str(number), "kind": "any", "attempt": 1, "payload": {"path": str(file), "size": len(order)},
+                "inputs": [], "directory": str(handler.directory), "time_limit_ms": 0})
+        handler.process.stdin.write(json.dumps({"type": "jobs", "jobs": jobs}).encode() + b"\n")
+        handler.process.stdin.flush()
+        lines = [handler.receive(60) for _ in jobs]
+        return {int(line["id"]): line.get("result", line.get("class")) for line in lines}
+
+
+def test_jobs_of_one_line_are_answered_one_by_one(tmp_path):
+    assert answers(tmp_path, "a", "fail", "b") == {0: 3, 1: "broken_file", 2: 3}
+
+
+def test_what_a_function_did_not_answer_fails_and_the_rest_stays(tmp_path):
+    assert answers(tmp_path, "a", "forget", "b") == {0: 3, 1: "handler_error", 2: 3}
+    assert answers(tmp_path, "a", "bug", "b") == {0: 3, 1: "handler_error", 2: "handler_error"}

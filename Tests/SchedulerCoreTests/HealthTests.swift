@@ -70,6 +70,35 @@ struct HealthTests {
         #expect(scheduler.circuit() == .closed)
     }
 
+    @Test("What waits in a worker when its kind is paused, or put into quarantine there, is asked back")
+    func recall() throws {
+        for byWorker in [false, true] {
+            let scheduler = scheduler {
+                if byWorker { $0.quarantine.failures = 3 } else { $0.circuit.failures = 3 }
+                $0.circuit.jobs = 3
+                $0.quarantine.jobs = 3
+            }
+            let client = scheduler.client()
+            let other = scheduler.worker(2, credit: 1, slots: 1)
+            let worker = scheduler.worker(1, credit: 20, slots: 2)
+            try scheduler.submit((0..<30).map { _ in [.init(attempts: 100)] }, sequence: 1, client: client)
+            scheduler.settle()
+            let held = scheduler.leases.filter { $0.workerIndex == worker.index }
+            #expect(held.count == 20)
+            scheduler.report(held[0], .failed, by: worker)
+            // Elsewhere the kind succeeds often enough meanwhile to blame the worker.
+            if byWorker { run(scheduler, other, limit: 5) { _ in .succeeded } }
+            for lease in held[1..<3] { scheduler.report(lease, .failed, by: worker) }
+            scheduler.settle()
+            let asked = Set(scheduler.revoked().map(\.token))
+            #expect(asked.isSuperset(of: held.dropFirst(3).map(\.token)))
+            let before = scheduler.leases.count { $0.workerIndex == worker.index }
+            for lease in held.dropFirst(3) { scheduler.report(lease, .returned, ranMicroseconds: 0, by: worker) }
+            scheduler.settle()
+            #expect(scheduler.leases.count { $0.workerIndex == worker.index } == before, "none is leased to it again")
+        }
+    }
+
     @Test("A probe goes out although other kinds fill every worker to the brim")
     func probeUnderLoad() throws {
         let scheduler = scheduler {

@@ -11,6 +11,7 @@ extension SchedulerCore {
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
         guard !workers.indices.isEmpty else { return }
         tellDrains(into: &out)
+        if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
         releaseRetries(at: now)
@@ -24,6 +25,7 @@ extension SchedulerCore {
     /// Deals jobs out, one to a worker in turn, until no queue and worker with room are left that fit.
     private mutating func deal(toFreeSlots: Bool, at now: Now) {
         dispatchRound += 1
+        mostUrgentSkipped = .max
         while let (queue, first) = nextQueue(at: now) {
             dealTurn(of: queue, first, toFreeSlots, at: now)
         }
@@ -100,6 +102,7 @@ extension SchedulerCore {
     private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
         if toFreeSlots { return workers[worker].freeSlots }
         guard !workers[worker].isOverrun else { return 0 }
+        guard !workers[worker].forming.isEmpty else { return workers[worker].freeCredit }
         return max(
             workers[worker].freeCredit, workers[worker].batchRoom(of: queues[queue].kind, at: now.monotonic))
     }
@@ -126,10 +129,11 @@ extension SchedulerCore {
         var choice = first
         while left > 0 {
             guard
-                let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice.slot, at: now)
+                let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice, at: now)
                     ?? nextTaker(Int(queue), toFreeSlots, at: now)
             else {
                 queues[Int(queue)].skippedInRound = dispatchRound
+                mostUrgentSkipped = min(mostUrgentSkipped, choice.level)
                 return
             }
             queues[Int(queue)].take(choice, in: &jobs)

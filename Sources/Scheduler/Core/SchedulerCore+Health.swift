@@ -17,16 +17,30 @@ extension SchedulerCore {
     mutating func attemptFailed(_ slot: Int32, on worker: Int32, at now: Now) {
         let kind = jobs[slot].kind
         let job = jobs[slot].id
-        wakeKind(kind, at: kinds[Int(kind)].circuit.failed(job, at: now.monotonic))
-        wakeKind(
-            kind,
-            at: workers[worker].quarantine.failed(
-                job, of: kind, successes: kinds[Int(kind)].successes, settings: kinds[Int(kind)].policy.quarantine,
-                at: now.monotonic))
+        if let probe = kinds[Int(kind)].circuit.failed(job, at: now.monotonic) {
+            wakeKind(kind, at: probe)
+            tripped.append((kind, nil))
+        }
+        let probe = workers[worker].quarantine.failed(
+            job, of: kind, successes: kinds[Int(kind)].successes, settings: kinds[Int(kind)].policy.quarantine,
+            at: now.monotonic)
+        if let probe {
+            wakeKind(kind, at: probe)
+            tripped.append((kind, worker))
+        }
     }
 
-    private mutating func wakeKind(_ kind: Int32, at time: Int64?) {
-        guard let time else { return }
+    /// Asks for what waits where its kind fails: it would fail too, and use an attempt up.
+    mutating func recallTripped(at now: Now, into out: inout Outbox) {
+        for (kind, failing) in tripped {
+            for worker in workers.indices where failing.map({ $0 == worker }) ?? true {
+                recall(of: worker, at: now, into: &out) { core, slot in core.jobs[slot].kind == kind }
+            }
+        }
+        tripped.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func wakeKind(_ kind: Int32, at time: Int64) {
         wake(Timers.Entry(due: time, id: UInt64(kind), slot: kind, purpose: .kind))
     }
 

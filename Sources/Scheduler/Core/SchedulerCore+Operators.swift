@@ -145,13 +145,20 @@ extension SchedulerCore {
 
     /// Asks workers to give back what they have not started.
     private mutating func recall(of subject: Pauses.Subject, at now: Now, into out: inout Outbox) {
-        for worker in workers.indices where workers[worker].isConnected && !workers[worker].isResuming {
-            var slot = workers[worker].leases.head
-            while slot >= 0 {
-                let next = jobs[slot].next
-                if concerns(slot, subject) { recall(slot, of: worker, at: now, into: &out) }
-                slot = next
-            }
+        for worker in workers.indices {
+            recall(of: worker, at: now, into: &out) { core, slot in core.concerns(slot, subject) }
+        }
+    }
+
+    mutating func recall(
+        of worker: Int32, at now: Now, into out: inout Outbox, where isMeant: (borrowing SchedulerCore, Int32) -> Bool
+    ) {
+        guard workers[worker].isConnected, !workers[worker].isResuming else { return }
+        var slot = workers[worker].leases.head
+        while slot >= 0 {
+            let next = jobs[slot].next
+            if isMeant(self, slot) { recall(slot, of: worker, at: now, into: &out) }
+            slot = next
         }
     }
 

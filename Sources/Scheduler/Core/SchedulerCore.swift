@@ -96,6 +96,10 @@ package struct SchedulerCore: ~Copyable {
     /// Round robin over workers starts here.
     var dispatchStart: Int32 = 0
     var dispatchRound: UInt64 = 0
+    /// Kinds, or kinds in one worker, that were found to fail every time since the last dispatch.
+    var tripped: [(kind: Int32, worker: Int32?)] = []
+    /// The level of the most urgent job that found no worker in this round.
+    var mostUrgentSkipped = UInt8.max
     /// All that is open.
     var backlog = Backlog()
     /// Jobs in all ready queues.

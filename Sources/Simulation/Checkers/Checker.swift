@@ -8,8 +8,6 @@ typealias WorkerID = UInt64
 enum Contact {
     case joined(slots: Int)
     case spoke
-    /// It is ready to hold so many jobs.
-    case offers(Int)
     /// It claims these leases, or reports how they ended: tokens of this journal.
     case holds([UInt64])
     /// It is ready to hold so many jobs, by a CREDIT or beside its outcomes.
@@ -29,6 +27,8 @@ protocol Checker: AnyObject {
     func committed(_ commit: SimulatedJournal.Commit)
     /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
     func journalRestored()
+    /// The faults are over.
+    func watched()
     /// The faults are over for some time, and something is still open.
     func looked()
     /// A new owner begins to serve.
@@ -74,6 +74,7 @@ extension Checker {
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
     func journalRestored() {}
+    func watched() {}
     func looked() {}
     func serves(_ scheduler: SchedulerProcess) {}
     func turned(_ scheduler: SchedulerProcess) {}

@@ -1,7 +1,7 @@
 import StatexProtocol
 
-/// A worker never holds more than the most that it offered in its session; and one job a slot more, where some wait
-/// for what it has warm.
+/// A worker never holds more than the most that it offered in its session, but for one job a slot that was to
+/// wait for what is warm there.
 final class CreditChecker: Checker {
     private unowned let world: World
     /// By worker process: the most that was offered in the present session, and what was held last. (What it
@@ -24,10 +24,12 @@ final class CreditChecker: Checker {
     }
 
     func leasesHeld(by worker: WorkerProcess) {
-        let most = (offered[worker.number] ?? 0) + (worker.holdsKeys ? world.options.slots : 0)
+        let offered = self.offered[worker.number] ?? 0
+        let keyed = worker.heldJobs.count { world.journal.histories[$0]?.options?.affinity != nil }
+        let most = offered + (offered > 0 ? min(world.options.slots, keyed) : 0)
         let before = held[worker.number] ?? 0
         if worker.heldLeases > most, worker.heldLeases > before {
-            world.violation("worker \(worker.place) holds \(worker.heldLeases) jobs and offered to hold \(most)")
+            world.violation("worker \(worker.place) holds \(worker.heldLeases) jobs and offered to hold \(offered)")
         }
         held[worker.number] = worker.heldLeases
     }

@@ -268,6 +268,11 @@ final class ExplainChecker: Checker {
         switch said.reason {
         case .none where said.state == .running: return begun.contains(lease.token) ? nil : "it never began"
         case .none: return before < slots ? nil : "\(before) leases of its worker are older, which has \(slots) slots"
+        case .warmWorker:
+            guard options(of: id)?.affinity != nil else { return "it names no key" }
+            guard before >= slots else { return "\(before) leases of its worker are older, which has \(slots) slots" }
+            let isElsewhere = view.fleet.workers.keys.contains { $0 != lease.worker && view.freeSlots($0) > 0 }
+            return isElsewhere ? nil : "no other worker has a free slot"
         case .inWorker:
             return before >= slots ? nil : "\(before) leases of its worker are older, which has \(slots) slots"
         default: return "it is leased"

@@ -276,9 +276,10 @@ final class Database {
             return .producer(producer, runs: journal.runs(of: producer), connection: connection)
         case .order(let lookup): return .order(journal.findings(for: lookup))
         case .watch(let head):
-            connected.insert(process)
             if lockHolder == nil { lockHolder = process }
-            return .watch(journal.judge(head, owner: process), batch: head.batch)
+            let verdict = journal.judge(head, owner: process)
+            if case .absent = verdict { connected.insert(process) }
+            return .watch(verdict, batch: head.batch)
         case .keys(let keys, let tag):
             return .keys(
                 keys.map { (user: $0.user.flatMap(journal.use), unique: $0.unique.flatMap(journal.use)) }, tag: tag)

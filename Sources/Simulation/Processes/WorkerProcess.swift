@@ -66,12 +66,12 @@ final class WorkerProcess {
 
     /// Leases that it believes to hold.
     var heldLeases: Int { queue.count + running.count { !$0.isRevoked } }
-    /// Some of its leases name a key.
-    var holdsKeys: Bool {
-        queue.contains { $0.record.hasAffinity } || running.contains { $0.queued.record.hasAffinity }
-    }
+    /// Their jobs.
+    var heldJobs: [UInt64] { (queue + running.filter { !$0.isRevoked }.map(\.queued)).map(\.record.id.rawValue) }
     /// The scheduler that it believes.
     var stamp: SessionStamp { core.stamp }
+    /// Leases whose jobs wait behind its slots.
+    var unstarted: [(token: UInt64, id: UInt64)] { queue.map { ($0.record.token, $0.record.id.rawValue) } }
     var runningJobs: [UInt64] { running.map { $0.queued.record.id.rawValue } }
     /// Handlers that run, whether or not their leases are still its own.
     var runningHandlers: Int { running.count }
@@ -112,10 +112,11 @@ final class WorkerProcess {
             case .failsOnce: run.queued.record.attempt == 1
             case .hangs: true
             }
-        if failsAllBy != nil || fails || run.isToldToStop && work.behaviour != .ignoresStops {
+        let isOutage = world.failingKind?.kind == Int(run.queued.record.kind)
+        if failsAllBy != nil || isOutage || fails || run.isToldToStop && work.behaviour != .ignoresStops {
             failedSomething = true
             attempt.ending = .failed
-            attempt.retryable = work.behaviour != .failsForGood || failsAllBy != nil
+            attempt.retryable = work.behaviour != .failsForGood || failsAllBy != nil || isOutage
             let error = ErrorText("simulated", "")
             var body = ByteBuffer(capacity: 64)
             error.write(to: &body)

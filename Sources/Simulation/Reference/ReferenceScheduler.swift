@@ -102,11 +102,11 @@ struct ReferenceScheduler {
             let wasGivenUp = notLost(worker, from: time, to: time) == nil
             let givenUpAt = wasGivenUp ? time : workers[worker]?.givenUpAt ?? .min
             workers[worker] = Worker(lastHeard: time, joinedAt: time, givenUpAt: givenUpAt)
-        case .offers: break
         case .spoke: workers[worker]?.lastHeard = time
         case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
         case .left: workers[worker]?.leftAt = time
+        case .offers: break
         }
     }
 

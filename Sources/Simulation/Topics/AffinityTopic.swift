@@ -31,6 +31,7 @@ private final class AffinityChecker: Checker {
         /// Since then the journal knows no open lease of it.
         var idleSince: Int64 = 0
         var heardAt: Int64 = 0
+        var joinedAt: Int64 = 0
     }
     /// Fewer than are kept warm: leases that were taken back before they were written used keys too.
     private static let surelyWarm = 2
@@ -60,7 +61,9 @@ private final class AffinityChecker: Checker {
         workers[worker, default: Worker()].heardAt = scheduler.clock.monotonic
         switch what {
         // It may have been forgotten in between, with its keys.
-        case .joined: workers[worker] = Worker(idleSince: .max, heardAt: scheduler.clock.monotonic)
+        case .joined:
+            let now = scheduler.clock.monotonic
+            workers[worker] = Worker(idleSince: .max, heardAt: now, joinedAt: now)
         case .offers(let credit, _):
             let isReady = credit >= world.options.slots
             let since = workers[worker]?.readySince ?? scheduler.clock.monotonic
@@ -84,8 +87,9 @@ private final class AffinityChecker: Checker {
         for (row, worker) in leases {
             workers[worker, default: Worker()].idleSince = .max
             guard let key = key(of: row.id) else { continue }
-            workers[worker, default: Worker()].use(key, most: Self.surelyWarm)
             given[worker, default: []].insert(key)
+            guard workers[worker]?.joinedAt ?? 0 < commit.decided.lowerBound else { continue }
+            workers[worker, default: Worker()].use(key, most: Self.surelyWarm)
         }
         guard let scheduler = world.scheduler(owner), workers.values.contains(where: { $0.idleSince == .max }) else {
             return

@@ -25,6 +25,7 @@ private final class DependencyChecker: Checker {
     init(_ world: World) { self.world = world }
 
     func committed(_ commit: SimulatedJournal.Commit) {
+        for row in commit.outcomes { judgeEnd(of: row) }
         for row in commit.leases {
             guard let history = world.journal.histories[row.id] else { continue }
             let request = row.id - UInt64(JobOpts.index(history.row.opts))
@@ -36,6 +37,22 @@ private final class DependencyChecker: Checker {
                     world.violation("job \(row.id) was leased before job \(parent.index) of its request succeeded")
                 }
             }
+        }
+    }
+
+    /// Whoever waited for it in vain ends with it, in the same commit: what is blocked waits for something open.
+    private func judgeEnd(of row: CommitBatch.OutcomeRow) {
+        let refused = world.database.refusedJobs
+        guard let final = row.final, final != .succeeded, !refused.contains(row.id),
+            let history = world.journal.histories[row.id]
+        else { return }
+        let index = JobOpts.index(history.row.opts)
+        let request = row.id - UInt64(index)
+        for id in request..<request + UInt64(JobOpts.count(history.row.opts)) {
+            guard let other = world.journal.histories[id], other.final == nil, !refused.contains(id),
+                other.options?.after.contains(where: { $0.index == index }) == true
+            else { continue }
+            world.violation("job \(row.id) ended as \(final), and job \(id) that waits for it is open")
         }
     }
 

@@ -7,6 +7,8 @@ struct StealTopic: Topic {
         [CrashVictim(), PauseVictim(), CrashThief(), CrashAsker(), CancelStolen(), CutVictim()]
     }
 
+    func checkers(of world: World) -> [any Checker] { [StealChecker(world)] }
+
     /// Requests of many jobs of one kind, with some that run long: then there is something to steal.
     func shape(_ request: inout RequestPlan, _ options: SimulationOptions, _ random: inout SeededGenerator) {
         guard request.jobs.count > 3, random.happens(oneIn: 2) else { return }

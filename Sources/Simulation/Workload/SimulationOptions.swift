@@ -77,6 +77,7 @@ struct SimulationOptions {
         coreSettings.policies.bounds.jobs = random.happens(oneIn: 4) ? 40 : 10_000
         if random.happens(oneIn: 4) { coreSettings.maxBatchResultBytes = random.below(60) }
         coreSettings.stealing = !random.happens(oneIn: 8)
+        coreSettings.policies.drawOutages(seed: seed)
         coreSettings.policies.drawLimits(from: &random)
         keptBytes = random.happens(oneIn: 4) ? 1 + random.below(40) : 1 << 20
         cachedCommits = random.below(4)
@@ -109,6 +110,8 @@ struct SimulationOptions {
             let backoffs = coreSettings.policies.otherKinds.retry.baseNanoseconds << Int64(min(job.attempts, 8))
             longestWait = max(longestWait, job.delay * 1_000 + backoffs)
             drainNanoseconds += job.mostNanoseconds
+            // At the constant rate of a small retry budget.
+            drainNanoseconds += Int64(job.attempts) * 200_000_000
             // At one start a second, if that is the limit.
             if hasLimits { drainNanoseconds += (Int64(job.attempts) + 3) * 1_000_000_000 }
         }

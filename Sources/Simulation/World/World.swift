@@ -36,6 +36,8 @@ final class World {
     var cancelsBeforeEnd: Int?
     /// Strikes at the next steal.
     var stealAmbush: (cause: Int, strike: (World, StealQuestion) -> Bool)?
+    /// All attempts at jobs of this kind fail.
+    var failingKind: (kind: Int, cause: Int)?
     /// What the configuration says now.
     var policies: Policies
     /// Who had the journal restored last.
@@ -203,6 +205,7 @@ final class World {
         misledBy = nil
         cancelsBeforeEnd = nil
         stealAmbush = nil
+        failingKind = nil
         wallClock.heal(at: now)
         database.heal()
         for scheduler in schedulers where scheduler.isPaused { scheduler.resume() }
@@ -227,6 +230,7 @@ final class World {
             && workers.allSatisfy(\.isIdle)
             && schedulers.contains { $0.number == journal.owner && $0.core.openJobs == 0 && $0.underway == nil }
         guard !isDrained else { return }
+        for checker in checkers { checker.watched() }
         if now >= options.faultsUntil + options.calmNanoseconds { for checker in checkers { checker.looked() } }
         guard now < drainsUntil else { return violation(whatIsLeft) }
         plan(.look, at: now + options.lookNanoseconds)

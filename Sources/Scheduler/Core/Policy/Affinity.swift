@@ -35,11 +35,14 @@ extension WorkerRecord {
 extension SchedulerCore {
     /// A worker that has the job's key warm and takes it at once, or is expected to get to it within the bound:
     /// then it waits there, although another has a free slot. nil: the job names no key, or it would wait longer.
-    mutating func warmTaker(_ slot: Int32, at now: Now) -> Int32? {
+    mutating func warmTaker(_ choice: ReadyQueue.Choice, at now: Now) -> Int32? {
+        let slot = choice.slot
         guard let key = affinity(slot) else { return nil }
         let queue = jobs[slot].queue
-        // Jobs that wait in a worker would use a limit up.
-        let mayWait = settings.affinityWaitNanoseconds > 0 && !kinds[Int(key.kind)].limit.isSet
+        // Jobs that wait in a worker would use a limit up, or be before more urgent ones that it has no room for.
+        let mayWait =
+            settings.affinityWaitNanoseconds > 0 && !kinds[Int(key.kind)].limit.isSet
+            && choice.level <= mostUrgentSkipped
         var best: Int32?
         var shortest = Int64.max
         for worker in workers.indices where workers[worker].warm.contains(key) && serves(worker, queue) {

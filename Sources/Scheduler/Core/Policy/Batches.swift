@@ -38,7 +38,7 @@ extension WorkerRecord {
     /// How many jobs of a kind it may get beyond its credit while a batch of that kind forms: so many that a job of
     /// another key does not keep those behind it from the batch that they would fill.
     func batchRoom(of kind: Int32, at time: Int64) -> Int {
-        guard !forming.isEmpty, fillsBatches, let rule = batchRule(of: kind),
+        guard fillsBatches, let rule = batchRule(of: kind),
             forming.contains(where: { $0.key.kind == kind && $0.isOpen(at: time) })
         else { return 0 }
         return slots * rule.size - leases.count
@@ -80,29 +80,28 @@ extension SchedulerCore {
         if workers[worker].forming[place].count == rule.size { workers[worker].forming.remove(at: place) }
     }
 
-    /// The lease of a job is over. If its batch still forms, there is room for another, and if it began it, the next
-    /// one stands for it.
+    /// The lease of a job is over. If its batch still forms, there is room for another; if it began one, the next of
+    /// it stands for the batch.
     mutating func leaveBatch(_ slot: Int32) {
+        guard let key = batchKey(slot) else { return }
         let (worker, token) = (jobs[slot].worker, jobs[slot].token)
-        if jobs[slot].flags.contains(.joinsBatch) {
+        let place = workers[worker].forming.firstIndex { $0.key == key && $0.firstToken <= token }
+        if let place { workers[worker].forming[place].count -= 1 }
+        guard !jobs[slot].flags.contains(.joinsBatch) else {
             jobs[slot].flags.remove(.joinsBatch)
             workers[worker].batchmates -= 1
+            return
         }
-        guard !workers[worker].forming.isEmpty, let key = batchKey(slot),
-            let place = workers[worker].forming.firstIndex(where: { $0.key == key && $0.firstToken <= token })
-        else { return }
-        workers[worker].forming[place].count -= 1
-        guard workers[worker].forming[place].firstToken == token else { return }
         var next = workers[worker].leases.head
         while next >= 0, jobs[next].token < token || batchKey(next) != key { next = jobs[next].next }
         guard next >= 0, jobs[next].flags.contains(.joinsBatch) else {
-            workers[worker].forming.remove(at: place)
+            workers[worker].forming.removeAll { $0.firstToken == token }
             return
         }
         jobs[next].flags.remove(.joinsBatch)
         workers[worker].batchmates -= 1
         workers[worker].resources.take(needs(key.kind))
-        workers[worker].forming[place].firstToken = jobs[next].token
+        if let place { workers[worker].forming[place].firstToken = jobs[next].token }
     }
 
     /// A job is asked back from the batch that it may be in: it must not go there again.
