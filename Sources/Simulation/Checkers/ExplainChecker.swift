@@ -361,7 +361,7 @@ final class ExplainChecker: Checker {
 }
 
 /// What is open, and what each worker holds, at one moment.
-private struct View {
+private final class View {
     let jobs: [UInt64: ReferenceScheduler.Job]
     let fleet: ReferenceFleet
     private(set) var open: [UInt64] = []
