@@ -102,7 +102,8 @@ let package = Package(
         library(
             "StatexSimulation", "Sources/Simulation",
             [
-                "StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexSchedules", "StatexThreads", "CLinux",
+                "StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexSchedules", "StatexThreads",
+                "CLinux",
             ]),
 
         // Operating it.

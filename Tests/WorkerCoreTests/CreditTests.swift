@@ -76,6 +76,20 @@ struct CreditTests {
         #expect(worker.credit == 4)
     }
 
+    @Test("Long jobs keep their slots, and the other slots have what short ones need")
+    func longBesideShort() throws {
+        let worker = try measured(run: millisecond, loop: 10 * millisecond)
+        worker.lease(1_000, kind: 1)
+        worker.end(1_000, ran: second)
+        worker.lease(1_001)
+        worker.lease(1_002, kind: 1)
+        #expect(worker.credit == 4 + 3 * 10)
+        for token in 1_003...1_004 as ClosedRange<UInt64> { worker.lease(token, kind: 1) }
+        #expect(worker.credit == 4 + 1 * 10)
+        worker.lease(1_005, kind: 1)
+        #expect(worker.credit == 4)
+    }
+
     @Test("While outcomes cannot become durable, no more work is asked for than can be kept")
     func backPressure() throws {
         let worker = TestWorker(slots: 4) { $0.keptBytes = 10_000 }

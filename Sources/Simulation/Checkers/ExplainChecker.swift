@@ -53,6 +53,7 @@ final class ExplainChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         self.policies = policies
         fleet.configured(at: scheduler.clock.monotonic)
+        promised = nil
     }
 
     private func meet(_ rows: [CommitBatch.NameRow], at time: Int64) {
@@ -135,7 +136,8 @@ final class ExplainChecker: Checker {
     }
 
     private func judgeRate(_ starts: ReferenceFleet.Starts, _ limit: Policies.Limit, _ name: String) {
-        guard limit.startsPerSecond != nil else { return }
+        // Which limit a start was under is not known where they change.
+        guard limit.startsPerSecond != nil, !world.options.changesPolicies else { return }
         let excess = starts.excess(limit)
         if excess == 0 { world.mark("a start within a rate") }
         if excess > 0 { world.violation("\(excess) jobs of \(name) more than its rate allows were started") }
@@ -165,7 +167,7 @@ final class ExplainChecker: Checker {
     }
 
     /// How long it does not look while nothing is decided.
-    private static let rest: Int64 = 10_000_000
+    private static let rest: Int64 = 50_000_000
 
     /// A loop that was let alone was awake when a reason said that it would be over.
     private func judgePromise(_ scheduler: SchedulerProcess, at time: Int64) {
@@ -205,9 +207,11 @@ final class ExplainChecker: Checker {
     private func note(_ reason: WaitingReason, _ until: Int64?, _ id: UInt64, _ view: View, at time: Int64) {
         switch reason {
         case .notDue, .retryBudget: promise(until, reason, id, at: time)
-        // While every slot is busy, nobody need be awake when a limit is over.
+        // While every slot is busy that could take it, nobody need be awake when a limit is over.
         case .kindRate, .tenantRate, .circuitOpen:
-            if view.fleet.workers.keys.contains(where: { view.freeSlots($0) > 0 }) {
+            if (options(of: id)?.labels ?? []).isEmpty, world.options.amounts.isEmpty,
+                view.fleet.workers.keys.contains(where: { view.freeSlots($0) > 0 })
+            {
                 promise(until, reason, id, at: time)
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,

@@ -12,10 +12,13 @@ final class OrderChecker: Checker {
     private var knownSince: [UInt64: Int64] = [:]
     private var servesSince: Int64 = 0
     private var retries = 0
+    /// Tenants may be held back by other rules than those of the start.
+    private var changesRules: Bool
 
     init(_ world: World, _ reference: ReferenceChecker) {
         self.world = world
         self.reference = reference
+        changesRules = world.options.changesPolicies
     }
 
     func serves(_ scheduler: SchedulerProcess) {
@@ -42,6 +45,7 @@ final class OrderChecker: Checker {
 
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {
         guard scheduler.number == reference.owner else { return }
+        if commit.actions.contains(where: { $0.action == "pause" }) { changesRules = true }
         for row in commit.jobs { knownSince[row.id] = commit.decided.lowerBound }
         defer { retries += commit.outcomes.count { $0.ending == .failed && $0.final == nil } }
         guard !commit.leases.isEmpty, !world.holdsBack else { return }
@@ -99,7 +103,7 @@ final class OrderChecker: Checker {
                 Waiting(
                     id: id, row: history.row, labels: history.options?.labels ?? [],
                     isPlain: (history.options?.after ?? []).isEmpty && history.options?.runAt == nil,
-                    isUnlimited: !world.options.changesPolicies && policies.tenant(tenant).limit == Policies.Limit()))
+                    isUnlimited: !changesRules && policies.tenant(tenant).limit == Policies.Limit()))
         }
         return waiting
     }

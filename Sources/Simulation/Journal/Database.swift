@@ -188,7 +188,9 @@ final class Database {
         switch verdict {
         case .durable: world.committed(commit)
         // As after a unique violation: the row says whose it is.
-        case .fenced, .wentBackwards: verdict = journal.judge(commit.head, owner: commit.owner)
+        case .fenced, .wentBackwards:
+            verdict = journal.judge(commit.head, owner: commit.owner)
+            if case .fenced = verdict { world.mark("commit of a replaced owner refused") }
         case .refused(let why): world.violation("the journal refused commit \(commit.head.batch): \(why)")
         case .absent: break
         }

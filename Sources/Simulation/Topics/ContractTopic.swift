@@ -4,7 +4,7 @@ struct ContractTopic: Topic {
         [
             AcknowledgementChecker(world), LeaseChecker(world), OutcomeChecker(world), OverlapChecker(world),
             CreditChecker(world), CancelChecker(world), FinishedWorkChecker(world), EpochChecker(world),
-            BoundsChecker(world), NormalityChecker(world),
+            BoundsChecker(world), NormalityChecker(world), ChainChecker(world),
         ]
     }
 }

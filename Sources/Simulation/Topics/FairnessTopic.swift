@@ -23,7 +23,7 @@ struct FairnessTopic: Topic {
 extension SimulationOptions {
     mutating func drawFairness(seed: UInt64) {
         var random = SeededGenerator(seed: seed, part: 3)
-        isAboutFairness = random.happens(oneIn: 8)
+        isAboutFairness = random.happens(oneIn: 6) && topics.contains { Topics.all[$0] is FairnessTopic }
         guard isAboutFairness else { return }
         coreSettings.policies.bounds.jobs = 10_000
         coreSettings.policies.kinds = [:]
@@ -62,6 +62,8 @@ private final class FairShareChecker: Checker {
     private var contests: [[UInt32]: Contest] = [:]
     private var longest = 1_000_000.0
     private var owner = -1
+    /// Somebody paused a tenant, maybe.
+    private var isDisturbed = false
 
     init(_ world: World) { self.world = world }
 
@@ -76,6 +78,8 @@ private final class FairShareChecker: Checker {
 
     /// By what is durable: what the owner knows is a commit ahead, and what it may have out is counted.
     func committed(_ commit: SimulatedJournal.Commit) {
+        if commit.actions.contains(where: { $0.action == "pause" }) { isDisturbed = true }
+        guard !isDisturbed else { return }
         if commit.owner != owner || world.holdsBack { forget() }
         owner = commit.owner
         for row in commit.outcomes {

@@ -4,7 +4,9 @@ import StatexProtocol
 ///
 /// While that loop lasts, the slots get through `slots × loop / run time` jobs; so many wait ahead.
 /// A kind that runs for a minute gets none, a thousand-a-second kind gets what it needs, and a kind
-/// that was never measured gets none until it was. (Jobs that run together count as one: the scheduler
+/// that was never measured gets none until it was. Jobs that run so long that they would get none keep their
+/// slots for themselves, and the other slots have what they need: a few long jobs must not slow a worker's short
+/// ones down. (Jobs that run together count as one: the scheduler
 /// fills batches, whose sizes it knows from HELLO.)
 struct CreditPolicy {
     private struct Kind {
@@ -67,21 +69,24 @@ struct CreditPolicy {
     }
 
     private var prefetch: Int {
-        let run = expectedRun
-        guard run > 0, loop > 0 else { return 0 }
-        return Int(min(Double(slots) * loop / run, Double(prefetchLimit)))
-    }
-
-    /// The mean run time of what is held now; 0: a kind among it was never measured.
-    private var expectedRun: Double {
+        guard loop > 0 else { return 0 }
+        let whole = Double(slots) * loop
+        var long = 0
         var held = 0
         var sum = 0.0
         for kind in kinds where kind.held > 0 {
+            // Not known yet: nothing waits behind it.
             guard kind.run > 0 else { return 0 }
-            held += kind.held
-            sum += Double(kind.held) * kind.run
+            if kind.run > whole {
+                long += kind.held
+            } else {
+                held += kind.held
+                sum += Double(kind.held) * kind.run
+            }
         }
-        return held > 0 ? sum / Double(held) : recentRun
+        let run = held > 0 ? sum / Double(held) : recentRun
+        guard run > 0, long < slots else { return 0 }
+        return Int(min(Double(slots - long) * loop / run, Double(prefetchLimit)))
     }
 
     /// An exponential mean over about 16 values; the first one counts in full.
