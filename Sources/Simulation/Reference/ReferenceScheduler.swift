@@ -107,7 +107,6 @@ struct ReferenceScheduler {
         case .holds(let tokens): workers[worker]?.held.formUnion(tokens)
         case .disconnected: workers[worker]?.disconnectedAt = time
         case .left: workers[worker]?.leftAt = time
-        case .offers: break
         }
     }
 
