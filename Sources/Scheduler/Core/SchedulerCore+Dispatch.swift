@@ -9,14 +9,18 @@ extension SchedulerCore {
     ///
     /// The leases leave when their commit is durable. Called once after each batch of events.
     package mutating func dispatch(at now: Now, into out: inout Outbox) {
+        // Also while nobody could take them: they wait for something else then.
+        _ = releaseRetries(at: now)
         guard !workers.indices.isEmpty else { return }
         tellDrains(into: &out)
         if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
-        releaseRetries(at: now)
-        deal(toFreeSlots: true, at: now)
-        deal(toFreeSlots: false, at: now)
+        repeat {
+            deal(toFreeSlots: true, at: now)
+            deal(toFreeSlots: false, at: now)
+            // First attempts that were leased make room in the budget for retries.
+        } while releaseRetries(at: now)
         waitForRates(at: now)
         if settings.stealing { steal(at: now, into: &out) }
         dispatchStart = (dispatchStart + 1) % Int32(workers.indices.count)

@@ -59,13 +59,16 @@ extension SchedulerCore {
     }
 
     /// Lets retries go on for which their kind's budget has room again.
-    mutating func releaseRetries(at now: Now) {
-        guard heldRetries > 0 else { return }
+    /// - Returns: whether there were some.
+    mutating func releaseRetries(at now: Now) -> Bool {
+        guard heldRetries > 0 else { return false }
+        var hasReleased = false
         for kind in kinds.indices where !kinds[kind].heldRetries.isEmpty {
             while !kinds[kind].heldRetries.isEmpty, kinds[kind].budget.take(at: now.monotonic) {
                 let slot = kinds[kind].heldRetries.head
                 unholdRetry(slot)
                 makeReady(slot, at: now)
+                hasReleased = true
             }
             guard !kinds[kind].heldRetries.isEmpty, let next = kinds[kind].budget.nextAt else { continue }
             // One timer is enough, unless it comes too late.
@@ -74,6 +77,7 @@ extension SchedulerCore {
             kinds[kind].retriesWakeAt = next
             wakeKind(Int32(kind), at: next)
         }
+        return hasReleased
     }
 
     /// Takes a job out of those that wait for the budget.

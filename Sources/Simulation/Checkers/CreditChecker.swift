@@ -8,8 +8,14 @@ final class CreditChecker: Checker {
     /// claims may be more than it offers now; then it must not get more.)
     private var offered: [Int: Int] = [:]
     private var held: [Int: Int] = [:]
+    /// Jobs that name a key; also those whose commit was lost since.
+    private var keyed: Set<UInt64> = []
 
     init(_ world: World) { self.world = world }
+
+    func committed(_ commit: SimulatedJournal.Commit) {
+        for row in commit.options where row.options.affinity != nil { keyed.insert(row.id) }
+    }
 
     func workerSaid(_ bytes: [UInt8], worker: WorkerProcess) {
         let span = bytes.span.bytes
@@ -25,8 +31,8 @@ final class CreditChecker: Checker {
 
     func leasesHeld(by worker: WorkerProcess) {
         let offered = self.offered[worker.number] ?? 0
-        let keyed = worker.heldJobs.count { world.journal.histories[$0]?.options?.affinity != nil }
-        let most = offered + (offered > 0 ? min(world.options.slots, keyed) : 0)
+        let warm = worker.heldJobs.count { keyed.contains($0) }
+        let most = offered + (offered > 0 ? min(world.options.slots, warm) : 0)
         let before = held[worker.number] ?? 0
         if worker.heldLeases > most, worker.heldLeases > before {
             world.violation("worker \(worker.place) holds \(worker.heldLeases) jobs and offered to hold \(offered)")

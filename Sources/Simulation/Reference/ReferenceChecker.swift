@@ -51,8 +51,9 @@ final class ReferenceChecker: Checker {
 
     /// No job waits while a slot is free, for longer than anything closes a kind in one worker.
     func looked() {
-        // With limits, a job may wait for them.
-        guard !world.options.hasLimits, let scheduler = world.schedulers.first(where: { $0.number == owner }),
+        // With limits or resources, a job may wait for them.
+        guard !world.options.hasLimits, world.options.amounts.isEmpty,
+            let scheduler = world.schedulers.first(where: { $0.number == owner }),
             case let idle = world.workers.filter({ $0.heldLeases == 0 && $0.keptOutcomes == 0 && !$0.isPaused }),
             !idle.isEmpty
         else {
