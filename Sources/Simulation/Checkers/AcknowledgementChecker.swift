@@ -19,6 +19,13 @@ final class AcknowledgementChecker: Checker {
         firstIDs = Array(repeating: [:], count: world.options.clients)
     }
 
+    /// Whoever still knows the id of a job that a restore lost must not find another one under it.
+    func committed(_ commit: SimulatedJournal.Commit) {
+        for row in commit.jobs where world.vanished.contains(row.id) {
+            world.violation("the id of job \(row.id), which a restore lost, is given again")
+        }
+    }
+
     func acknowledged(client: Int, sequence: UInt64, first: UInt64, count: Int, plan: RequestPlan) {
         guard count == plan.jobs.count else {
             return world.violation("client \(client), sequence \(sequence): \(count) jobs of \(plan.jobs.count)")
