@@ -38,6 +38,27 @@ struct RecoveryTests {
         #expect(next.commit()?.outcomes.map(\.final) == [.succeeded])
     }
 
+    @Test("Leases of a former owner that come back unstarted give no starts back: this owner did not count them")
+    func startsOfBefore() throws {
+        func limit(_ settings: inout CoreSettings) {
+            settings.policies.otherKinds.limit.startsPerSecond = 1
+            settings.policies.otherKinds.limit.burst = 3
+        }
+        let scheduler = TestScheduler(limit)
+        let before = scheduler.worker(1, credit: 9, slots: 9)
+        let client = scheduler.client()
+        for sequence: UInt64 in 1...9 { try scheduler.submit(sequence: sequence, client: client) }
+        scheduler.tick(after: 5 * TestScheduler.second)
+        scheduler.hear(before)
+        scheduler.settle()
+        #expect(scheduler.leases.count == 3)
+        let next = scheduler.restarted(with: Pauses(), limit)
+        // It claims none of them.
+        _ = next.worker(1, credit: 9, slots: 9)
+        next.settle()
+        #expect(next.outcomes.map(\.ending) == [.returned, .returned, .returned] && next.leases.isEmpty)
+    }
+
     @Test("An outcome may come without a claim")
     func offered() throws {
         let scheduler = TestScheduler()

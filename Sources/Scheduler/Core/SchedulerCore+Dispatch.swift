@@ -169,7 +169,10 @@ extension SchedulerCore {
             workers[worker].resources.take(kinds[kind].policy.needs)
         }
         kinds[kind].limit.started(at: now.monotonic)
-        if jobs[slot].failures == 0 { kinds[kind].budget.firstAttempt() }
+        if jobs[slot].failures == 0, !jobs[slot].flags.contains(.hasPaidBudget) {
+            jobs[slot].flags.insert(.hasPaidBudget)
+            kinds[kind].budget.firstAttempt()
+        }
         kinds[kind].circuit.started(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty {
             workers[worker].quarantine.started(jobs[slot].id, of: jobs[slot].kind)
@@ -217,8 +220,11 @@ extension SchedulerCore {
 
     /// A lease ended before its job started: neither its run time nor its start was used.
     mutating func startUndone(_ slot: Int32) {
-        kinds[Int(jobs[slot].kind)].limit.undone(startedAt: jobs[slot].leasedAt)
-        tenants[jobs[slot].tenant].limit.undone(startedAt: jobs[slot].leasedAt)
+        // A start that this owner did not count cannot be taken back.
+        if jobs[slot].token >= firstToken {
+            kinds[Int(jobs[slot].kind)].limit.undone(startedAt: jobs[slot].leasedAt)
+            tenants[jobs[slot].tenant].limit.undone(startedAt: jobs[slot].leasedAt)
+        }
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000)
     }
 

@@ -123,12 +123,14 @@ extension SchedulerCore {
     }
 
     private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
-        let flags = jobs[slot].flags
-        return jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].steals < Self.maxSteals
-            && !flags.contains(.stealing)
-            && !flags.contains(.unclaimed) && flags.stopState == nil
-            && kinds[Int(jobs[slot].kind)].circuit.isClosed
+        mayAskBack(slot) && jobs[slot].steals < Self.maxSteals && !jobs[slot].flags.contains(.joinsBatch)
+            && kinds[Int(jobs[slot].kind)].circuit.isClosed(but: jobs[slot].id)
             && (thief.map { mayHelp($0, slot) && !isKeptWarm(slot, from: $0) } ?? true)
+    }
+
+    private func mayAskBack(_ slot: Int32) -> Bool {
+        jobs[slot].state == .leased && wasSent(jobs[slot].token) && jobs[slot].flags.stopState == nil
+            && jobs[slot].flags.isDisjoint(with: [.stealing, .unclaimed])
     }
 
     private func mayHelp(_ thief: Int32, _ slot: Int32) -> Bool {
@@ -162,7 +164,12 @@ extension SchedulerCore {
                 if let thief { workers[thief].awaitedSteals += 1 }
                 askBack(slot, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
                 counts.stealsAsked += 1
-                if isOwn { wanted -= 1 }
+                wanted -= 1
+                for mate in batchmates(of: slot) where mayAskBack(mate) {
+                    if let thief { workers[thief].awaitedSteals += 1 }
+                    askBack(mate, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
+                    counts.stealsAsked += 1
+                }
             }
             if isOwn { waiting -= 1 }
             slot = jobs[slot].previous

@@ -75,6 +75,8 @@ package struct SchedulerCore: ~Copyable {
     var hour: UInt64
     var idCounter: UInt64
     var nextToken: UInt64
+    /// Leases below it were given by former owners.
+    let firstToken: UInt64
     /// Tokens below it were given in commits that are durable.
     var durableToken: UInt64
     var nextBatch: UInt64
@@ -121,6 +123,7 @@ package struct SchedulerCore: ~Copyable {
         hour = next.hour
         idCounter = head.nextID & (1 << JobID.counterBits - 1)
         nextToken = max(head.nextToken, 1)
+        firstToken = nextToken
         durableToken = nextToken
         nextBatch = head.batch + 1
         committedBatch = head.batch

@@ -6,11 +6,13 @@ import StatexProtocol
 /// A kind that runs for a minute gets none, a thousand-a-second kind gets what it needs, and a kind
 /// that was never measured gets none until it was. Jobs that run so long that they would get none keep their
 /// slots for themselves, and the other slots have what they need: a few long jobs must not slow a worker's short
-/// ones down. (Jobs that run together count as one: the scheduler
-/// fills batches, whose sizes it knows from HELLO.)
+/// ones down. Jobs that run together take one slot.
 struct CreditPolicy {
     private struct Kind {
         var held = 0
+        var batchSize = 1
+        /// Slots that they take at once at the least.
+        var calls: Int { (held + batchSize - 1) / batchSize }
         /// Mean run time in nanoseconds; 0: not known.
         var run = 0.0
     }
@@ -32,6 +34,9 @@ struct CreditPolicy {
         waitingBytesLimit = settings.waitingBytes
         keptBytesLimit = settings.keptBytes
         kinds = Array(repeating: Kind(), count: settings.kinds)
+        for (kind, size) in settings.batchSizes.prefix(settings.kinds).enumerated() {
+            kinds[kind].batchSize = max(size, 1)
+        }
     }
 
     mutating func leased(kind: UInt16, contentLength: UInt32) {
@@ -78,7 +83,7 @@ struct CreditPolicy {
             // Not known yet: nothing waits behind it.
             guard kind.run > 0 else { return 0 }
             if kind.run > whole {
-                long += kind.held
+                long += kind.calls
             } else {
                 held += kind.held
                 sum += Double(kind.held) * kind.run

@@ -21,6 +21,9 @@ package struct WorkerSettings: Sendable {
     /// one worker can hold back from the others.
     package var prefetch = 8_192
 
+    /// By kind: how many jobs run in one slot together; empty: one of each.
+    package var batchSizes: [Int] = []
+
     package init(slots: Int, kinds: Int) {
         self.slots = min(max(slots, 1), Limits.slots)
         self.kinds = kinds

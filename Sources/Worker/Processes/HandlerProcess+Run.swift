@@ -37,6 +37,8 @@ extension HandlerProcess {
             jobBytes = line.count
         }
         while call.unfinished > 0 {
+            // Also when the last job that was wanted has just been answered.
+            if call.mustStop { return stopped(call, settings) }
             switch nextEvent(until: deadline, wake: wake) {
             case .line(let line):
                 if let end = obey(line, &call) { return end }
@@ -44,9 +46,7 @@ extension HandlerProcess {
             case .launcher: continue
             case .outputEnded: return crashed(call, settings)
             case .ended(let ending): return failed(call, ending)
-            case .woken:
-                wake.clear()
-                if call.mustStop { return stopped(call, settings) }
+            case .woken: wake.clear()
             case .deadline:
                 end(graceMilliseconds: settings.graceMilliseconds)
                 return call.over(isProcessSound: false) { place in

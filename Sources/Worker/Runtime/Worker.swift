@@ -105,6 +105,7 @@ public final class Worker: Sendable {
 
     private func runLoop(_ hello: Hello) async -> Result<Void, WorkerError> {
         var settings = WorkerSettings(slots: slots, kinds: handlers.count)
+        settings.batchSizes = handlers.map { ($0 as? any BatchHandler)?.batchSize ?? 1 }
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
         let former = BatchFormer(handlers)
         let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)

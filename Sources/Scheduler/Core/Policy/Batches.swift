@@ -11,7 +11,8 @@ package struct BatchRule: Sendable, Equatable {
 }
 
 /// A batch that a worker is expected to be forming. Its own time begins when the first job arrives there, a hop and
-/// a commit later than here, so what joins in time here is in time there.
+/// a commit later than here, so what joins in time here is nearly always in time there. What comes too late (a slow
+/// commit, a content that is read back) runs in another call, beside what the slots have.
 package struct FormingBatch: Sendable {
     let key: AffinityKey
     /// The counter of the first job's token.
@@ -108,6 +109,21 @@ extension SchedulerCore {
     mutating func closeBatch(of slot: Int32) {
         guard let key = batchKey(slot) else { return }
         workers[jobs[slot].worker].forming.removeAll { $0.key == key }
+    }
+
+    /// The leased jobs that joined the batch which this one began.
+    func batchmates(of slot: Int32) -> [Int32] {
+        guard let key = batchKey(slot) else { return [] }
+        var mates: [Int32] = []
+        var other = jobs[slot].next
+        while other >= 0 {
+            if batchKey(other) == key {
+                guard jobs[other].flags.contains(.joinsBatch) else { break }
+                mates.append(other)
+            }
+            other = jobs[other].next
+        }
+        return mates
     }
 
     /// The batch that a leased job waits in.

@@ -52,6 +52,9 @@ package struct Circuit: Sendable {
 
     package func mayStart(at time: Int64) -> Bool { isClosed || (probe == 0 && time >= openUntil) }
 
+    /// Whether it is closed, or this job is what probes it.
+    package func isClosed(but job: UInt64) -> Bool { isClosed || probe == job }
+
     /// Nothing failed since the last success.
     package var isClean: Bool { failuresInRow == 0 && isClosed }
 

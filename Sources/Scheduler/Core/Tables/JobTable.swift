@@ -68,6 +68,8 @@ package struct JobRecord: Sendable {
         package static let hasAffinity = Flags(rawValue: 32_768)
         /// It runs in a batch that another began, and takes no slot of its own.
         package static let joinsBatch = Flags(rawValue: 512)
+        /// Its first attempt was counted in its kind's retry budget, also if that came back unstarted.
+        package static let hasPaidBudget = Flags(rawValue: 1_024)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }

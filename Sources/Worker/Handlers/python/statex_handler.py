@@ -180,8 +180,11 @@ def _attempts(work, jobs, send):
     failure = Failure("handler_error", "the handler gave no result", retryable=True)
     try:
         for job, result in work(jobs):
-            if open_jobs.pop(job.id, None) is not None:
-                send(_error(job, result) if isinstance(result, Failure) else _result(job, result))
+            if job.id in open_jobs:
+                # Before it is taken out: a result that is no JSON is that job's failure too.
+                line = _error(job, result) if isinstance(result, Failure) else _result(job, result)
+                del open_jobs[job.id]
+                send(line)
     except Exception as problem:
         failure = _failure(problem, *open_jobs.values())
     for job in open_jobs.values():
