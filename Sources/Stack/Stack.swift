@@ -47,12 +47,14 @@ package struct Stack: Sendable {
 
         var plans: [Service.Plan] = []
         let database: String
+        var embedded: PostgresCluster?
         if let named = configuration.database {
             database = named
         } else {
             let cluster = try PostgresCluster(
                 dataDirectory: directory, user: configuration.postgresUser, binaries: configuration.postgresBinaries)
             try cluster.endLeftovers()
+            embedded = cluster
             database = cluster.url
             plans.append(postgres(cluster))
         }
@@ -60,6 +62,8 @@ package struct Stack: Sendable {
         plans += (0..<configuration.workers).map { worker($0 + 1, stack: directory) }
 
         try Supervisor(plans, log: log) { (services) throws(StackError) in try announce(services, database, log) }.run()
+        // A postmaster does not wait for every child of its own.
+        try embedded?.endLeftovers()
         if let readyFile { unlink(readyFile) }
         lock.release()
     }
