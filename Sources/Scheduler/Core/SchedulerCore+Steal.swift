@@ -161,19 +161,19 @@ extension SchedulerCore {
         while slot >= 0, wanted > 0, waiting > 0 {
             let isOwn = !jobs[slot].flags.contains(.joinsBatch)
             if isStealable(slot, for: thief) {
-                if let thief { workers[thief].awaitedSteals += 1 }
-                askBack(slot, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
-                counts.stealsAsked += 1
+                ask(victim, for: thief, slot, into: &out)
+                for mate in batchmates(of: slot) where mayAskBack(mate) { ask(victim, for: thief, mate, into: &out) }
                 wanted -= 1
-                for mate in batchmates(of: slot) where mayAskBack(mate) {
-                    if let thief { workers[thief].awaitedSteals += 1 }
-                    askBack(mate, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
-                    counts.stealsAsked += 1
-                }
             }
             if isOwn { waiting -= 1 }
             slot = jobs[slot].previous
         }
+    }
+
+    private mutating func ask(_ victim: Int32, for thief: Int32?, _ slot: Int32, into out: inout Outbox) {
+        if let thief { workers[thief].awaitedSteals += 1 }
+        askBack(slot, of: victim, for: thief.map { workers[$0].incarnation }, into: &out)
+        counts.stealsAsked += 1
     }
 
     /// In place of a thief's incarnation: the job is paused, and to take it back is no steal.
