@@ -115,6 +115,30 @@ struct HealthTests {
         #expect(scheduler.circuit() == .closed)
     }
 
+    @Test("A probe that waits behind a long job goes to a worker that is idle")
+    func probeIsStolen() throws {
+        let scheduler = scheduler {
+            $0.circuit = .init(failures: 3, jobs: 3, waitNanoseconds: 1_000_000_000, maximumNanoseconds: 2_000_000_000)
+        }
+        let client = scheduler.client()
+        let busy = scheduler.worker(1, credit: 4, slots: 1, kinds: ["text", "file"])
+        try scheduler.submit((0..<5).map { _ in [.init(attempts: 100)] }, sequence: 1, client: client)
+        run(scheduler, busy) { _ in .failed }
+        scheduler.tick(after: second)
+        scheduler.hear(busy)
+        // Leased with the probe, and before it.
+        try scheduler.submit(.init(kind: "file", priority: 0), sequence: 6, client: client)
+        scheduler.settle()
+        _ = scheduler.revoked()
+        let probe = try #require(scheduler.leases.last)
+        #expect(scheduler.circuit() == .probing(job: probe.id))
+        _ = scheduler.worker(2, credit: 1, slots: 1, kinds: ["text"])
+        scheduler.tick(after: 2 * second)
+        scheduler.hear(busy)
+        scheduler.settle()
+        #expect(scheduler.revoked().map(\.token).contains(probe.token))
+    }
+
     @Test("A probe whose worker is lost, or that is cancelled, makes way for another")
     func probeWithoutVerdict() throws {
         let scheduler = scheduler {
