@@ -298,13 +298,17 @@ final class WorkerProcess {
             case .hangs: break
             case .kills:
                 world.act("a worker is killed by its job", after: milliseconds * 1_000_000) { [number] world in
-                    if let worker = world.worker(number) { world.workerEnded(worker) }
+                    // It may have been stopped before.
+                    guard let worker = world.worker(number), worker.runs(queued.lease) else { return }
+                    world.workerEnded(worker)
                 }
             case .succeeds, .fails, .failsForGood, .failsOnce, .ignoresStops:
                 planEnd(of: queued.lease, after: milliseconds * 1_000_000)
             }
         }
     }
+
+    private func runs(_ lease: LeaseHandle) -> Bool { running.contains { $0.queued.lease == lease } }
 
     /// A handler says something some times while it runs; the first words at once.
     private func planTalk(of queued: Queued) {
