@@ -67,7 +67,9 @@ struct LimitTests {
     }
 
     @Test func `what is no HTTP is refused`() async throws {
-        for text in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", String(repeating: "a", count: 100_000)] {
+        for text in [
+            "\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", String(repeating: "a", count: 100_000),
+        ] {
             let answer = try await answer(to: Array(text.utf8))
             #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 4"), "\(answer.prefix(100))")
         }

@@ -14,9 +14,9 @@ final class SlowBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private let leastBytes: Int
     private var timer: Scheduled<Void>?
     private var received = 0
-    /// Whether bytes were asked for at every moment of this window.
-    private var wanted = false
-    private var isAsking = false
+    /// How long of this window nobody asked for more, and since when nobody has, if so.
+    private var unasked: TimeAmount = .zero
+    private var unaskedSince: NIODeadline?
 
     init(window: TimeAmount, bytesPerSecond: Int) {
         self.window = window
@@ -31,7 +31,8 @@ final class SlowBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        isAsking = true
+        settle(at: context.eventLoop.now)
+        unaskedSince = nil
         context.read()
     }
 
@@ -45,15 +46,21 @@ final class SlowBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        isAsking = false
+        // Whoever takes bytes eagerly asks again at once.
+        unaskedSince = context.eventLoop.now
         context.fireChannelReadComplete()
-        // Whoever takes bytes eagerly has asked again by now.
-        if !isAsking { wanted = false }
+    }
+
+    private func settle(at now: NIODeadline) {
+        guard let since = unaskedSince else { return }
+        unasked = unasked + (now - since)
+        unaskedSince = now
     }
 
     private func start(_ context: ChannelHandlerContext) {
         received = 0
-        wanted = true
+        unasked = .zero
+        if unaskedSince != nil { unaskedSince = context.eventLoop.now }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         timer?.cancel()
         timer = context.eventLoop.scheduleTask(in: window) {
@@ -64,11 +71,12 @@ final class SlowBodyHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func judge(_ context: ChannelHandlerContext) {
         timer = nil
-        if wanted, received < leastBytes {
+        settle(at: context.eventLoop.now)
+        // A tenth, for what others do on this thread.
+        if received < leastBytes, unasked.nanoseconds < window.nanoseconds / 10 {
             context.close(promise: nil)
         } else {
             start(context)
-            wanted = isAsking
         }
     }
 
