@@ -44,8 +44,7 @@ package enum DevelopmentKey {
         var random = SystemRandomNumberGenerator()
         let digits = Array("0123456789abcdef".utf8)
         let text = (0..<2 * randomBytes).map { _ in digits[Int(random.next() & 15)] }
-        let temporary = "\(path).\(getpid()).new"
-        unlink(temporary)
+        let temporary = "\(path).\(String(random.next(), radix: 36)).new"
         let raw = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard raw >= 0 else { throw .system("creating \(temporary)") }
         let file = FileDescriptor(owning: raw)

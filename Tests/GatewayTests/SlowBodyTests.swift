@@ -38,7 +38,7 @@ struct SlowBodyTests {
         channel.read()
         for _ in 0..<30 {
             channel.embeddedEventLoop.advanceTime(by: .seconds(1))
-            try channel.writeInbound(body(11))
+            try channel.writeInbound(body(12))
             channel.read()
         }
         try channel.writeInbound(HTTPRequestPart.end(nil))
