@@ -19,8 +19,8 @@ extension JournalReader {
             SELECT \(auditColumns.selection) FROM statex.actions
             WHERE ($1::text IS NULL OR action = $1) AND ($2::text IS NULL OR who = $2)
                 AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR batch < $4)
-            ORDER BY batch DESC LIMIT \(limit)
-            """, [filter.action, filter.who, filter.since.map(String.init), before])
+            ORDER BY batch DESC LIMIT $5::bigint
+            """, [filter.action, filter.who, filter.since.map(String.init), before, String(limit)])
         return Listing(auditColumns, rows, next: rows.count == limit ? rows.last?[0] : nil)
     }
 }

@@ -77,11 +77,12 @@ extension JournalReader {
                     AND ($5::text[] IS NULL OR tags @> $5) AND ($6::text[] IS NULL OR state = ANY ($6))
                     AND ($7::bigint IS NULL OR created_at >= statex.time($7))
                     AND ($8::bigint IS NULL OR created_at < statex.time($8))
-                ORDER BY id DESC LIMIT \(limit - rows.count)
+                ORDER BY id DESC LIMIT $9::bigint
                 """,
                 [
                     String(page << JobID.pageBits), String(newest), filter.kind, tenant, filter.tags.sqlArray,
                     filter.stateNames.sqlArray, filter.since.map(String.init), filter.until.map(String.init),
+                    String(limit - rows.count),
                 ])
             below = page << JobID.pageBits
         }

@@ -92,19 +92,21 @@ extension JournalReader {
     /// One request with all of its jobs (retries by hand are jobs of their own); nil: there is none that `viewer`
     /// sees.
     package borrowing func request(_ id: JobID, for viewer: Viewer) throws(ReadError) -> RequestRecord? {
-        let rows = try self.rows(
+        let found = try self.rows(
             """
-            SELECT \(fullColumns.selection)
-            FROM (SELECT (j.opts >> 12) & 8191 AS count FROM statex.all_jobs j
-                  LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
-                  JOIN statex.names t ON t.number = j.tenant
-                  WHERE j.id = $1::bigint AND j.opts & 4095 = 0 AND x.retry_of IS NULL
-                      AND ($2::text IS NULL OR t.name = $2)) first
-            CROSS JOIN LATERAL statex.jobs_between($1::bigint, $1::bigint + first.count - 1) ORDER BY id
+            SELECT t.name, (j.opts >> 12) & 8191 FROM statex.all_jobs j
+            LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+            JOIN statex.names t ON t.number = j.tenant
+            WHERE j.id = $1::bigint AND j.opts & 4095 = 0 AND x.retry_of IS NULL AND ($2::text IS NULL OR t.name = $2)
             """, [id.description, viewer.tenant])
-        guard let tenant = rows.first?[Self.tenant] else { return nil }
+        guard let first = found.first, let tenant = first[0], let count = first[1].flatMap(UInt64.init), count > 0
+        else {
+            return nil
+        }
+        let last = id.rawValue + (count - 1)
+        let rows = try self.rows(
+            "SELECT \(fullColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) ORDER BY id",
+            [id.description, String(last)])
         return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)))
     }
-
-    private static var tenant: Int { fullColumns.index(of: "tenant") ?? 0 }
 }

@@ -43,9 +43,9 @@ extension JournalReader {
         guard let tenant = filter.narrowed(for: viewer) else { return Listing(letterColumns, []) }
         let rows = try self.rows(
             """
-            SELECT \(letterColumns.selection) FROM statex.dead_letters WHERE \(condition(all, below))
-            ORDER BY id DESC LIMIT \(limit)
-            """, filter.parameters(tenant))
+            SELECT \(letterColumns.selection) FROM statex.dead_letters WHERE \(condition(all))
+            ORDER BY id DESC LIMIT $8::bigint
+            """, filter.parameters(tenant) + [String(below), String(limit)])
         return Listing(letterColumns, rows, next: rows.count == limit ? rows.last?[0] : nil)
     }
 
@@ -57,9 +57,9 @@ extension JournalReader {
         let rows = try self.rows(
             """
             SELECT \(groupColumns.selection)
-            FROM (SELECT * FROM statex.dead_letters WHERE \(condition(all, below)) ORDER BY id DESC LIMIT 100000) d
-            GROUP BY 1, 2, 3 ORDER BY count(*) DESC, 1, 2, 3 LIMIT \(limit)
-            """, filter.parameters(tenant))
+            FROM (SELECT * FROM statex.dead_letters WHERE \(condition(all)) ORDER BY id DESC LIMIT 100000) d
+            GROUP BY 1, 2, 3 ORDER BY count(*) DESC, 1, 2, 3 LIMIT $8::bigint
+            """, filter.parameters(tenant) + [String(below), String(limit)])
         return Listing(groupColumns, rows)
     }
 
@@ -74,7 +74,9 @@ extension JournalReader {
         let wanted = "\(LetterFilter.condition) AND retried_as IS NULL AND NOT dropped"
         guard !ids.isEmpty else {
             return Self.ids(
-                try rows("SELECT id FROM statex.dead_letters WHERE \(wanted) ORDER BY id LIMIT \(limit)", parameters))
+                try rows(
+                    "SELECT id FROM statex.dead_letters WHERE \(wanted) ORDER BY id LIMIT $7::bigint",
+                    parameters + [String(limit)]))
         }
         var found: [JobID] = []
         for id in ids where found.count < limit {
@@ -84,8 +86,8 @@ extension JournalReader {
                     """
                     SELECT id FROM statex.dead_letters WHERE \(wanted)
                         AND page BETWEEN $7::bigint >> 12 AND ($7::bigint >> 12) + 1 AND (id = $7 OR request = $7)
-                    ORDER BY id LIMIT \(limit - found.count)
-                    """, parameters + [id.description]))
+                    ORDER BY id LIMIT $8::bigint
+                    """, parameters + [id.description, String(limit - found.count)]))
         }
         return found
     }
@@ -94,8 +96,9 @@ extension JournalReader {
         rows.compactMap { $0[0].flatMap(UInt64.init).map(JobID.init(rawValue:)) }
     }
 
-    private borrowing func condition(_ all: Bool, _ below: UInt64) -> String {
-        LetterFilter.condition + " AND page <= \(below) >> 12 AND id < \(below)"
+    /// The id to go on below is $7.
+    private borrowing func condition(_ all: Bool) -> String {
+        LetterFilter.condition + " AND page <= $7::bigint >> 12 AND id < $7::bigint"
             + (all ? "" : " AND retried_as IS NULL AND NOT dropped")
     }
 }
