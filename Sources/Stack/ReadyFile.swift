@@ -12,6 +12,7 @@ package struct ReadyFile: Codable, Equatable, Sendable {
 
     package var submitEndpoint: String
     package var workerEndpoint: String
+    package var eventsEndpoint: String
     package var database: String
     package var pid: Int32
     package var pids: Processes
@@ -19,6 +20,7 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case submitEndpoint = "submit_endpoint"
         case workerEndpoint = "worker_endpoint"
+        case eventsEndpoint = "events_endpoint"
         case database, pid, pids
     }
 

@@ -77,6 +77,7 @@ package struct Stack: Sendable {
     private func checkEndpoints() throws(StackError) {
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw StackError("\(key): \(error)", exitCode: StackError.usage)
@@ -111,7 +112,7 @@ package struct Stack: Sendable {
     private func scheduler(_ database: String, stack: String) -> Service.Plan {
         var arguments = [
             "scheduler", "--submit-endpoint", configuration.submitEndpoint, "--worker-endpoint",
-            configuration.workerEndpoint,
+            configuration.workerEndpoint, "--events-endpoint", configuration.eventsEndpoint,
         ]
         arguments += configurationArguments
         var command = child(arguments, stack)
@@ -153,7 +154,7 @@ package struct Stack: Sendable {
             postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker))
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
-            database: database, pid: getpid(),
+            eventsEndpoint: configuration.eventsEndpoint, database: database, pid: getpid(),
             pids: processes)
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")

@@ -14,6 +14,7 @@ package struct Broker: ~Copyable {
     let handOff: HandOff
     let clientSocket: Socket
     let workerSocket: Socket
+    var publisher: EventPublisher
     private let monitor: Monitor
     var clientPeers: [RoutingID: Peer] = [:]
     var workerPeers: [RoutingID: Peer] = [:]
@@ -49,18 +50,20 @@ package struct Broker: ~Copyable {
     /// HELLOs of peers that believed another journal, while a commit is to prove that this one is the present one.
     var unprovenHellos: [(peer: Peer, hello: Hello)] = []
 
-    /// Binds both endpoints.
+    /// Binds all endpoints.
     package init(
         _ settings: BrokerSettings, core: consuming SchedulerCore, handOff: HandOff, context: ZeroMQContext
     ) throws(ZeroMQError) {
         let clients = try Self.router(settings.submitEndpoint, in: context)
         let workers = try Self.router(settings.workerEndpoint, in: context)
         let monitor = try Monitor(workers, name: "workers", in: context)
+        let publisher = try EventPublisher(settings.eventsEndpoint, committed: core.committedBatch, in: context)
         self.settings = settings
         self.core = core
         self.handOff = handOff
         clientSocket = clients
         workerSocket = workers
+        self.publisher = publisher
         self.monitor = monitor
         cache = PayloadCache(limit: settings.payloadCacheBytes)
         startedAt = clinux_monotonic_nanoseconds()
@@ -97,6 +100,7 @@ package struct Broker: ~Copyable {
             let stopItem = poller.add(descriptor: stop.descriptor)
             poller.add(monitor.socket)
             poller.add(workerSocket)
+            let subscriptionItem = poller.add(publisher.socket)
             if takesSubmits { poller.add(clientSocket) }
             _ = try poller.wait(milliseconds: patience)
 
@@ -109,6 +113,7 @@ package struct Broker: ~Copyable {
                 if let reason = journalSaid(event) { return reason }
             }
             for news in handOff.configurations.takeAll() { configurationRead(news) }
+            if poller.isReadable(subscriptionItem) { try takeSubscriptions(frame) }
             while let descriptor = try monitor.next() { connectionClosed(descriptor) }
             try drain(worker: true, messages: 64, identity, frame)
             if takesSubmits { try drain(worker: false, messages: 32, identity, frame) }
@@ -116,7 +121,11 @@ package struct Broker: ~Copyable {
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
             if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
-            if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
+            publishWorkerEvents()
+            if time.monotonic >= nextHeartbeat {
+                beat(time.monotonic)
+                beatEvents()
+            }
             retryParked()
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
@@ -178,6 +187,7 @@ package struct Broker: ~Copyable {
         counts.committedJobs += UInt64(batch.jobs.count)
         cache.keep(batch.payloads, of: batch.head.batch)
         drainOutbox(results: batch)
+        publishEvents(of: batch)
         core.recycle(batch)
         greetProven()
     }
