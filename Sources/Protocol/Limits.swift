@@ -74,6 +74,8 @@ public enum Limits {
     /// Messages of the event stream that wait for one subscriber, about a second of a busy scheduler; later
     /// ones are dropped for it.
     public static let queuedEventMessages = 256
+    /// How often the event stream says where it stands.
+    public static let eventBeatMilliseconds = 1_000
     /// Journals of before a restore that a scheduler knows its peers to have believed: each is an operator's work.
     public static let formerJournals = 64
 }

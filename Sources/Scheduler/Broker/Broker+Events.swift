@@ -9,12 +9,12 @@ extension Broker {
         let isNew = try publisher.listen(frame)
         publishWorkerEvents()
         core.tellsEvents = publisher.isSubscribed
-        if isNew { beatEvents(always: true) }
+        if isNew { publisher.beat(core, at: now, stamp: stamp) }
     }
 
     mutating func publishEvents(of batch: CommitBatch) {
-        guard core.tellsEvents else { return publisher.passed(batch.head.batch) }
-        publisher.publish(batch.head, core.events.all, of: core, stamp: stamp)
+        guard core.tellsEvents else { return }
+        publisher.publish(batch.head, of: core, stamp: stamp)
     }
 
     mutating func publishWorkerEvents() {
@@ -23,8 +23,6 @@ extension Broker {
         publisher.publish(events, first: first, stamp: stamp)
     }
 
-    mutating func beatEvents(always: Bool = false) {
-        publisher.beat(
-            committed: core.committedBatch, at: now.wall, shard: core.settings.shard, stamp: stamp, always: always)
-    }
+    /// When the loop must wake for the stream, on the monotonic clock.
+    var nextEventBeat: Int64 { publisher.isSubscribed ? publisher.nextBeat : .max }
 }

@@ -57,7 +57,7 @@ package struct Broker: ~Copyable {
         let clients = try Self.router(settings.submitEndpoint, in: context)
         let workers = try Self.router(settings.workerEndpoint, in: context)
         let monitor = try Monitor(workers, name: "workers", in: context)
-        let publisher = try EventPublisher(settings.eventsEndpoint, committed: core.committedBatch, in: context)
+        let publisher = try EventPublisher(settings.eventsEndpoint, in: context)
         self.settings = settings
         self.core = core
         self.handOff = handOff
@@ -122,10 +122,8 @@ package struct Broker: ~Copyable {
             if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
             publishWorkerEvents()
-            if time.monotonic >= nextHeartbeat {
-                beat(time.monotonic)
-                beatEvents()
-            }
+            if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
+            if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
             retryParked()
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
@@ -154,7 +152,7 @@ package struct Broker: ~Copyable {
     /// Milliseconds that the loop may sleep.
     private var patience: Int {
         if !parkedPeers.isEmpty { return 2 }
-        var until = nextHeartbeat
+        var until = min(nextHeartbeat, nextEventBeat)
         if let deadline = core.nextDeadline { until = min(until, deadline) }
         let left = until - clinux_monotonic_nanoseconds()
         // Rounded up: waking too early would spin.

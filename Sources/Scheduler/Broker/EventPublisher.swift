@@ -10,9 +10,8 @@ struct EventPublisher: ~Copyable {
     let socket: Socket
     /// What is subscribed to. libzmq says each once.
     private var topics: Set<[UInt8]> = []
-    /// The last commit that had events, or might have had: nobody made them while nobody subscribed.
-    private var announced: UInt64
-    private var isSilent = true
+    /// When it is time to say where the stream stands, on the monotonic clock.
+    private(set) var nextBeat: Int64 = 0
     private var buffer = ByteBuffer(capacity: 64)
     private var names = ByteBuffer(capacity: 4_096)
     private var places = NamePlaces()
@@ -21,14 +20,13 @@ struct EventPublisher: ~Copyable {
     /// More than Statex has types of messages: others do not count, and a stranger cannot fill memory here.
     private static let topicsHeard = 16
 
-    init(_ endpoint: String, committed: UInt64, in context: ZeroMQContext) throws(ZeroMQError) {
+    init(_ endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) {
         let socket = try Socket(.publisher, in: context)
         // A subscription is a few bytes.
         try socket.setLinkOptions(maximumMessageBytes: 256)
         try socket.setPublisherOptions(queuedMessages: Limits.queuedEventMessages)
         try socket.bind(endpoint)
         self.socket = socket
-        announced = committed
     }
 
     var isSubscribed: Bool { !topics.isEmpty }
@@ -55,24 +53,19 @@ struct EventPublisher: ~Copyable {
         return isNew
     }
 
-    /// A commit is durable of which no events were made.
-    mutating func passed(_ batch: UInt64) { announced = batch }
-
     /// Publishes the events of a commit: one message, or more if they are more than a message holds.
-    mutating func publish(
-        _ head: CommitBatch.Head, _ events: [CommitEvent], of core: borrowing SchedulerCore, stamp: SessionStamp
-    ) {
+    mutating func publish(_ head: CommitBatch.Head, of core: borrowing SchedulerCore, stamp: SessionStamp) {
+        let events = core.events.all
         var first = 0
         while first < events.count {
             let end = min(first + Limits.recordsInMessage, events.count)
             let fields = EventsHead(
-                batch: head.batch, after: announced, first: first, total: events.count, at: head.at, shard: head.shard)
+                batch: head.batch, after: core.toldBefore, first: first, total: events.count, at: head.at, shard: head.shard)
             write(events[first..<end], fields, core, stamp)
             send()
             counts.events += UInt64(end - first)
             first = end
         }
-        if !events.isEmpty { announced = head.batch }
     }
 
     private mutating func write(
@@ -95,16 +88,13 @@ struct EventPublisher: ~Copyable {
         buffer.append(names, from: 0, length: names.count)
     }
 
-    /// Says where the stream stands, if nothing was said since the last time: so that who subscribes knows that
-    /// it hears, and that it missed nothing.
-    mutating func beat(committed: UInt64, at wall: Int64, shard: UInt8, stamp: SessionStamp, always: Bool = false) {
-        guard isSubscribed else { return }
-        if isSilent || always {
-            begin(.events, fields: EventsHead.size, recordLength: EventRecord.size, stamp, count: 0)
-            EventsHead(batch: committed, after: announced, at: wall, shard: shard).write(to: &buffer)
-            send()
-        }
-        isSilent = true
+    /// Says where the stream stands: so that who subscribes knows that it hears, and that it missed nothing.
+    mutating func beat(_ core: borrowing SchedulerCore, at now: Now, stamp: SessionStamp) {
+        nextBeat = now.monotonic + Int64(Limits.eventBeatMilliseconds) * 1_000_000
+        begin(.events, fields: EventsHead.size, recordLength: EventRecord.size, stamp, count: 0)
+        EventsHead(batch: core.committedBatch, after: core.lastTold, at: now.wall, shard: core.settings.shard)
+            .write(to: &buffer)
+        send()
     }
 
     /// Publishes what happened to workers.
@@ -138,7 +128,6 @@ struct EventPublisher: ~Copyable {
     private mutating func send() {
         // An XPUB takes every message; it may drop it for some.
         guard (try? socket.send(buffer.bytes)) == .sent else { return counts.dropped += 1 }
-        isSilent = false
         counts.messages += 1
     }
 }

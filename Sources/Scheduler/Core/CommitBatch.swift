@@ -72,12 +72,18 @@ package final class CommitBatch {
 
     /// Whose lease an outcome ended, and which attempt it was. Not written: the lease's own row has it.
     package struct EndedLease: Sendable, Equatable {
-        package var worker: UInt32 = 0
-        package var workerIndex: Int32 = -1
-        package var attempt: UInt16 = 0
+        package var worker: UInt32
+        package var workerIndex: Int32
+        package var attempt: UInt16
 
         /// The job ended without one.
-        package static let none = EndedLease()
+        package static let none = EndedLease(worker: 0, workerIndex: -1, attempt: 0)
+
+        package init(worker: UInt32, workerIndex: Int32, attempt: UInt16) {
+            self.worker = worker
+            self.workerIndex = workerIndex
+            self.attempt = attempt
+        }
     }
 
     package struct LeaseRow: Sendable {

@@ -40,7 +40,7 @@ extension SchedulerCore {
         }
         checkpointsCommitted(batch.checkpoints, into: &out)
         // Before jobs that ended are forgotten.
-        if tellsEvents { tell(batch) }
+        tell(batch)
         forgetDeparted()
         for row in batch.outcomes {
             guard let final = row.final else { continue }

@@ -14,10 +14,22 @@ extension SchedulerCore {
 
     /// Makes the events of the commit under way, which is durable; the jobs that end with it are still in memory.
     mutating func tell(_ batch: CommitBatch) {
+        guard tellsEvents else {
+            // It may have had some.
+            lastTold = batch.head.batch
+            return
+        }
+        toldBefore = lastTold
+        // The journal has refused their content with all that was asked of them.
+        for row in batch.outcomes where row.slot == CommitBatch.OutcomeRow.refusedAtCommit {
+            guard let slot = jobs.slot(of: row.id), retries.removeValue(forKey: row.id) != nil else { continue }
+            jobs[slot].flags.remove(.isRetry)
+        }
         var events = CommitEvents()
         swap(&events, &self.events)
         events.derive(
             jobs: batch.jobs, leases: batch.leases, outcomes: batch.outcomes, at: batch.head.at, from: &self)
+        if !events.all.isEmpty { lastTold = batch.head.batch }
         swap(&events, &self.events)
     }
 

@@ -119,6 +119,9 @@ package struct SchedulerCore: ~Copyable {
     package var tellsEvents = false
     /// Those of the commit that became durable last.
     package internal(set) var events = CommitEvents()
+    /// The last commit that had events, or may have had: none were made. And that of before `events`.
+    package internal(set) var lastTold: UInt64
+    package internal(set) var toldBefore: UInt64
     var workerEvents: [WorkerEvent] = []
     var workerEventsMade: UInt64 = 0
     /// Workers that are gone while rows that name them wait for the journal, through which commit.
@@ -139,6 +142,8 @@ package struct SchedulerCore: ~Copyable {
         durableToken = nextToken
         nextBatch = head.batch + 1
         committedBatch = head.batch
+        lastTold = head.batch
+        toldBefore = head.batch
         names.restore(next: head.nextName)
     }
 
