@@ -8,6 +8,7 @@ import StatexZeroMQ
 /// whoever is too slow loses messages, that subscriber alone, and sees it by `after` of the next one.
 struct EventPublisher: ~Copyable {
     let socket: Socket
+    private var bound: BoundEndpoint
     /// What is subscribed to. libzmq says each once.
     private var topics: Set<[UInt8]> = []
     /// When it is time to say where the stream stands, on the monotonic clock.
@@ -25,9 +26,12 @@ struct EventPublisher: ~Copyable {
         // A subscription is a few bytes.
         try socket.setLinkOptions(maximumMessageBytes: 256)
         try socket.setPublisherOptions(queuedMessages: Limits.queuedEventMessages)
-        try socket.bind(endpoint)
+        bound = try BoundEndpoint(endpoint, of: socket)
         self.socket = socket
     }
+
+    /// Takes the path back if it leads elsewhere.
+    mutating func reclaim() throws(ZeroMQError) -> Bool { try bound.reclaim(for: socket) }
 
     var isSubscribed: Bool { !topics.isEmpty }
 
