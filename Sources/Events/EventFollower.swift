@@ -11,6 +11,11 @@ package struct EventFollower: ~Copyable {
     package struct News: Sendable {
         package var all: [EventNews] = []
         package var trouble: String?
+
+        package init(all: [EventNews] = [], trouble: String? = nil) {
+            self.all = all
+            self.trouble = trouble
+        }
     }
 
     private let url: String

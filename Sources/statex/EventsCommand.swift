@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StatexClient
+import StatexConfiguration
 import StatexEvents
 import StatexPostgres
 import StatexProtocol
@@ -34,7 +35,7 @@ struct EventsCommand: ParsableCommand {
             "endpoint:events_endpoint": endpoint, "database": place.database, "data_dir": place.dataDir,
         ])
         let start = try self.start()
-        if follow { try follow(loaded, from: start) } else { try list(loaded, from: start) }
+        if follow { try listen(loaded, from: start) } else { try list(loaded, from: start) }
     }
 
     private func start() throws -> EventStart {
@@ -70,7 +71,7 @@ struct EventsCommand: ParsableCommand {
         }
     }
 
-    private func follow(_ loaded: LoadedConfiguration, from start: EventStart) throws {
+    private func listen(_ loaded: LoadedConfiguration, from start: EventStart) throws {
         var follower = EventFollower(
             loaded.configuration.eventsEndpoint, journal: loaded.journalURL, from: start, in: try ZeroMQContext())
         var said: String?
@@ -89,14 +90,19 @@ struct EventsCommand: ParsableCommand {
         for item in news.all {
             switch item {
             case .event(let event):
-                guard kind.map({ $0 == event.kind }) ?? true, tenant.map({ $0 == event.tenant }) ?? true else { continue }
+                guard kind.map({ $0 == event.kind }) ?? true, tenant.map({ $0 == event.tenant }) ?? true else {
+                    continue
+                }
                 lines += json ? event.json : event.line
             case .worker(let event):
                 guard kind == nil, tenant == nil else { continue }
                 lines += json ? event.json : event.line
             case .gap(let gap): lines += json ? gap.json(because: news.trouble) : gap.line(because: news.trouble)
             case .journalChanged(let before, let after):
-                lines += json ? Self.changedJSON(before, after) : "the journal was restored: events of \(before.hex) that it does not have are void\n"
+                lines +=
+                    json
+                    ? Self.changedJSON(before, after)
+                    : "the journal was restored: events of \(before.hex) that it does not have are void\n"
             }
         }
         guard !lines.isEmpty else { return }
@@ -141,7 +147,8 @@ extension JobEvent {
 
     fileprivate var line: String {
         let what = [
-            timeText(at), type.name, id.description, printable(kind), printable(tenant), attempt.map { "attempt \($0)" },
+            timeText(at), type.name, id.description, printable(kind), printable(tenant),
+            attempt.map { "attempt \($0)" },
             worker.map { printable($0) },
         ]
         return what.compactMap { $0 }.joined(separator: " ") + "\n"

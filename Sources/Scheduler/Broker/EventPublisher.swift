@@ -64,7 +64,8 @@ struct EventPublisher: ~Copyable {
         while first < events.count {
             let end = min(first + Limits.recordsInMessage, events.count)
             let fields = EventsHead(
-                batch: head.batch, after: core.toldBefore, first: first, total: events.count, at: head.at, shard: head.shard)
+                batch: head.batch, after: core.toldBefore, first: first, total: events.count, at: head.at,
+                shard: head.shard)
             write(events[first..<end], fields, core, stamp)
             send()
             counts.events += UInt64(end - first)

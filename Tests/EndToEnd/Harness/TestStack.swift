@@ -183,6 +183,20 @@ final class TestStack: @unchecked Sendable {
         try start("submit", Self.program, ["submit", "--endpoint", submitEndpoint()] + arguments)
     }
 
+    /// `statex events`, which goes on until it is ended.
+    func launchEvents(_ arguments: [String]) throws -> RunningProcess {
+        try start("events", Self.program, events + arguments)
+    }
+
+    /// `statex events --json`, run to its end.
+    func events(_ arguments: [String]) throws -> (end: ProcessEnd, said: String) {
+        try run(events + ["--json"] + arguments)
+    }
+
+    private var events: [String] {
+        ["events", "--endpoint", eventsEndpoint(), "--database", database, "--config", directory + "/statex.yaml"]
+    }
+
     /// One with the gate handler too.
     func startGateWorker(_ name: String, slots: Int = 2, site: String = "a") throws -> RunningProcess {
         let worker = try start(
