@@ -127,7 +127,9 @@ package struct EventFollower: ~Copyable {
         }
         troubledSince = nil
         if let gap { return giveUp(gap, to: gap.to, error.description) }
-        // Without the journal the place to start from is unknown: the stream goes on where it is.
+        // From a place that was had, the first message shows a gap. That of a time is not known: the stream begins
+        // where it is.
+        if case .at(let incarnation, let position) = start { cursor.begin(incarnation, at: position) }
         start = .now
         return News(trouble: error.description)
     }

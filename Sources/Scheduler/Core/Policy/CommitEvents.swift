@@ -73,8 +73,8 @@ package struct CommitEvents: Sendable {
     ) {
         removeAll()
         self.at = at
-        let leases = leases.isInEventOrder(by: \.place) ? leases : leases.sorted { $0.place < $1.place }
-        let outcomes = outcomes.isInEventOrder(by: \.place) ? outcomes : outcomes.sorted { $0.place < $1.place }
+        let leases = leases.isInEventOrder(by: { $0.place }) ? leases : leases.sorted { $0.place < $1.place }
+        let outcomes = outcomes.isInEventOrder(by: { $0.place }) ? outcomes : outcomes.sorted { $0.place < $1.place }
         var (job, lease, outcome) = (0, 0, 0)
         while job < jobs.count || lease < leases.count || outcome < outcomes.count {
             let nextLease = lease < leases.count ? leases[lease].place : .end
