@@ -85,6 +85,35 @@ import Testing
         await task.value
     }
 
+    @Test func whoIsTooSlowMissesMessagesAndSeesWhichWhileThePublisherGoesOn() throws {
+        let endpoint = Self.endpoint()
+        let context = try ZeroMQContext()
+        let publisher = try Publisher(endpoint, in: context)
+        var receiver = EventReceiver(endpoint, in: context)
+        #expect(try receiver.next(milliseconds: 0) == nil)
+        try publisher.waitForSubscriber()
+        // More than all buffers on the way hold, and nobody reads.
+        let last: UInt64 = 20_000
+        for batch in 1...last { try publisher.publish(batch, after: batch - 1, id: batch) }
+        var cursor = EventCursor()
+        cursor.begin(5, at: EventPosition(batch: 1))
+        var (heard, missed) = (0, 0)
+        func take(_ message: EventMessage) {
+            for news in cursor.news(of: message) {
+                switch news {
+                case .event: heard += 1
+                case .gap(let gap): missed += Int(gap.to.batch - gap.from.batch)
+                case .worker, .journalChanged: Issue.record("\(news)")
+                }
+            }
+        }
+        while let message = try receiver.next(milliseconds: 300) { take(message) }
+        try publisher.publish(last + 1, after: last, id: 1)
+        take(try #require(try receiver.next(milliseconds: 20_000)))
+        #expect(missed > 0)
+        #expect(heard + missed == Int(last) + 1)
+    }
+
     @Test func aSequenceIsReadAsItIsWritten() {
         let sequence = EventSequence(incarnation: 0xFEED_0000_0000_0001, batch: 12, index: 3)
         #expect(sequence.description == "feed000000000001-12-3")
