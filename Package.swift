@@ -78,6 +78,13 @@ let package = Package(
             "StatexBroker", "Sources/Scheduler/Broker",
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
 
+        // The event stream, and what the journal has of it.
+        library(
+            "StatexEvents", "Sources/Events",
+            [
+                "StatexClient", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexZeroMQ", "CLinux",
+            ]),
+
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
         library(
@@ -147,7 +154,7 @@ let package = Package(
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexReads",
-                "StatexGateway",
+                "StatexGateway", "StatexEvents",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -182,7 +189,7 @@ let package = Package(
             "JournalTests",
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks",
+                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks", "StatexEvents", "StatexClient",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),

@@ -11,6 +11,8 @@ package struct Configuration: Sendable, Equatable {
     package var dataDirectory: String
     package var submitEndpoint: String
     package var workerEndpoint: String
+    /// Where the scheduler publishes events.
+    package var eventsEndpoint: String
     /// nil: `statex up` starts a private Postgres.
     package var database: String?
 
@@ -68,6 +70,7 @@ package struct Configuration: Sendable, Equatable {
         self.dataDirectory = dataDirectory
         submitEndpoint = values.take("submit_endpoint", default: "ipc://\(dataDirectory)/run/submit.sock", .endpoint)
         workerEndpoint = values.take("worker_endpoint", default: "ipc://\(dataDirectory)/run/worker.sock", .endpoint)
+        eventsEndpoint = values.take("events_endpoint", default: "ipc://\(dataDirectory)/run/events.sock", .endpoint)
         database = values.take("database", .databaseURL)
 
         postgresUser = values.take("postgres_user", .text)
@@ -135,6 +138,10 @@ package struct Configuration: Sendable, Equatable {
                 "retention_days",
                 "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
             )
+        }
+        if eventsEndpoint == submitEndpoint || eventsEndpoint == workerEndpoint {
+            values.refuse(
+                "events_endpoint", "must differ from submit_endpoint and worker_endpoint: it is a socket of its own")
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

@@ -14,6 +14,7 @@ package struct ReadyFile: Codable, Equatable, Sendable {
 
     package var submitEndpoint: String
     package var workerEndpoint: String
+    package var eventsEndpoint: String
     package var database: String
     /// Where the gateway listens, as a URL; null: none is configured.
     package var gateway: String?
@@ -25,6 +26,7 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     enum CodingKeys: String, CodingKey {
         case submitEndpoint = "submit_endpoint"
         case workerEndpoint = "worker_endpoint"
+        case eventsEndpoint = "events_endpoint"
         case database, gateway, token, pid, pids
     }
 

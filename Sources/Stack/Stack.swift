@@ -78,6 +78,7 @@ package struct Stack: Sendable {
     private func checkEndpoints() throws(StackError) {
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw StackError("\(key): \(error)", exitCode: StackError.usage)
@@ -118,7 +119,7 @@ package struct Stack: Sendable {
     private func scheduler(_ database: String, stack: String) -> Service.Plan {
         var arguments = [
             "scheduler", "--submit-endpoint", configuration.submitEndpoint, "--worker-endpoint",
-            configuration.workerEndpoint,
+            configuration.workerEndpoint, "--events-endpoint", configuration.eventsEndpoint,
         ]
         arguments += configurationArguments
         var command = child(arguments, stack)
@@ -173,7 +174,8 @@ package struct Stack: Sendable {
         let gateway = services.first { $0.plan.role == .gateway }?.announcement ?? []
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
-            database: database, gateway: gateway.first, token: gateway.dropFirst().first, pid: getpid(),
+            eventsEndpoint: configuration.eventsEndpoint, database: database, gateway: gateway.first,
+            token: gateway.dropFirst().first, pid: getpid(),
             pids: processes)
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")

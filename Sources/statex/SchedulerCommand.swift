@@ -23,6 +23,7 @@ struct SchedulerCommand: ParsableCommand {
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
     @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
+    @Option(help: "Where it publishes events.") var eventsEndpoint: String?
     @Option(help: "A lease ends this long after the worker's last sign of life.") var leaseSeconds: String?
     @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
     @OptionGroup var options: ConfigurationOptions
@@ -30,7 +31,7 @@ struct SchedulerCommand: ParsableCommand {
     func run() throws {
         let sources = try options.sources([
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
-            "lease_seconds": leaseSeconds,
+            "events_endpoint": eventsEndpoint, "lease_seconds": leaseSeconds,
         ])
         let loaded: LoadedConfiguration
         do throws(ConfigurationError) {
@@ -44,6 +45,7 @@ struct SchedulerCommand: ParsableCommand {
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw ending(.usage, "\(key): \(error)")
@@ -86,7 +88,8 @@ struct SchedulerCommand: ParsableCommand {
         }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
-            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
+            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
+            eventsEndpoint: configuration.eventsEndpoint)
         settings.payloadCacheBytes = configuration.payloadCache
         settings.statusMembers = statusMembers(durability, configuration)
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)

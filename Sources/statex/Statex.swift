@@ -25,7 +25,7 @@ struct Statex: AsyncParsableCommand {
                 subcommands: [
                     JobsCommand.self, JobCommand.self, CancelCommand.self, RetryCommand.self, DeadCommand.self,
                     WorkersCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self, TopCommand.self,
-                    AuditCommand.self,
+                    EventsCommand.self, AuditCommand.self,
                 ]),
             CommandGroup(
                 name: "Inspect:",

@@ -30,6 +30,7 @@ struct SupervisionTests {
         let ready = try stack.ready()
         #expect(ready.submitEndpoint == "ipc://\(stack.dataDirectory)/run/submit.sock")
         #expect(ready.workerEndpoint == "ipc://\(stack.dataDirectory)/run/worker.sock")
+        #expect(ready.eventsEndpoint == "ipc://\(stack.dataDirectory)/run/events.sock")
         #expect(ready.pid == stack.pid)
         #expect(ready.pids.workers.count == 2)
         let processes = [ready.pids.postgres, ready.pids.scheduler].compactMap { $0 } + ready.pids.workers
@@ -38,7 +39,8 @@ struct SupervisionTests {
         #expect(try query("SELECT current_user", ready.database) == "statex")
         let text = try String(contentsOfFile: stack.readyFile, encoding: .utf8)
         for key in [
-            "submit_endpoint", "worker_endpoint", "database", "pid", "pids", "postgres", "scheduler", "workers",
+            "submit_endpoint", "worker_endpoint", "events_endpoint", "database", "pid", "pids", "postgres", "scheduler",
+            "workers",
         ] {
             #expect(text.contains("\"\(key)\":"))
         }
@@ -62,7 +64,7 @@ struct SupervisionTests {
         let scheduler = try #require(stack.events.first { $0.hasPrefix("scheduler started") })
         #expect(
             scheduler.contains(
-                "database=postgresql://u:p@127.0.0.1:1/x --submit-endpoint \(ready.submitEndpoint) --worker-endpoint \(ready.workerEndpoint)"
+                "database=postgresql://u:p@127.0.0.1:1/x --submit-endpoint \(ready.submitEndpoint) --worker-endpoint \(ready.workerEndpoint) --events-endpoint \(ready.eventsEndpoint)"
             ))
         let workers = stack.events.filter { $0.hasPrefix("worker started") }
         #expect(workers.count == 2)

@@ -3,6 +3,7 @@ import StatexSchedulerCore
 package struct BrokerSettings: Sendable {
     package var submitEndpoint: String
     package var workerEndpoint: String
+    package var eventsEndpoint: String
     /// Payload bytes of committed jobs that are kept in memory.
     package var payloadCacheBytes = 64 << 20
     /// Sessions of both roles together; a HELLO beyond is refused.
@@ -13,9 +14,10 @@ package struct BrokerSettings: Sendable {
     /// What status says of the surroundings, as JSON members: `"durability": {…}, …`.
     package var statusMembers = ""
 
-    package init(submitEndpoint: String, workerEndpoint: String) {
+    package init(submitEndpoint: String, workerEndpoint: String, eventsEndpoint: String) {
         self.submitEndpoint = submitEndpoint
         self.workerEndpoint = workerEndpoint
+        self.eventsEndpoint = eventsEndpoint
     }
 }
 

@@ -39,6 +39,9 @@ extension SchedulerCore {
             serveDesk(into: &out)
         }
         checkpointsCommitted(batch.checkpoints, into: &out)
+        // Before jobs that ended are forgotten.
+        tell(batch)
+        forgetDeparted()
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
@@ -70,7 +73,7 @@ extension SchedulerCore {
         case .queued: unqueue(slot)
         case .leased, .running:
             startUndone(slot)
-            endLease(slot)
+            _ = endLease(slot)
         case .blocked: blocked -= 1
         case .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
         }
@@ -108,6 +111,8 @@ extension SchedulerCore {
         if job.flags.contains(.hasAffinity) { affinities[job.id] = nil }
         if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
+        if job.tally >= 0 { tallies.ended(job.tally, as: final) }
+        if job.flags.contains(.isRetry) { retries[job.id] = nil }
         if job.flags.contains(.inGraph) {
             // The journal may have refused the job or its result: then those that wait do not know yet.
             jobs[slot].state = final

@@ -186,8 +186,10 @@ extension SchedulerCore {
     }
 
     /// Takes a job from its worker: the lease is over.
-    mutating func endLease(_ slot: Int32) {
+    mutating func endLease(_ slot: Int32) -> CommitBatch.EndedLease {
         let worker = jobs[slot].worker
+        let ended = CommitBatch.EndedLease(
+            worker: workers[worker].number, workerIndex: worker, attempt: jobs[slot].attempt)
         precondition(worker >= 0 && jobs[slot].token != 0, "a lease ends that is none")
         if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
@@ -206,6 +208,7 @@ extension SchedulerCore {
         jobs[slot].worker = -1
         jobs[slot].token = 0
         jobs[slot].flags.remove(.unclaimed)
+        return ended
     }
 
     /// Learns from how long an attempt ran, and settles what its tenant was charged for it.

@@ -98,7 +98,7 @@ extension SchedulerCore {
         case .failed, .cancelled, .returned, .lost, .expired: break
         }
         let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
-        endLease(slot)
+        row.lease = endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
         case .succeeded:
@@ -180,23 +180,27 @@ extension SchedulerCore {
     }
 
     /// Ends a job that no worker runs.
-    mutating func endUnleased(_ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0) {
+    mutating func endUnleased(
+        _ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0, lease: CommitBatch.EndedLease = .none
+    ) {
         if jobs[slot].flags.contains(.heldRetry) { unholdRetry(slot) }
         write(
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
-                slot: slot))
+                slot: slot, lease: lease))
     }
 
     /// A worker is gone.
     ///
     /// - Parameter ending: of the leases that it may have had; what was never sent is returned.
-    mutating func workerGone(_ index: Int32, ending: Ending, at now: Now) {
+    mutating func workerGone(_ index: Int32, ending: Ending, isGoodbye: Bool = false, at now: Now) {
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
             loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
         }
+        remember(departing: index)
+        tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)
     }
@@ -206,7 +210,7 @@ extension SchedulerCore {
         let token = jobs[slot].token
         let incarnation = workers[jobs[slot].worker].incarnation
         if ending == .returned { startUndone(slot) }
-        endLease(slot)
+        let lease = endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
             counts.lost += 1
@@ -224,7 +228,7 @@ extension SchedulerCore {
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
-                slot: slot))
+                slot: slot, lease: lease))
         if final == nil { makeReady(slot, at: now) }
     }
 }

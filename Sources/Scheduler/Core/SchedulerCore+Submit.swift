@@ -114,13 +114,20 @@ extension SchedulerCore {
         }
         let firstID = allocateIDs(range.count, at: now)
         let isInGraph = addGraph(request: firstID, options)
+        var tally = RequestTallies.single
+        if range.count > 1 {
+            tally = tallies.add(
+                RequestStanding(
+                    kind: resolveKind(batch, range.lowerBound, &kindOf, at: now),
+                    tenant: resolveTenant(batch, range.lowerBound, &tenantOf, at: now), open: UInt16(range.count)))
+        }
         for (offset, index) in range.enumerated() {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
                 kind: resolveKind(batch, index, &kindOf, at: now),
                 tenant: resolveTenant(batch, index, &tenantOf, at: now),
-                waiter: batch.notify ? client : 0, isInGraph: isInGraph, now)
+                waiter: batch.notify ? client : 0, isInGraph: isInGraph, tally: tally, now)
         }
         let size = UInt16(range.count)
         if let unique {
@@ -162,7 +169,7 @@ extension SchedulerCore {
 
     mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
-        waiter: UInt32, isInGraph: Bool, _ now: Now
+        waiter: UInt32, isInGraph: Bool, tally: Int32 = RequestTallies.single, _ now: Now
     ) {
         let attempts = job.attempts == 0 ? kinds[Int(kind)].policy.attempts : job.attempts
         let start = gathering.payloads.buffer.count
@@ -188,6 +195,7 @@ extension SchedulerCore {
         record.waiter = waiter
         record.index = job.index
         record.count = job.count
+        record.tally = tally
         record.attemptsAllowed = attempts
         record.priority = job.priority
         record.encoding = job.encoding

@@ -131,6 +131,9 @@ extension SchedulerCore {
         precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
             stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
+        var opens = [UInt16](repeating: 0, count: tallies.standings.count)
+        jobs.visit { _, job in if job.tally >= 0 { opens[Int(job.tally)] += 1 } }
+        precondition(opens == tallies.standings.map(\.open), "requests of several jobs and their tallies disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)
     }
 }

@@ -165,7 +165,7 @@ struct WorkerLoop: ~Copyable {
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
             .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept, .progress, .report,
-            .checkpoint:
+            .checkpoint, .events, .workerEvents:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }

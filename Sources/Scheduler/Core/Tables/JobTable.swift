@@ -28,6 +28,8 @@ package struct JobRecord: Sendable {
     /// The client session that wants the result; 0: none. More of them stand in `Waits`.
     package var waiter: UInt32 = 0
     package var runLimit: UInt32 = 0
+    /// Its request's place in `RequestTallies`, if that has several jobs.
+    var tally = RequestTallies.single
     package var index: UInt16 = 0
     package var count: UInt16 = 1
     package var failures: UInt8 = 0
@@ -70,6 +72,8 @@ package struct JobRecord: Sendable {
         package static let joinsBatch = Flags(rawValue: 512)
         /// Its first attempt was counted in its kind's retry budget, also if that came back unstarted.
         package static let hasPaidBudget = Flags(rawValue: 1_024)
+        /// It retries a dead letter by hand: `retries` knows of which request.
+        package static let isRetry = Flags(rawValue: 2_048)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }
