@@ -34,6 +34,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // The gateway and the probes alone.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -51,9 +56,12 @@ let package = Package(
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // Counts and histograms as plain values, and the text that Prometheus reads.
+        library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
         // The scheduler: a pure core in two thin shells that never import each other.
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
+        library(
+            "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
         library(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
@@ -66,7 +74,10 @@ let package = Package(
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            [
+                "StatexHandOff", "StatexSchedulerCore", "StatexMetrics", "StatexProtocol", "StatexThreads",
+                "StatexZeroMQ", "CLinux", "CCrypto",
+            ]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -76,7 +87,7 @@ let package = Package(
                 "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
                 "StatexHandlerAPI",
             ]),
-        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
+        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library(
             "StatexProcesses", "Sources/Worker/Processes",
@@ -89,7 +100,7 @@ let package = Package(
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+            ["StatexWorkerCore", "StatexHandlerAPI", "StatexMetrics", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -106,6 +117,20 @@ let package = Package(
                 "CLinux",
             ]),
 
+        // What a supervisor and a Prometheus ask of scheduler and worker, over HTTP.
+        library(
+            "StatexProbes", "Sources/Probes",
+            [
+                "StatexMetrics", "StatexProtocol", "StatexThreads", "CLinux",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
@@ -116,7 +141,8 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexMetrics",
+                "StatexProbes",
             ],
             path: "Sources/statex"
         ),
@@ -133,13 +159,19 @@ let package = Package(
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test(
+            "ProbesTests",
+            [
+                "StatexProbes", "StatexMetrics", "StatexThreads", .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
-        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexProtocol"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
@@ -157,7 +189,7 @@ let package = Package(
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
         test("BenchmarkTests", ["StatexBenchmarks"]),
-        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
             [

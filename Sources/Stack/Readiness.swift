@@ -7,15 +7,16 @@ private let announced = Atomic(false)
 /// a worker when the scheduler welcomed it. Does nothing in a process that was started otherwise, and
 /// nothing the second time.
 ///
+/// - Parameter probes: where it answers `/metrics`, if it does.
 /// - Returns: false when `up` is gone. The process should then end in order: nobody else would end it.
 ///   (The kernel tells it of a later death by SIGTERM; this covers the moment before that was set up.)
 @discardableResult
-package func announceReady() -> Bool {
+package func announceReady(probes: String? = nil) -> Bool {
     guard let text = getenv("STATEX_READY_FD"), let descriptor = Int32(String(cString: text)), descriptor > 2 else {
         return true
     }
     guard !announced.exchange(true, ordering: .relaxed) else { return true }
-    let line = Array("ready\n".utf8)
+    let line = Array("ready\(probes.map { " probes=\($0)" } ?? "")\n".utf8)
     // MSG_NOSIGNAL: that nobody reads is an answer, not a reason to die.
     let sent = send(descriptor, line, line.count, Int32(MSG_NOSIGNAL))
     close(descriptor)

@@ -10,16 +10,23 @@ package struct ReadyFile: Codable, Equatable, Sendable {
         package var workers: [Int32]
     }
 
+    /// Where `/metrics`, `/livez` and `/readyz` are, such as `127.0.0.1:40123`; null: nowhere.
+    package struct Probes: Codable, Equatable, Sendable {
+        package var scheduler: String?
+        package var workers: [String?]
+    }
+
     package var submitEndpoint: String
     package var workerEndpoint: String
     package var database: String
     package var pid: Int32
     package var pids: Processes
+    package var probes: Probes
 
     enum CodingKeys: String, CodingKey {
         case submitEndpoint = "submit_endpoint"
         case workerEndpoint = "worker_endpoint"
-        case database, pid, pids
+        case database, pid, pids, probes
     }
 
     /// Whether it could be written there: found out before anything is started.
@@ -54,6 +61,14 @@ package struct ReadyFile: Codable, Equatable, Sendable {
             throw StackError("\(path) is no ready file of `statex up`")
         }
         return file
+    }
+}
+
+extension ReadyFile.Probes {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(scheduler, forKey: .scheduler)
+        try container.encode(workers, forKey: .workers)
     }
 }
 

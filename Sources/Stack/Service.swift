@@ -51,6 +51,8 @@ final class Service {
     private var child: ChildProcess?
     /// Whether the channel on which it announces itself is still of interest.
     private var mayAnnounce = false
+    /// Where the process that serves answers `/metrics`, if it does.
+    private(set) var probes: String?
 
     init(_ plan: Plan) { self.plan = plan }
 
@@ -76,6 +78,7 @@ final class Service {
             }
             child = try ChildProcess.start(plan.command)
             mayAnnounce = plan.command.announces
+            probes = nil
             state = .starting(since: now)
             return .started
         case .starting(let since):
@@ -106,9 +109,17 @@ final class Service {
         guard mayAnnounce else { return false }
         switch child {
         case .some(let child):
-            let news = child.readReadiness()
-            if news != .nothing { mayAnnounce = false }
-            return news == .ready
+            switch child.readReadiness() {
+            case .nothing:
+                return false
+            case .never:
+                mayAnnounce = false
+                return false
+            case .ready(let probes):
+                mayAnnounce = false
+                self.probes = probes
+                return true
+            }
         case .none: return false
         }
     }
@@ -151,7 +162,8 @@ final class Service {
 
 /// What came over the channel on which a child announces itself.
 private enum ReadinessNews {
-    case nothing, ready
+    case nothing
+    case ready(probes: String?)
     /// It was closed, or something else was said: nothing will come any more.
     case never
 }
@@ -159,10 +171,12 @@ private enum ReadinessNews {
 extension ChildProcess {
     fileprivate borrowing func readReadiness() -> ReadinessNews {
         guard let descriptor = readiness.rawOrNil else { return .never }
-        var bytes = [UInt8](repeating: 0, count: 64)
+        var bytes = [UInt8](repeating: 0, count: 128)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         if count < 0 { return .nothing }
-        return bytes[..<count].starts(with: "ready\n".utf8) ? .ready : .never
+        let words = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard words.first == "ready" else { return .never }
+        return .ready(probes: words.first { $0.hasPrefix("probes=") }.map { String($0.dropFirst(7)) })
     }
 
     fileprivate borrowing func addDescriptors(to list: inout [Int32], readiness wanted: Bool) {

@@ -130,6 +130,11 @@ package struct Stack: Sendable {
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
         arguments += configurationArguments
         var command = child(arguments, stack)
+        if var probes = configuration.workerProbes {
+            // One port is not for several.
+            if configuration.workers > 1 { probes.port = 0 }
+            command.environment["STATEX_WORKER_PROBES"] = probes.text
+        }
         // A worker never sees the database.
         command.environment["STATEX_DATABASE"] = nil
         // Its own limit ends its draining; ours only ends a worker that does not keep it.
@@ -154,7 +159,10 @@ package struct Stack: Sendable {
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
             database: database, pid: getpid(),
-            pids: processes)
+            pids: processes,
+            probes: ReadyFile.Probes(
+                scheduler: services.first { $0.plan.role == .scheduler }?.probes,
+                workers: services.filter { $0.plan.role == .worker }.map(\.probes)))
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
     }

@@ -53,10 +53,11 @@ struct SchedulerCommand: ParsableCommand {
         let handOff = try HandOff()
         let reconfiguration = Reconfiguration(sources, current: loaded, handOff: handOff)
         Signals.onStop({ stop.signal() }, hangUp: { reconfiguration.readAgain() })
+        let probes = configuration.schedulerProbes.map(SchedulerProbes.init)
         var journal = JournalSettings(url: url, owner: Owner(number: .random(in: 1...UInt64.max), name: ownerName()))
         journal.takesOver = takeOver
         do {
-            try serve(journal, configuration, handOff, stop: stop)
+            try serve(journal, configuration, handOff, probes, stop: stop)
         } catch let error as JournalOpenError {
             if case .held = error { throw ending(.owned, error.description) }
             throw ending(.failed, error.description)
@@ -64,7 +65,8 @@ struct SchedulerCommand: ParsableCommand {
     }
 
     private func serve(
-        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, stop: Wakeup
+        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, _ probes: SchedulerProbes?,
+        stop: Wakeup
     ) throws {
         let opened = try open(journal)
         let durability = opened.durability
@@ -89,8 +91,9 @@ struct SchedulerCommand: ParsableCommand {
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
         settings.payloadCacheBytes = configuration.payloadCache
         settings.statusMembers = statusMembers(durability, configuration)
+        settings.figures = probes?.figures
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
-        announceReady()
+        announceReady(probes: probes?.address)
         let stepDown = try broker.run(stop: stop)
         // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }

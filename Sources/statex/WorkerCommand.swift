@@ -24,7 +24,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(help: "Log lines as JSON objects.") var logJson = false
 
     func run() async throws {
-        let worker = try prepare()
+        let worker = try await prepare()
         Signals.onStop { worker.drain() }
         do throws(WorkerError) {
             try await worker.run()
@@ -33,7 +33,7 @@ struct WorkerCommand: AsyncParsableCommand {
         }
     }
 
-    private func prepare() throws -> Worker {
+    private func prepare() async throws -> Worker {
         let loaded = try options.load([
             "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
         ])
@@ -57,14 +57,18 @@ struct WorkerCommand: AsyncParsableCommand {
             probeIsolation(
                 launcher: catalog.installation.launcher, scratchRoot: catalog.scratch
             ).level.rawValue
-        options.onReady = { announceReady() }
         let kinds = handlers?.split(separator: ",").map(String.init)
-        do {
+        let served = try catalog.handlers(only: kinds)
+        var probes: WorkerProbes?
+        if let place = configuration.workerProbes { probes = await WorkerProbes(at: place, handlers: served) }
+        options.figures = probes?.figures
+        options.onReady = { [probes] in announceReady(probes: probes?.address) }
+        do throws(WorkerError) {
             return try Worker(
                 endpoint: configuration.workerEndpoint, slots: configuration.slots,
-                handlers: try catalog.handlers(only: kinds),
+                handlers: served,
                 options: options)
-        } catch let error as WorkerError {
+        } catch {
             throw ending(.failed, "worker: \(error)")
         }
     }

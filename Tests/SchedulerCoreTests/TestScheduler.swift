@@ -107,7 +107,7 @@ final class TestScheduler {
 
     /// The commit under way became durable.
     func committed() {
-        if let batch = core.journalCommitted(into: &out) { core.recycle(batch) }
+        if let batch = core.journalCommitted(at: now, into: &out) { core.recycle(batch) }
         core.validate()
     }
 

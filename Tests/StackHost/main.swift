@@ -70,7 +70,7 @@ note(
     "started \(getpid()) database=\(environment["STATEX_DATABASE"] ?? "none") \(arguments.dropFirst(2).joined(separator: " "))"
 )
 if let code = code("exit") { exit(code) }
-if !exists("mute") { announceReady() }
+if !exists("mute") { announceReady(probes: environment["STATEX_\(role.uppercased())_PROBES"]) }
 while true {
     var signal: Int32 = 0
     sigwait(&signals, &signal)

@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandOff
+import StatexMetrics
 import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
@@ -32,8 +33,10 @@ package struct Broker: ~Copyable {
     /// When the configuration was read again (microseconds since 1970), and why it was not taken, or nil.
     var configurationRead: Int64 = 0
     var configurationRefused: String?
-    private var commitStarted: Int64 = 0
+    private(set) var commitStarted: Int64 = 0
     var commitNanoseconds: Int64 = 0
+    private(set) var commitTime = Histogram()
+    var nextFigures: Int64 = 0
     private var nextHeartbeat: Int64 = 0
     let startedAt: Int64
     // Reused from message to message.
@@ -117,6 +120,7 @@ package struct Broker: ~Copyable {
             if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
             if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
+            publishFigures(at: time)
             retryParked()
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
@@ -173,8 +177,9 @@ package struct Broker: ~Copyable {
     private mutating func committed(_ nanoseconds: Int64) {
         journalDown = nil
         commitNanoseconds = commitNanoseconds == 0 ? nanoseconds : (commitNanoseconds * 7 + nanoseconds) / 8
+        commitTime.add(nanoseconds)
         counts.commits += 1
-        guard let batch = core.journalCommitted(into: &outbox) else { return }
+        guard let batch = core.journalCommitted(at: now, into: &outbox) else { return }
         counts.committedJobs += UInt64(batch.jobs.count)
         cache.keep(batch.payloads, of: batch.head.batch)
         drainOutbox(results: batch)

@@ -64,6 +64,7 @@ extension SchedulerCore {
         if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
         let slot = open(record)
         counts.submitted += 1
+        kinds[Int(kind)].counts.submitted += 1
         if let affinity = options.affinity { setAffinity(affinity, of: slot) }
         watch(options.deadline, of: slot, at: now)
         schedule(slot, runAt: options.runAt, at: now)

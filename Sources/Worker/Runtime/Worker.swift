@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexMetrics
 import StatexProtocol
 import StatexWorkerCore
 import StatexZeroMQ
@@ -28,6 +29,8 @@ public struct WorkerOptions: Sendable {
     public var logsJSON = false
     /// Called once, when the scheduler has first answered. It must not block.
     public var onReady: (@Sendable () -> Void)?
+    /// Where figures are published each second; nil: nobody looks at any.
+    package var figures: Published<WorkerSnapshot>?
 
     public init() {}
 }
@@ -57,7 +60,7 @@ public final class Worker: Sendable {
         // The system's generator draws from the kernel.
         incarnation = UInt64.random(in: 1...UInt64.max)
         do throws(WakeupError) {
-            shared = try WorkerShared(slots: slots)
+            shared = try WorkerShared(slots: slots, figures: options.figures)
         } catch {
             throw .system("\(error)")
         }
@@ -237,8 +240,10 @@ final class WorkerShared: Sendable {
     let reports: ReportDesk
     /// How often a drain was ordered.
     let drainOrders = Atomic<Int>(0)
+    let figures: Published<WorkerSnapshot>?
 
-    init(slots: Int) throws(WakeupError) {
+    init(slots: Int, figures: Published<WorkerSnapshot>?) throws(WakeupError) {
+        self.figures = figures
         wakeup = try Wakeup()
         handOff = HandOff(slots: slots, wakeup: wakeup)
         reports = ReportDesk { [wakeup] in wakeup.signal() }

@@ -38,6 +38,7 @@ struct WorkerLoop: ~Copyable {
     private var nextLook = Int64.max
     /// Reports are taken no earlier: handlers may say something often.
     private var nextReports = Int64.min
+    private var nextFigures = Int64.max
 
     init(
         endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, context: ZeroMQContext,
@@ -51,6 +52,7 @@ struct WorkerLoop: ~Copyable {
         self.onReady = onReady
         self.former = former
         core = WorkerCore(settings, seed: hello.incarnation)
+        if shared.figures != nil { nextFigures = .min }
     }
 
     /// Runs until the worker is drained or cannot go on.
@@ -65,9 +67,17 @@ struct WorkerLoop: ~Copyable {
             stopJobs(at: now)
             if let failure = out.failure { throw .refused(failure.message) }
             flush(at: now)
+            publishFigures(at: now)
             if out.goodbye { return try finish() }
             sleep()
         }
+    }
+
+    /// Once a second, so that a scrape neither waits for this thread nor gives it work.
+    private mutating func publishFigures(at now: Int64) {
+        guard let figures = shared.figures, now >= nextFigures else { return }
+        nextFigures = now + second
+        figures.publish(core.metrics(kinds: hello.kinds.map(\.name), at: now))
     }
 
     private mutating func takeOrders(at now: Int64) {
@@ -284,7 +294,7 @@ struct WorkerLoop: ~Copyable {
         poller.removeAll()
         poller.add(descriptor: shared.wakeup.descriptor)
         connection?.poll(with: &poller, orWritable: !message.isEmpty)
-        let wait = min(core.nextDeadline, nextLook, former.nextDue) - clinux_monotonic_nanoseconds()
+        let wait = min(core.nextDeadline, nextLook, former.nextDue, nextFigures) - clinux_monotonic_nanoseconds()
         // Rounded up, so that the loop does not spin through the last millisecond.
         let milliseconds = wait <= 0 ? 0 : Int(min((wait - 1) / millisecond + 1, 60_000))
         do throws(ZeroMQError) {

@@ -9,6 +9,8 @@ final class RunningProcess {
     private let command: Command
     private let child: ChildProcess
     private var known: ProcessEnd?
+    /// What it said when it was ready.
+    private var announcement = ""
 
     /// - Parameter command: with a log.
     init(_ name: String, _ command: Command) throws {
@@ -31,15 +33,27 @@ final class RunningProcess {
     /// What it said so far.
     var said: String { ProcessTable.text(command.log ?? "/dev/null") }
 
+    /// Where it answers `/metrics`, as it said when it was ready.
+    var probes: String {
+        get throws {
+            guard
+                let word = announcement.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("probes=") })
+            else { throw HarnessError("\(name) said of no probes: \(announcement)") }
+            return String(word.dropFirst(7))
+        }
+    }
+
     func signal(_ number: Int32) { if end == nil { child.signal(number) } }
 
     /// Waits until it says that it serves.
     func waitUntilReady(within limit: Duration = .seconds(60)) throws {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
-            var bytes = [UInt8](repeating: 0, count: 64)
-            if let channel = child.readiness.rawOrNil, recv(channel, &bytes, bytes.count, Int32(MSG_DONTWAIT)) > 0 {
-                return
+            var bytes = [UInt8](repeating: 0, count: 128)
+            if let channel = child.readiness.rawOrNil {
+                let count = recv(channel, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+                announcement = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+                if count > 0 { return }
             }
             if let end { throw HarnessError("\(name) ended with \(end) before it served: \(said)") }
             waitReadable([child.handle.raw, child.readiness.rawOrNil ?? -1], until: deadline)
