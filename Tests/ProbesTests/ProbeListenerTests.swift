@@ -72,7 +72,7 @@ import Testing
 
     @Test(arguments: ["Content-Length: 1000000000", "Transfer-Encoding: chunked"])
     func `a body is refused, not read, and the connection ends`(header: String) async throws {
-        try await with(idle: .seconds(2)) { address in
+        try await with { address in
             let talk = try HTTPTalk(address)
             talk.send("GET /metrics HTTP/1.1\r\nHost: test\r\n\(header)\r\n\r\n")
             #expect(try await talk.answer().hasPrefix("HTTP/1.1 400"))
