@@ -1,6 +1,7 @@
 import Glibc
 import StatexClient
 import StatexProtocol
+import StatexZeroMQ
 import Testing
 
 extension EndToEnd {
@@ -80,6 +81,26 @@ extension EndToEnd {
                 await client.close()
                 await late.close()
             }
+        }
+
+        // One that lost the journal while it recovered binds after the owner did, and goes.
+        @Test func `an owner whose endpoints were taken by another takes them back`() async throws {
+            try await TestStack.with { stack in
+                let owner = try stack.startScheduler()
+                try takeAndLeave(stack.submitEndpoint())
+                try takeAndLeave(stack.workerEndpoint())
+                let client = try await stack.client()
+                _ = try stack.startWorker("w")
+                #expect(
+                    try await client.submit(Request(kind: "echo", payload: .text("x"))).result().jobs[0].text == "x")
+                #expect(owner.end == nil)
+                await client.close()
+            }
+        }
+
+        private func takeAndLeave(_ endpoint: String) throws {
+            let thief = try Socket(.router, in: RawClient.context.get())
+            try thief.bind(endpoint)
         }
     }
 }

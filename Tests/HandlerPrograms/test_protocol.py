@@ -189,7 +189,7 @@ def prepare():
         for job, order in zip(jobs, orders):
             if order == "bug": raise KeyError(order)
             if order == "forget": continue
-            yield job, Failure("broken_file", "no good") if order == "fail" else len(orders)
+            yield job, Failure("broken_file", "no good") if order == "fail" else float("nan") if order == "nan" else len(orders)
     return work
 sys.exit(serve("test", prepare))
 """
@@ -223,3 +223,7 @@ def test_jobs_of_one_line_are_answered_one_by_one(tmp_path):
 def test_what_a_function_did_not_answer_fails_and_the_rest_stays(tmp_path):
     assert answers(tmp_path, "a", "forget", "b") == {0: 3, 1: "handler_error", 2: 3}
     assert answers(tmp_path, "a", "bug", "b") == {0: 3, 1: "handler_error", 2: "handler_error"}
+
+
+def test_a_result_that_is_no_json_is_a_failure_and_not_a_line(tmp_path):
+    assert answers(tmp_path, "a", "nan") == {0: 2, 1: "handler_error"}

@@ -34,7 +34,7 @@ private final class CommitThread {
                 case .committed: return nil
                 case .stepDown(let reason): return reason
                 case .down: downs += 1
-                case .up, .read: break
+                case .up, .owned, .read: break
                 }
             }
         }

@@ -137,6 +137,17 @@ import Testing
         #expect(try workshop.processesLeft() == [])
     }
 
+    @Test func aCallEndsWithTheLastJobThatIsWanted() async throws {
+        let workshop = try Workshop()
+        defer { workshop.remove() }
+        let unwanted = Cancellation()
+        unwanted.cancel(.cancelled)
+        let handler = try handler(workshop, "result(jobs[1], 1)\ntime.sleep(600)")
+        #expect(said(try await handler.run(jobs("a", "b", cancellations: [0: unwanted]))) == ["cancelled", "1"])
+        #expect(try workshop.processesLeft() == [])
+        await handler.close()
+    }
+
     @Test func theHandlersTimeLimitEndsWhatIsUnfinished() async throws {
         let workshop = try Workshop()
         defer { workshop.remove() }

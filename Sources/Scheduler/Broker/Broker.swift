@@ -15,6 +15,8 @@ package struct Broker: ~Copyable {
     let handOff: HandOff
     let clientSocket: Socket
     let workerSocket: Socket
+    private var clientEndpoint: BoundEndpoint
+    private var workerEndpoint: BoundEndpoint
     private let monitor: Monitor
     var clientPeers: [RoutingID: Peer] = [:]
     var workerPeers: [RoutingID: Peer] = [:]
@@ -33,6 +35,8 @@ package struct Broker: ~Copyable {
     /// When the configuration was read again (microseconds since 1970), and why it was not taken, or nil.
     var configurationRead: Int64 = 0
     var configurationRefused: String?
+    /// Whether the journal said since the last heartbeat that this scheduler is the owner.
+    private var isProvenOwner = false
     private(set) var commitStarted: Int64 = 0
     var commitNanoseconds: Int64 = 0
     private(set) var commitTime = Histogram()
@@ -56,24 +60,27 @@ package struct Broker: ~Copyable {
     package init(
         _ settings: BrokerSettings, core: consuming SchedulerCore, handOff: HandOff, context: ZeroMQContext
     ) throws(ZeroMQError) {
-        let clients = try Self.router(settings.submitEndpoint, in: context)
-        let workers = try Self.router(settings.workerEndpoint, in: context)
+        let clients = try Self.router(in: context)
+        let workers = try Self.router(in: context)
+        let clientEndpoint = try BoundEndpoint(settings.submitEndpoint, of: clients)
+        let workerEndpoint = try BoundEndpoint(settings.workerEndpoint, of: workers)
         let monitor = try Monitor(workers, name: "workers", in: context)
         self.settings = settings
         self.core = core
         self.handOff = handOff
         clientSocket = clients
         workerSocket = workers
+        self.clientEndpoint = clientEndpoint
+        self.workerEndpoint = workerEndpoint
         self.monitor = monitor
         cache = PayloadCache(limit: settings.payloadCacheBytes)
         startedAt = clinux_monotonic_nanoseconds()
     }
 
-    private static func router(_ endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) -> Socket {
+    private static func router(in context: ZeroMQContext) throws(ZeroMQError) -> Socket {
         let socket = try Socket(.router, in: context)
         try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
         try socket.setMandatory()
-        try socket.bind(endpoint)
         return socket
     }
 
@@ -119,7 +126,10 @@ package struct Broker: ~Copyable {
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
             if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
-            if time.monotonic >= nextHeartbeat { beat(time.monotonic) }
+            if time.monotonic >= nextHeartbeat {
+                try reclaimEndpoints()
+                beat(time.monotonic)
+            }
             publishFigures(at: time)
             retryParked()
             if let batch = core.takeBatch(at: time) {
@@ -168,6 +178,7 @@ package struct Broker: ~Copyable {
         case .committed(_, let nanoseconds): committed(nanoseconds)
         case .down(let why): journalDown = "the journal is down: \(why)"
         case .up: journalDown = nil
+        case .owned: isProvenOwner = true
         case .stepDown(let reason): return reason
         case .read(let answer): readAnswered(answer)
         }
@@ -176,6 +187,7 @@ package struct Broker: ~Copyable {
 
     private mutating func committed(_ nanoseconds: Int64) {
         journalDown = nil
+        isProvenOwner = true
         commitNanoseconds = commitNanoseconds == 0 ? nanoseconds : (commitNanoseconds * 7 + nanoseconds) / 8
         commitTime.add(nanoseconds)
         counts.commits += 1
@@ -185,6 +197,15 @@ package struct Broker: ~Copyable {
         drainOutbox(results: batch)
         core.recycle(batch)
         greetProven()
+    }
+
+    /// Only for a proven owner: one that was replaced would take the paths back from its successor.
+    private mutating func reclaimEndpoints() throws(ZeroMQError) {
+        guard isProvenOwner else { return }
+        isProvenOwner = false
+        for isReclaimed in [
+            try clientEndpoint.reclaim(for: clientSocket), try workerEndpoint.reclaim(for: workerSocket),
+        ] where isReclaimed { counts.endpointsReclaimed += 1 }
     }
 
     mutating func nextHeartbeatAfter(_ monotonic: Int64) {

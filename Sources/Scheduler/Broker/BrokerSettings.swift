@@ -33,4 +33,6 @@ struct BrokerCounts {
     var committedJobs: UInt64 = 0
     var payloadReads: UInt64 = 0
     var progressDropped: UInt64 = 0
+    /// How often the path of an endpoint led elsewhere and was taken back.
+    var endpointsReclaimed: UInt64 = 0
 }

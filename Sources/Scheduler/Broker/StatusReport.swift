@@ -102,6 +102,7 @@ extension Broker {
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
             ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
+            ("endpoints_reclaimed", counts.endpointsReclaimed),
         ] { json.member(name, Int(value)) }
     }
 }

@@ -61,6 +61,8 @@ package enum JournalEvent: Sendable {
     /// Postgres cannot be reached; the journal keeps trying.
     case down(String)
     case up
+    /// There was nothing to commit, and the chain still ends with this owner's row.
+    case owned
     /// This scheduler is the owner no more: it must stop at once.
     case stepDown(StepDown)
     case read(ReadAnswer)

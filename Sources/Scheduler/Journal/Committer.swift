@@ -70,6 +70,7 @@ package struct Committer: ~Copyable {
             if case .stepDown(let reason) = verdict { return reason }
             if isDown { handOff.events.put(.up) }
             isDown = false
+            handOff.events.put(.owned)
         } catch {
             link = nil
             if !isDown { handOff.events.put(.down(error.description)) }
