@@ -48,6 +48,9 @@ let package = Package(
         .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
+        // What processes say that run for long.
+        library("StatexLog", "Sources/Log", ["CLinux", "StatexProtocol"]),
+
         // Thin, safe wrappers of the C libraries.
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
@@ -100,7 +103,10 @@ let package = Package(
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexMetrics", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+            [
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
+                "CLinux",
+            ]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -141,8 +147,8 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexMetrics",
-                "StatexProbes",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexLog",
+                "StatexMetrics", "StatexProbes",
             ],
             path: "Sources/statex"
         ),
@@ -159,6 +165,7 @@ let package = Package(
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        test("LogTests", ["StatexLog"]),
         test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
         test(
             "ProbesTests",

@@ -31,6 +31,8 @@ package struct Configuration: Sendable, Equatable {
     package var schedulerProbes: ListenAddress?
     package var workerProbes: ListenAddress?
 
+    package var logFormat: LogFormat
+
     package var leaseTime: Duration
     package var heartbeatInterval: Duration
     package var disconnectGrace: Duration
@@ -83,6 +85,7 @@ package struct Configuration: Sendable, Equatable {
 
         schedulerProbes = values.take("scheduler_probes", default: nil, .listenAddress)
         workerProbes = values.take("worker_probes", default: nil, .listenAddress)
+        logFormat = values.take("log_format", default: .text, .choice())
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
         heartbeatInterval = values.take(

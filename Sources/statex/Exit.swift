@@ -33,6 +33,6 @@ struct Exit {
 
 /// Says why on stderr.
 func ending(_ exit: Exit, _ message: String) -> ExitCode {
-    complain(message)
+    complain(message, .error)
     return ExitCode(exit.code)
 }

@@ -24,13 +24,14 @@ struct SchedulerCommand: ParsableCommand {
     @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
     @Option(help: "A lease ends this long after the worker's last sign of life.") var leaseSeconds: String?
+    @Option(help: "How it writes its log: text or json.") var logFormat: String?
     @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         let sources = try options.sources([
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
-            "lease_seconds": leaseSeconds,
+            "lease_seconds": leaseSeconds, "log_format": logFormat,
         ])
         let loaded: LoadedConfiguration
         do throws(ConfigurationError) {
@@ -39,6 +40,7 @@ struct SchedulerCommand: ParsableCommand {
             throw ending(.usage, error.description)
         }
         let configuration = loaded.configuration
+        Diagnostics.begin("scheduler", configuration)
         guard let url = configuration.database else {
             throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
@@ -137,7 +139,7 @@ struct SchedulerCommand: ParsableCommand {
         core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
-        complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
+        complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms", .info)
     }
 
     private func leave(_ reason: StepDown) -> ExitCode {

@@ -21,7 +21,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Kinds to serve, separated by commas (default: all but crash, fail and hang, which tests ask for).")
     var handlers: String?
     @OptionGroup var options: ConfigurationOptions
-    @Flag(help: "Log lines as JSON objects.") var logJson = false
+    @Option(help: "How it writes its log: text or json.") var logFormat: String?
 
     func run() async throws {
         let worker = try await prepare()
@@ -36,8 +36,10 @@ struct WorkerCommand: AsyncParsableCommand {
     private func prepare() async throws -> Worker {
         let loaded = try options.load([
             "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
+            "log_format": logFormat,
         ])
         let configuration = loaded.configuration
+        Diagnostics.begin("worker", configuration)
         do throws(StackError) {
             // Handlers run as other users below it.
             try makePath(configuration.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
@@ -51,7 +53,7 @@ struct WorkerCommand: AsyncParsableCommand {
         options.labels = configuration.labels
         options.resources = configuration.resources
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
-        options.logsJSON = logJson
+        options.logsJSON = configuration.logFormat == .json
         options.objectSink = folder.map(sink)
         options.isolation =
             probeIsolation(

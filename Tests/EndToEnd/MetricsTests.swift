@@ -59,6 +59,32 @@ extension EndToEnd {
             }
         }
 
+        @Test func `logs are an object a line, and an attempt that failed is named by its job`() async throws {
+            try await TestStack.with(["log_format": "json"]) { stack in
+                let scheduler = try stack.startScheduler()
+                let worker = try stack.startWorker("w")
+                let client = try await stack.client()
+                let request = try await client.submit(
+                    Request([JobSpec(kind: "fail", payload: .text(#"{"message":"secret","retryable":false}"#))]))
+                #expect(try await request.result().state == .failed)
+                #expect(try worker.stop() == .exited(0))
+                // A second one waits for the first one's lock, and says why it ends.
+                let second = try stack.launchScheduler(site: "b")
+                #expect(try second.waitForEnd() == .exited(76))
+                #expect(try scheduler.stop() == .exited(0))
+                for process in [scheduler, worker, second] {
+                    for line in process.said.split(separator: "\n") {
+                        let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
+                        #expect(object?["component"] != nil, "\(process.name) said: \(line)")
+                    }
+                }
+                #expect(second.said.contains(#""level":"error""#))
+                let failures = worker.said.split(separator: "\n").filter { $0.contains("an attempt failed") }
+                #expect(failures.count == 1 && failures.first?.contains(#""job":"\#(request.id)""#) == true)
+                #expect(!worker.said.contains("secret"), "what a handler says is its submitter's")
+            }
+        }
+
         @Test func `a scheduler is not ready while its journal is down, and lives`() async throws {
             try await TestStack.with(Self.settings) { stack in
                 let scheduler = try stack.startScheduler()

@@ -11,7 +11,7 @@ import Testing
         try String(contentsOfFile: Self.root + "/" + path, encoding: .utf8)
     }
 
-    /// The names that scheduler and worker write, with their types.
+    /// The names that scheduler, worker and gateway write, with their types.
     private static let written: [String: String] = {
         var text = MetricsText()
         var scheduler = SchedulerSnapshot(takenAt: 0, epoch: 1)
@@ -21,6 +21,7 @@ import Testing
                 oldestSeconds: 0, heldRetries: 0, isPaused: false, isCircuitOpen: false))
         scheduler.write(to: &text, at: 0)
         WorkerSnapshot(takenAt: 0, slots: 1).write(to: &text, handlerStarts: [], at: 0)
+        RequestCounts().write(to: &text)
         var names: [String: String] = [:]
         for line in String(decoding: text.bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("# TYPE ") {
             let words = line.split(separator: " ").map(String.init)

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexLog
 import StatexMetrics
 import StatexProtocol
 import StatexWorkerCore
@@ -94,13 +95,14 @@ public final class Worker: Sendable {
     private func start() -> [SlotExecutor] {
         let rules = ResultRules(objectSink: options.objectSink, largestResultBytes: options.largestResultBytes)
         let kinds = handlers.map(\.kind)
+        let failures = FailureLog(log)
         return (0..<slots).map { index in
             let executor = SlotExecutor()
             // As much stack as a program's first thread has: handlers are anybody's code.
             NamedThread("slot-\(index)", stackBytes: 8 << 20) { executor.run() }.detach()
             let slot = Slot(
                 index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules,
-                reports: shared.reports)
+                reports: shared.reports, failures: failures)
             Task(executorPreference: executor) { await slot.work() }
             return executor
         }

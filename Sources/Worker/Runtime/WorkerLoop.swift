@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandlerAPI
+import StatexLog
 import StatexProtocol
 import StatexWorkerCore
 import StatexZeroMQ
