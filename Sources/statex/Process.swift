@@ -20,7 +20,12 @@ enum Diagnostics {
 /// Says something to the operator, on stderr: a line of the log of a process that runs for long, words to the person
 /// before a command.
 func complain(_ message: String, _ level: Log.Level = .warning) {
-    if let log = Diagnostics.current { return log.write(level, message) }
+    guard let log = Diagnostics.current else { return speak(message) }
+    log.write(level, message)
+}
+
+/// Says something to the person before the command, whatever it is.
+func speak(_ message: String) {
     var line = "statex: \(message)\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -38,8 +38,7 @@ struct UpCommand: ParsableCommand {
             Diagnostics.begin("up", loaded.configuration)
             try stack.run { complain($0, .info) }
         } catch let error as StackError {
-            complain(error.description, .error)
-            throw ExitCode(error.exitCode)
+            throw ending(error.exitCode, error.description)
         } catch let error as ConfigurationError {
             throw ending(.usage, error.description)
         }
