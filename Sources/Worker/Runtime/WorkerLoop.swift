@@ -188,6 +188,8 @@ struct WorkerLoop: ~Copyable {
                 "endpoint": endpoint, "session": "\(welcome.stamp.session)", "epoch": "\(welcome.stamp.epoch)",
                 "heartbeat_ms": "\(welcome.heartbeatMilliseconds)", "lease_ms": "\(welcome.leaseMilliseconds)",
             ])
+        // Who hears that it is ready may ask at once.
+        if shared.figures != nil { nextFigures = .min }
         if !wasReady { onReady?() }
         wasReady = true
     }
