@@ -34,11 +34,16 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        // The gateway and the probes alone.
+        // The gateway and the probes alone. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
+        // swift-nio-http2 than 1.45.)
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -136,6 +141,25 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ]),
+        // What people are shown: reads of the journal, and the gateway.
+        library("StatexReads", "Sources/Reads", ["StatexPostgres", "StatexProtocol", "StatexThreads"]),
+        library(
+            "StatexGateway", "Sources/Gateway",
+            [
+                "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ]),
 
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
@@ -147,8 +171,9 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexLog",
-                "StatexMetrics", "StatexProbes",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexReads",
+                "StatexGateway", "StatexLog", "StatexMetrics", "StatexProbes",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
         ),
@@ -196,6 +221,14 @@ let package = Package(
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
         test("BenchmarkTests", ["StatexBenchmarks"]),
+        test("ReadsTests", ["StatexReads", "StatexProtocol"]),
+        test(
+            "GatewayTests",
+            [
+                "StatexGateway", "StatexReads", "StatexClient", "StatexProtocol",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",

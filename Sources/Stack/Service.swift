@@ -3,7 +3,7 @@ import Glibc
 /// One process that is kept running.
 final class Service {
     enum Role {
-        case postgres, scheduler, worker
+        case postgres, scheduler, worker, gateway
     }
 
     enum State {
@@ -51,8 +51,8 @@ final class Service {
     private var child: ChildProcess?
     /// Whether the channel on which it announces itself is still of interest.
     private var mayAnnounce = false
-    /// Where the process that serves answers `/metrics`, if it does.
-    private(set) var probes: String?
+    /// What it said of itself when it announced itself.
+    private(set) var announcement: [String] = []
 
     init(_ plan: Plan) { self.plan = plan }
 
@@ -78,7 +78,7 @@ final class Service {
             }
             child = try ChildProcess.start(plan.command)
             mayAnnounce = plan.command.announces
-            probes = nil
+            announcement = []
             state = .starting(since: now)
             return .started
         case .starting(let since):
@@ -110,16 +110,14 @@ final class Service {
         switch child {
         case .some(let child):
             switch child.readReadiness() {
-            case .nothing:
-                return false
-            case .never:
+            case .nothing: return false
+            case .never: mayAnnounce = false
+            case .ready(let words):
                 mayAnnounce = false
-                return false
-            case .ready(let probes):
-                mayAnnounce = false
-                self.probes = probes
+                announcement = words
                 return true
             }
+            return false
         case .none: return false
         }
     }
@@ -163,7 +161,7 @@ final class Service {
 /// What came over the channel on which a child announces itself.
 private enum ReadinessNews {
     case nothing
-    case ready(probes: String?)
+    case ready([String])
     /// It was closed, or something else was said: nothing will come any more.
     case never
 }
@@ -171,12 +169,12 @@ private enum ReadinessNews {
 extension ChildProcess {
     fileprivate borrowing func readReadiness() -> ReadinessNews {
         guard let descriptor = readiness.rawOrNil else { return .never }
-        var bytes = [UInt8](repeating: 0, count: 128)
+        var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         if count < 0 { return .nothing }
-        let words = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.first == "ready" else { return .never }
-        return .ready(probes: words.first { $0.hasPrefix("probes=") }.map { String($0.dropFirst(7)) })
+        let line = String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let words = line.split(separator: " ").map(String.init)
+        return words.first == "ready" ? .ready(Array(words.dropFirst())) : .never
     }
 
     fileprivate borrowing func addDescriptors(to list: inout [Int32], readiness wanted: Bool) {

@@ -95,7 +95,7 @@ struct SchedulerCommand: ParsableCommand {
         settings.statusMembers = statusMembers(durability, configuration)
         settings.figures = probes?.figures
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
-        announceReady(probes: probes?.address)
+        announceReady(probes?.address.map { [$0] } ?? [])
         let stepDown = try broker.run(stop: stop)
         // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }

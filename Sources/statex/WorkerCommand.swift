@@ -64,7 +64,7 @@ struct WorkerCommand: AsyncParsableCommand {
         var probes: WorkerProbes?
         if let place = configuration.workerProbes { probes = await WorkerProbes(at: place, handlers: served) }
         options.figures = probes?.figures
-        options.onReady = { [probes] in announceReady(probes: probes?.address) }
+        options.onReady = { [probes] in announceReady(probes?.address.map { [$0] } ?? []) }
         do throws(WorkerError) {
             return try Worker(
                 endpoint: configuration.workerEndpoint, slots: configuration.slots,

@@ -9,8 +9,8 @@ final class RunningProcess {
     private let command: Command
     private let child: ChildProcess
     private var known: ProcessEnd?
-    /// What it said when it was ready.
-    private var announcement = ""
+    /// What it said of itself when it served.
+    private(set) var announcement: [String] = []
 
     /// - Parameter command: with a log.
     init(_ name: String, _ command: Command) throws {
@@ -36,10 +36,8 @@ final class RunningProcess {
     /// Where it answers `/metrics`, as it said when it was ready.
     var probes: String {
         get throws {
-            guard
-                let word = announcement.split(whereSeparator: \.isWhitespace).first(where: { $0.hasPrefix("probes=") })
-            else { throw HarnessError("\(name) said of no probes: \(announcement)") }
-            return String(word.dropFirst(7))
+            guard let address = announcement.first else { throw HarnessError("\(name) said of no probes") }
+            return address
         }
     }
 
@@ -49,11 +47,14 @@ final class RunningProcess {
     func waitUntilReady(within limit: Duration = .seconds(60)) throws {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
-            var bytes = [UInt8](repeating: 0, count: 128)
+            var bytes = [UInt8](repeating: 0, count: 4_096)
             if let channel = child.readiness.rawOrNil {
                 let count = recv(channel, &bytes, bytes.count, Int32(MSG_DONTWAIT))
-                announcement = String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
-                if count > 0 { return }
+                if count > 0 {
+                    let words = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+                    announcement = words.dropFirst().map(String.init)
+                    return
+                }
             }
             if let end { throw HarnessError("\(name) ended with \(end) before it served: \(said)") }
             waitReadable([child.handle.raw, child.readiness.rawOrNil ?? -1], until: deadline)
