@@ -34,7 +34,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        // The gateway alone. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
+        // The gateway and the probes alone. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
         // swift-nio-http2 than 1.45.)
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -53,6 +53,9 @@ let package = Package(
         .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
+        // What processes say that run for long.
+        library("StatexLog", "Sources/Log", ["CLinux", "StatexProtocol"]),
+
         // Thin, safe wrappers of the C libraries.
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
@@ -61,9 +64,12 @@ let package = Package(
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // Counts and histograms as plain values, and the text that Prometheus reads.
+        library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
         // The scheduler: a pure core in two thin shells that never import each other.
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
+        library(
+            "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
         library(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
@@ -76,7 +82,10 @@ let package = Package(
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            [
+                "StatexHandOff", "StatexSchedulerCore", "StatexMetrics", "StatexProtocol", "StatexThreads",
+                "StatexZeroMQ", "CLinux", "CCrypto",
+            ]),
 
         // The event stream, and what the journal has of it.
         library(
@@ -93,7 +102,7 @@ let package = Package(
                 "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
                 "StatexHandlerAPI",
             ]),
-        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
+        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library(
             "StatexProcesses", "Sources/Worker/Processes",
@@ -106,7 +115,10 @@ let package = Package(
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+            [
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
+                "CLinux",
+            ]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -123,6 +135,19 @@ let package = Package(
                 "CLinux",
             ]),
 
+        // What a supervisor and a Prometheus ask of scheduler and worker, over HTTP.
+        library(
+            "StatexProbes", "Sources/Probes",
+            [
+                "StatexMetrics", "StatexProtocol", "StatexThreads", "CLinux",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         // What people are shown: reads of the journal, and the gateway.
         library("StatexReads", "Sources/Reads", ["StatexPostgres", "StatexProtocol", "StatexThreads"]),
         library(
@@ -154,7 +179,7 @@ let package = Package(
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexReads",
-                "StatexGateway", "StatexEvents",
+                "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -172,13 +197,20 @@ let package = Package(
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        test("LogTests", ["StatexLog"]),
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test(
+            "ProbesTests",
+            [
+                "StatexProbes", "StatexMetrics", "StatexThreads", .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
-        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexProtocol"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
@@ -204,7 +236,7 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
-        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
             [

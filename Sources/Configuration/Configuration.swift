@@ -29,6 +29,12 @@ package struct Configuration: Sendable, Equatable {
     package var resources: [ResourceAmount]
     package var drainTime: Duration
 
+    /// Where `/metrics`, `/livez` and `/readyz` of scheduler and workers are; nil: nowhere.
+    package var schedulerProbes: ListenAddress?
+    package var workerProbes: ListenAddress?
+
+    package var logFormat: LogFormat
+
     package var leaseTime: Duration
     package var heartbeatInterval: Duration
     package var disconnectGrace: Duration
@@ -81,6 +87,10 @@ package struct Configuration: Sendable, Equatable {
         labels = values.take("labels", default: [], .list(of: .text, count: 0...64))
         resources = values.take("resources", default: [], .amounts)
         drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
+
+        schedulerProbes = values.take("scheduler_probes", default: nil, .listenAddress)
+        workerProbes = values.take("worker_probes", default: nil, .listenAddress)
+        logFormat = values.take("log_format", default: .text, .choice())
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
         heartbeatInterval = values.take(

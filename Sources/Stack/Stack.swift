@@ -138,6 +138,11 @@ package struct Stack: Sendable {
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
         arguments += configurationArguments
         var command = child(arguments, stack)
+        if var probes = configuration.workerProbes {
+            // One port is not for several.
+            if configuration.workers > 1 { probes.port = 0 }
+            command.environment["STATEX_WORKER_PROBES"] = probes.description
+        }
         // A worker never sees the database.
         command.environment["STATEX_DATABASE"] = nil
         // Its own limit ends its draining; ours only ends a worker that does not keep it.
@@ -175,8 +180,11 @@ package struct Stack: Sendable {
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
             eventsEndpoint: configuration.eventsEndpoint, database: database, gateway: gateway.first,
-            token: gateway.dropFirst().first, pid: getpid(),
-            pids: processes)
+            token: gateway.dropFirst().first, pid: getpid(), pids: processes,
+            // The others say where their probes are, if they have some.
+            probes: ReadyFile.Probes(
+                scheduler: services.first { $0.plan.role == .scheduler }?.announcement.first,
+                workers: services.filter { $0.plan.role == .worker }.map(\.announcement.first)))
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
         if let url = file.gateway {

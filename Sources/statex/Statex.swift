@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import StatexProbes
 
 @main
 struct Statex: AsyncParsableCommand {
@@ -12,7 +13,7 @@ struct Statex: AsyncParsableCommand {
             Every command ends with one of these exit codes:
             \(Exit.table)
             """,
-        version: "0.1.0",
+        version: statexVersion,
         groupedSubcommands: [
             CommandGroup(
                 name: "Run:",

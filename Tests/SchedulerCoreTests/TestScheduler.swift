@@ -109,7 +109,7 @@ final class TestScheduler {
 
     /// The commit under way became durable.
     func committed() {
-        if let batch = core.journalCommitted(into: &out) {
+        if let batch = core.journalCommitted(at: now, into: &out) {
             if core.tellsEvents { events += core.events.all }
             core.recycle(batch)
         }

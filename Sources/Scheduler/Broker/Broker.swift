@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandOff
+import StatexMetrics
 import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
@@ -37,8 +38,10 @@ package struct Broker: ~Copyable {
     var configurationRefused: String?
     /// Whether the journal said since the last heartbeat that this scheduler is the owner.
     private var isProvenOwner = false
-    private var commitStarted: Int64 = 0
+    private(set) var commitStarted: Int64 = 0
     var commitNanoseconds: Int64 = 0
+    private(set) var commitTime = Histogram()
+    var nextFigures: Int64 = 0
     private var nextHeartbeat: Int64 = 0
     let startedAt: Int64
     // Reused from message to message.
@@ -134,6 +137,7 @@ package struct Broker: ~Copyable {
                 try reclaimEndpoints()
                 beat(time.monotonic)
             }
+            publishFigures(at: time)
             retryParked()
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
@@ -192,8 +196,9 @@ package struct Broker: ~Copyable {
         journalDown = nil
         isProvenOwner = true
         commitNanoseconds = commitNanoseconds == 0 ? nanoseconds : (commitNanoseconds * 7 + nanoseconds) / 8
+        commitTime.add(nanoseconds)
         counts.commits += 1
-        guard let batch = core.journalCommitted(into: &outbox) else { return }
+        guard let batch = core.journalCommitted(at: now, into: &outbox) else { return }
         counts.committedJobs += UInt64(batch.jobs.count)
         cache.keep(batch.payloads, of: batch.head.batch)
         drainOutbox(results: batch)

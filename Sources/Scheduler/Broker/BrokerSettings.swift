@@ -1,4 +1,6 @@
+import StatexMetrics
 import StatexSchedulerCore
+import StatexThreads
 
 package struct BrokerSettings: Sendable {
     package var submitEndpoint: String
@@ -13,6 +15,8 @@ package struct BrokerSettings: Sendable {
     package var gatherJobs = 2_000
     /// What status says of the surroundings, as JSON members: `"durability": {…}, …`.
     package var statusMembers = ""
+    /// Where figures are published each second; nil: nobody looks at any.
+    package var figures: Published<SchedulerSnapshot>?
 
     package init(submitEndpoint: String, workerEndpoint: String, eventsEndpoint: String) {
         self.submitEndpoint = submitEndpoint

@@ -21,6 +21,7 @@ extension SchedulerCore {
     mutating func block(_ slot: Int32, runAt: Int64?, deadline: Int64?, at now: Now) {
         jobs[slot].state = .blocked
         blocked += 1
+        kinds[Int(jobs[slot].kind)].blocked += 1
         watch(deadline, of: slot, at: now)
         if let runAt, runAt > now.wall { graphs[request(of: slot)]?.setStart(of: jobs[slot].index, at: runAt) }
     }
@@ -35,6 +36,7 @@ extension SchedulerCore {
                 graphs[request]?.satisfied(index) == true
             else { continue }
             blocked -= 1
+            kinds[Int(jobs[target].kind)].blocked -= 1
             schedule(target, runAt: graphs[request]?.takeStart(of: index), at: now)
         }
     }

@@ -172,6 +172,7 @@ extension SchedulerCore {
         if jobs[slot].failures == 0, !jobs[slot].flags.contains(.hasPaidBudget) {
             jobs[slot].flags.insert(.hasPaidBudget)
             kinds[kind].budget.firstAttempt()
+            kinds[kind].counts.queueWait.add(jobs[slot].age(at: now))
         }
         kinds[kind].circuit.started(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty {
@@ -179,6 +180,7 @@ extension SchedulerCore {
         }
         tenants.leased(jobs[slot].tenant, expected: expected, at: now)
         counts.leased += 1
+        kinds[kind].counts.leased += 1
         gathering.leases.append(
             CommitBatch.LeaseRow(
                 id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt,
@@ -215,7 +217,9 @@ extension SchedulerCore {
     mutating func account(_ slot: Int32, _ record: OutcomeRecord) {
         let ran = Int64(record.ranMicroseconds) * 1_000
         switch record.ending {
-        case .succeeded, .failed: kinds[Int(jobs[slot].kind)].run.ran(nanoseconds: ran)
+        case .succeeded, .failed:
+            kinds[Int(jobs[slot].kind)].run.ran(nanoseconds: ran)
+            kinds[Int(jobs[slot].kind)].counts.run.add(ran)
         case .returned, .cancelled, .expired, .lost: if ran == 0 { return startUndone(slot) }
         }
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000 - ran)

@@ -66,6 +66,7 @@ extension SchedulerCore {
         retries[id] = letter.request
         let slot = open(record)
         counts.submitted += 1
+        kinds[Int(kind)].counts.submitted += 1
         if let affinity = options.affinity { setAffinity(affinity, of: slot) }
         watch(options.deadline, of: slot, at: now)
         schedule(slot, runAt: options.runAt, at: now)

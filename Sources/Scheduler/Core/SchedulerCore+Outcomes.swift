@@ -142,6 +142,7 @@ extension SchedulerCore {
         jobs[slot].state = .delayed
         wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
         counts.retried += 1
+        kinds[Int(jobs[slot].kind)].counts.retried += 1
     }
 
     private mutating func keepResult(_ record: OutcomeRecord, _ bytes: borrowing RawSpan) -> Int32 {
@@ -164,9 +165,16 @@ extension SchedulerCore {
     }
 
     mutating func record(_ row: CommitBatch.OutcomeRow) {
+        let kind = Int(jobs[row.slot].kind)
+        if row.token != 0 { kinds[kind].counts.attempts.count(row.ending) }
         if let final = row.final {
-            if jobs[row.slot].state == .blocked { blocked -= 1 }
+            if jobs[row.slot].state == .blocked {
+                blocked -= 1
+                kinds[kind].blocked -= 1
+            }
             jobs[row.slot].state = final
+            kinds[kind].ending += 1
+            kinds[kind].counts.ended.count(final)
             switch final {
             case .succeeded: counts.succeeded += 1
             case .failed: counts.failed += 1

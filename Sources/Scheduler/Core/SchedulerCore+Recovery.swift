@@ -163,8 +163,7 @@ extension SchedulerCore {
     /// A job was leased by a former owner: when it is ready again, it stands where its age says. (Those that are
     /// ready now come in that order.)
     private mutating func hadTurn(_ slot: Int32, at now: Now) {
-        jobs[slot].flags.insert(.wasReady)
-        jobs[slot].since = Ticks(now.monotonic)
+        jobs[slot].setReady(at: now)
     }
 
     /// The record of a worker incarnation that holds leases from before and is not connected.

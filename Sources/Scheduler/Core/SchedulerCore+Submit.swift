@@ -33,6 +33,7 @@ extension SchedulerCore {
         guard let producer = clients[client]?.producer else { return }
         if let reason = busy ?? gatheringRefusal(bytes: batch.payloadBytes) {
             counts.refused += UInt64(batch.requests)
+            refusals.journal += UInt64(batch.requests)
             refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
             return
         }
@@ -107,7 +108,6 @@ extension SchedulerCore {
             unique = name
         }
         if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
-            counts.refused += 1
             let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
             refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
             return nil
@@ -205,6 +205,7 @@ extension SchedulerCore {
         if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
         let slot = open(record)
         counts.submitted += 1
+        kinds[Int(kind)].counts.submitted += 1
         if let options {
             if let affinity = options.affinity { setAffinity(affinity, of: slot) }
             let numbers = options.labels.map { number(.label, $0) }

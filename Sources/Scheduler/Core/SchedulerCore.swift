@@ -1,3 +1,4 @@
+import StatexMetrics
 import StatexProtocol
 
 /// The scheduler's decisions: an event and the time go in, rows and effects come out.
@@ -15,6 +16,11 @@ package struct SchedulerCore: ~Copyable {
         var queues: [Int32] = []
         var queued = 0
         var leased = 0
+        var blocked = 0
+        /// All open ones, and those of them whose final outcome is on its way to the journal.
+        var open = 0
+        var ending = 0
+        var counts = JobCounts()
         var run = RunTime()
         var policy = Policies.Kind()
         var limit = StartLimit()
@@ -126,6 +132,7 @@ package struct SchedulerCore: ~Copyable {
     var workerEventsMade: UInt64 = 0
     /// Workers that are gone while rows that name them wait for the journal, through which commit.
     var departed: [(number: UInt32, name: String, until: UInt64)] = []
+    package var refusals = SchedulerSnapshot.Refusals()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
     package init(_ settings: CoreSettings, head: ChainHead, seed: UInt64) {

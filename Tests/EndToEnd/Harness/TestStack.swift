@@ -132,10 +132,13 @@ final class TestStack: @unchecked Sendable {
 
     // MARK: Processes
 
-    private func start(_ name: String, _ program: String, _ arguments: [String]) throws -> RunningProcess {
+    /// - Parameter announces: whether it says by itself that it serves.
+    func start(
+        _ name: String, _ program: String, _ arguments: [String], announces: Bool = true
+    ) throws -> RunningProcess {
         var command = Command(
             program, arguments, environment: ["PATH": "/usr/bin:/bin", "STATEX_STACK": directory])
-        command.announces = true
+        command.announces = announces
         command.log = "\(directory)/\(processes.count)-\(name).log"
         let process = try RunningProcess(name, command)
         processes.append(process)
