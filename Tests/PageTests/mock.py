@@ -60,7 +60,8 @@ class World:
         self.letters, self.workers, self.extra_queues = [], [], []
         self.counts = {"submitted": 0, "succeeded": 0, "failed": 0, "dead": 0, "expired": 0}
         self.paused = []
-        self.problems = {}  # path: (status, problem)
+        self.problems = {}  # path: arguments of `problem`
+        self.canned = {}  # path: a function that returns the answer
         self.events, self.streams, self.tickets = [], [], set()
         self.next_id = 4387429626826194944
         self.started = time.time()
@@ -182,6 +183,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.stream(url.path)
         if self.headers.get("Authorization") != f"Bearer {self.world.token}":
             return self.problem(401, "unauthenticated", "the token is not valid here; get a new one")
+        if url.path in self.world.canned:
+            return self.answer(200, self.world.canned[url.path]())
         handler = getattr(self, f"{method.lower()}_{url.path.split('/')[2].replace('-', '_')}", None) if url.path.startswith("/v1/") else None
         parts = [unquote(part) for part in url.path.split("/")[3:]]
         return handler(parts, query, body) if handler else self.problem(404, "no_such_path", "there is nothing at this path")

@@ -46,7 +46,7 @@ export function dead({ signal, query }) {
       { title: "Kind", fixed: true, cell: (letter) => name(letter.kind, 24) },
       { title: "Tenant", class: "wide", fixed: true, cell: (letter) => name(letter.tenant, 24) },
       { title: "Error", class: "error", fixed: true, cell: (letter) => name(`${letter.error_class ?? ""}: ${letter.error ?? ""}`, 140) },
-      { title: "Ended", class: "number", fixed: true, cell: (letter) => time(letter.ended_at) },
+      { title: "Ended", class: "number wide", fixed: true, cell: (letter) => time(letter.ended_at) },
     ],
   });
   const older = h("button", { type: "button", onclick: () => turn(next) }, "Older");

@@ -62,12 +62,17 @@ export function reconcile(parent, items, keyOf, create, update) {
 // Characters that steer a terminal or turn the direction of what follows.
 const steering = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
-/** A name from outside, on one line, cut to `most` characters, and apart from the direction of the text around it. */
+/** A text from outside on one line. */
+export function clean(text) {
+  return String(text ?? "").slice(0, 4_000).replace(steering, "\ufffd").replace(/\s+/g, " ");
+}
+
+/** A name from outside, cut to `most` characters, and apart from the direction of the text around it. */
 export function name(text, most = 80) {
-  const clean = String(text ?? "").replace(steering, "\ufffd").replace(/\s+/g, " ");
-  const letters = [...clean.slice(0, most * 2)];
-  const cut = letters.length > most || clean.length > most * 2;
-  return h("bdi", { title: cut ? clean.slice(0, 2_000) : null }, cut ? `${letters.slice(0, most).join("")}…` : clean);
+  const whole = clean(text);
+  const letters = [...whole];
+  const cut = letters.length > most;
+  return h("bdi", { title: cut ? whole.slice(0, 2_000) : null }, cut ? `${letters.slice(0, most).join("")}…` : whole);
 }
 
 let announcing;

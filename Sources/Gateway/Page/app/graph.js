@@ -1,5 +1,5 @@
 // A request's jobs and what waits for what: a graph while it is small, else one square a job.
-import { h, s, replace } from "./dom.js";
+import { clean, h, s, replace } from "./dom.js";
 
 const most = 40;
 const box = { width: 150, height: 42, right: 46, below: 12 };
@@ -55,7 +55,7 @@ function edge(from, to, retry) {
 
 function node(job, { x, y }) {
   const mark = /^[a-z]+$/.test(job.state) ? job.state : "";
-  const kind = String(job.kind).slice(0, 18);
+  const kind = clean(job.kind).slice(0, 18);
   return s("a", { class: `node ${mark}`, href: `#/jobs/${encodeURIComponent(job.id)}`, "aria-label": `Job ${job.index}, ${kind}, ${job.state}` },
     s("rect", { x, y, width: box.width, height: box.height, rx: 6 }),
     s("rect", { class: "edge-mark", x, y, width: 4, height: box.height, rx: 2 }),

@@ -1,5 +1,5 @@
 // The page: what stays while views come and go (navigation, theme, connection, sign-in), and which view an address means.
-import { announce, h, replace, setText } from "./dom.js";
+import { announce, clean, h, replace, setText } from "./dom.js";
 import { connection } from "./connection.js";
 import { session } from "./session.js";
 import { signIn } from "./signin.js";
@@ -49,7 +49,7 @@ function showWho() {
   document.getElementById("nav").hidden = !signed;
   document.getElementById("leave").hidden = !signed;
   const { sub, tenant } = session.claims;
-  setText(document.getElementById("who"), signed && sub ? (tenant ? `${sub} · ${tenant}` : String(sub)).slice(0, 60) : "");
+  setText(document.getElementById("who"), signed && sub ? clean(tenant ? `${sub} · ${tenant}` : sub).slice(0, 60) : "");
 }
 
 // Light, dark, or as the system has it.

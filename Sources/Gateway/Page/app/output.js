@@ -1,5 +1,5 @@
 // What a running job says of itself: how far it is, and the pieces of its output as they come.
-import { h, setText } from "./dom.js";
+import { clean, h, setText } from "./dom.js";
 import { bytes, place } from "./format.js";
 
 /** What the page keeps of one job's output; the result is always whole. */
@@ -21,7 +21,7 @@ export class Output {
     this.line.hidden = false;
     if (Number.isFinite(fraction)) this.bar.value = Math.min(Math.max(fraction, 0), 1);
     const part = Number.isFinite(fraction) ? `${Math.round(fraction * 100)} %` : "";
-    setText(this.words, [part, String(text ?? "").slice(0, 300)].filter(Boolean).join(" · "));
+    setText(this.words, [part, clean(text).slice(0, 300)].filter(Boolean).join(" · "));
   }
 
   output({ text, begins, left_out: leftOut }) {

@@ -98,7 +98,7 @@ function queueTable(soon) {
         queue.circuit && queue.circuit !== "closed" && h("span", { class: "tag bad" }, `circuit ${queue.circuit}`)] },
       { title: h("span", { class: "hidden" }, "Share"), class: "share wide", cell: (queue) => h("span", { class: "bars", "aria-hidden": "true", "--share": `${queue.share}%` },
         parts.map((part) => queue[part] > 0 && h("i", { class: part, "--n": String(Math.log1p(queue[part])) }))) },
-      { title: "Running", class: "number", cell: number("running") },
+      { title: "Running", class: "number wide", cell: number("running") },
       { title: "Queued", class: "number", cell: number("queued") },
       { title: "Delayed", class: "number wide", cell: number("delayed") },
       { title: "Blocked", class: "number wide", cell: number("blocked") },

@@ -1,5 +1,5 @@
 // Workers with their slots as a grid: what is filled runs, what stands beside it waits there.
-import { h, name, reconcile, replace, setText } from "./dom.js";
+import { clean, h, name, reconcile, replace, setText } from "./dom.js";
 import { post } from "./api.js";
 import { ask } from "./dialog.js";
 import { count } from "./format.js";
@@ -45,7 +45,7 @@ export function workers(soon, signal) {
     const stands = worker.state ?? (worker.connected === false ? "disconnected" : worker.draining ? "draining" : "serving");
     const mark = card.querySelector(".state");
     mark.className = `state ${/^[a-z]+$/.test(stands) ? stands : ""}`;
-    setText(mark, stands);
+    setText(mark, clean(stands).slice(0, 20));
     const strip = card.querySelector(".slots");
     strip.setAttribute("aria-label", `${busy} of ${slots} slots busy`);
     const drawn = Math.min(slots, squares);
