@@ -278,7 +278,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.ordered(body)
         made = self.world.job(job["kind"], request=job["request"], retry_of=job["id"])
         job["retried_as"] = made["id"]
-        self.ordered(body, {"id": made["id"], "matched": 1})
+        self.ordered(body, {"id": job["id"], "matched": 1})
 
     def get_requests(self, parts, query, body):
         with self.world.lock:

@@ -1,4 +1,5 @@
 // The gateway's API: one place that knows the token, and that turns every failure into a Problem.
+import { setClock } from "./format.js";
 import { session } from "./session.js";
 
 /** RFC 9457, as the gateway answers it; `status` 0: nobody answered. */
@@ -27,13 +28,18 @@ export async function call(path, { method = "GET", body, headers = {}, signal, t
     if (signal?.aborted) throw error;
     throw new Problem(unreachable);
   }
-  if (!response.ok) throw await problemOf(response);
+  setClock(response.headers.get("Date"));
+  if (!response.ok) {
+    const text = await response.text().catch(() => "");
+    throw refused(problem(response.status, text, response.headers.get("Retry-After")), token);
+  }
   return response;
 }
 
-async function problemOf(response) {
-  const text = await response.text().catch(() => "");
-  return problem(response.status, text, response.headers.get("Retry-After"));
+/** A token that was good and is no more ends the session, wherever that is heard. */
+function refused(problem, token) {
+  if (problem.status === 401 && token && token === session.token) session.end(problem.detail);
+  return problem;
 }
 
 function problem(status, text, retryAfter) {
@@ -47,19 +53,26 @@ function problem(status, text, retryAfter) {
 
 /** JSON from there. `query` members that are empty are left out. */
 export async function get(path, query, signal) {
-  const response = await call(withQuery(path, query), { signal });
-  try { return await response.json(); } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Problem(unreachable);
-  }
+  return json(await whole(await call(withQuery(path, query), { signal }), signal));
 }
 
 export async function post(path, value, { signal, headers } = {}) {
   const response = await call(path, {
     method: "POST", body: JSON.stringify(value), signal, headers: { "Content-Type": "application/json", ...headers },
   });
-  const text = await response.text();
-  return text ? JSON.parse(text) : {};
+  return json(await whole(response, signal));
+}
+
+async function whole(response, signal) {
+  try { return await response.text(); } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Problem(unreachable);
+  }
+}
+
+/** A proxy may answer a page with the status of a success. */
+function json(text) {
+  try { return text ? JSON.parse(text) : {}; } catch { throw new Problem(unreachable); }
 }
 
 function withQuery(path, query) {
@@ -69,15 +82,16 @@ function withQuery(path, query) {
 
 /** Uploads a form and tells how far it is: `fetch` does not. */
 export function upload(path, form, { headers, signal, onProgress }) {
+  const { token } = session;
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", path);
-    request.setRequestHeader("Authorization", `Bearer ${session.token}`);
+    request.setRequestHeader("Authorization", `Bearer ${token}`);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => onProgress(event.loaded, event.lengthComputable ? event.total : NaN);
     request.onload = () => {
-      if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
-      else reject(problem(request.status, request.responseText, request.getResponseHeader("Retry-After")));
+      if (request.status < 200 || request.status >= 300) return reject(refused(problem(request.status, request.responseText, request.getResponseHeader("Retry-After")), token));
+      try { resolve(json(request.responseText)); } catch (error) { reject(error); }
     };
     request.onerror = () => reject(new Problem({ ...unreachable, detail: "The upload was cut off. Submit again: what had arrived is not taken twice." }));
     request.onabort = () => reject(new DOMException("The upload was stopped.", "AbortError"));

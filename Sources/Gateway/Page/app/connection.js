@@ -1,7 +1,6 @@
 // Asking again and again, quietly: nothing is asked while the tab is hidden, less and less while nobody answers, and at
 // once when the tab or the network comes back.
 import { Problem } from "./api.js";
-import { session } from "./session.js";
 
 const listeners = new Set();
 const waiting = new Set();
@@ -73,15 +72,14 @@ export function repeat(work, { every, signal, onProblem }) {
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof Problem)) throw error;
-        if (error.status === 401) return session.end(error.detail);
         if (!error.passes) return onProblem?.(error);
         failures += 1;
         wait = backoff(failures, error.retryAfter);
         connection.failed(error, Date.now() + wait);
       }
-      if (wanted && !failures) wait = 250;
+      if (wanted && !failures) wait = 250; // Asked for while it asked.
       const cut = new AbortController();
-      wake = () => setTimeout(() => cut.abort(), failures ? 0 : 250);
+      wake = () => { if (!failures) setTimeout(() => cut.abort(), 250); };
       await pause(wait, AbortSignal.any([signal, cut.signal]));
       wake = () => {};
     }

@@ -3,36 +3,27 @@ import { h, name, replace } from "./dom.js";
 import { get, post } from "./api.js";
 import { repeat } from "./connection.js";
 import { ask } from "./dialog.js";
+import { addressOf, filters } from "./filters.js";
 import { count, idLink, state, time } from "./format.js";
 import { show } from "./problem.js";
 import { session } from "./session.js";
 import { table } from "./table.js";
 
 export function dead({ signal, query }) {
-  const fields = {
-    kind: h("input", { name: "kind", maxlength: 64, placeholder: "any" }),
-    error_class: h("input", { name: "error_class", maxlength: 64, placeholder: "any" }),
-    tenant: h("input", { name: "tenant", maxlength: 128, placeholder: "any" }),
-  };
-  const titles = { kind: "Kind", error_class: "Error class", tenant: "Tenant" };
-  for (const [field, input] of Object.entries(fields)) input.value = query.get(field) ?? "";
-  const filter = Object.fromEntries(Object.keys(fields).map((field) => [field, query.get(field)]).filter(([, value]) => value));
-  const choose = (event) => {
-    event.preventDefault();
-    const chosen = Object.entries(fields).map(([field, input]) => [field, input.value.trim()]).filter(([, value]) => value);
-    location.hash = `#/dead${chosen.length ? `?${new URLSearchParams(chosen)}` : ""}`;
-  };
   const mayOperate = session.allows("operate");
   const said = h("div", { role: "status" });
+  const all = h("span", { class: "orders" });
+  const form = filters({ view: "dead", query, fields: { kind: { title: "Kind" }, error_class: { title: "Error class" }, tenant: { title: "Tenant" } }, onChange: changed }, all);
+  let filter = form.values();
   let cursor = "";
   let next = null;
 
   const groups = table({
-    caption: "Dead letters by kind and error", empty: "Nothing failed for good. ", keyOf: (group) => `${group.kind}\n${group.error_class}\n${group.first_line}`,
+    caption: "Dead letters by kind and error", empty: "Nothing failed for good. ", keyOf: (group) => JSON.stringify([filter, group.kind, group.error_class, group.first_line]),
     columns: [
       { title: "Count", class: "number", cell: (group) => h("strong", {}, count(group.count)) },
-      { title: "Kind", fixed: true, cell: (group) => h("a", { href: address({ ...filter, kind: group.kind }) }, name(group.kind, 32)) },
-      { title: "Error", head: true, class: "error", fixed: true, cell: (group) => [h("a", { href: address({ ...filter, kind: group.kind, error_class: group.error_class ?? "" }) }, name(group.error_class || "unknown", 40)), " ", name(group.first_line, 160)] },
+      { title: "Kind", fixed: true, cell: (group) => h("a", { href: addressOf("dead", { ...filter, kind: group.kind }) }, name(group.kind, 32)) },
+      { title: "Error", head: true, class: "error", fixed: true, cell: (group) => [h("a", { href: addressOf("dead", { ...filter, kind: group.kind, error_class: group.error_class }) }, name(group.error_class || "unknown", 40)), " ", name(group.first_line, 160)] },
       { title: "Newest", class: "number wide", cell: (group) => time(group.newest) },
       { title: "Oldest", class: "number wide", cell: (group) => time(group.oldest) },
       ...(mayOperate ? [{ title: h("span", { class: "hidden" }, "Order"), class: "order wide", fixed: true, cell: (group) => orders({ ...filter, kind: group.kind, error_class: group.error_class }) }] : []),
@@ -51,6 +42,12 @@ export function dead({ signal, query }) {
   });
   const older = h("button", { type: "button", onclick: () => turn(next) }, "Older");
   const newest = h("button", { type: "button", onclick: () => turn("") }, "Newest");
+
+  function changed() {
+    filter = form.values();
+    if (mayOperate) replace(all, "All that fit: ", orders(filter));
+    turn("");
+  }
 
   function turn(to) {
     cursor = to;
@@ -74,20 +71,14 @@ export function dead({ signal, query }) {
     }, `${word} …`));
   }
 
+  if (mayOperate) replace(all, "All that fit: ", orders(filter));
   return {
     title: "Dead letters",
     element: h("div", {}, h("h1", {}, "Dead letters"),
-      h("form", { class: "filters", onsubmit: choose, onchange: choose },
-        Object.entries(fields).map(([field, input]) => h("label", {}, titles[field], input)), h("button", {}, "Show"), h("a", { href: "#/dead" }, "clear"),
-        mayOperate && h("span", { class: "orders" }, "All that fit: ", orders(filter))),
-      said,
+      form.element, said,
       h("section", {}, h("h2", {}, "By error"), groups.element),
       h("section", {}, h("h2", {}, "One by one"), letters.element, h("div", { class: "pages" }, newest, older))),
   };
-}
-
-function address(filter) {
-  return `#/dead?${new URLSearchParams(Object.entries(filter).filter(([, value]) => value))}`;
 }
 
 function words(filter) {

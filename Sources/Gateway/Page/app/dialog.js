@@ -14,16 +14,20 @@ export function ask({ title, action, danger = false, look, act }) {
   const cancel = h("button", { type: "button", onclick: () => dialog.close() }, "Cancel");
   const yes = h("button", { type: "submit", class: danger ? "danger" : "primary", disabled: true }, action);
   const form = h("form", { method: "dialog", onsubmit: submit }, heading, body, h("div", { class: "buttons" }, cancel, yes));
-  const dialog = h("dialog", { "aria-labelledby": "dialog-title", onclose: () => dialog.remove() }, form);
+  const dialog = h("dialog", { "aria-labelledby": "dialog-title", onclose: close }, form);
   const before = document.activeElement;
 
   async function submit(event) {
     event.preventDefault();
     yes.disabled = true;
-    if (await attempt(() => act(body))) {
-      dialog.close();
-      before?.focus?.();
-    } else yes.disabled = false;
+    if (await attempt(() => act(body))) dialog.close();
+    else yes.disabled = false;
+  }
+
+  /** The browser gives the focus back, unless what had it has gone with the order. */
+  function close() {
+    dialog.remove();
+    if (!before.isConnected) document.getElementById("main").focus();
   }
 
   async function attempt(work) {

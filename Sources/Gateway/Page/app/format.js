@@ -53,8 +53,17 @@ export function seconds(time) {
   return time ? Date.parse(time) / 1_000 : NaN;
 }
 
+/** By the gateway's clock, if this machine's is far from it. */
 export function now() {
-  return Date.now() / 1_000;
+  return Date.now() / 1_000 - ahead;
+}
+
+let ahead = 0;
+
+/** @param date the header of an answer; it has whole seconds, and was some time on the way */
+export function setClock(date) {
+  const difference = Date.now() / 1_000 - seconds(date);
+  if (Number.isFinite(difference)) ahead = Math.abs(difference) > 3 ? difference : 0;
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

@@ -56,7 +56,7 @@ function edge(from, to, retry) {
 function node(job, { x, y }) {
   const mark = /^[a-z]+$/.test(job.state) ? job.state : "";
   const kind = clean(job.kind).slice(0, 18);
-  return s("a", { class: `node ${mark}`, href: `#/jobs/${encodeURIComponent(job.id)}`, "aria-label": `Job ${job.index}, ${kind}, ${job.state}` },
+  return s("a", { class: `node ${mark}`, href: `#/jobs/${encodeURIComponent(job.id)}`, "data-focus": job.id, "aria-label": `Job ${job.index}, ${kind}, ${job.state}` },
     s("rect", { x, y, width: box.width, height: box.height, rx: 6 }),
     s("rect", { class: "edge-mark", x, y, width: 4, height: box.height, rx: 2 }),
     s("text", { x: x + 14, y: y + 18 }, kind),

@@ -41,12 +41,16 @@ export function job({ id, signal }) {
     return false;
   }, { every: 5, signal, onProblem: (problem) => replace(said, show(problem)) });
 
+  let drawn;
   function draw() {
     const one = current;
+    timeline.show(one);
+    const said = JSON.stringify(one);
+    if (said === drawn) return; // Selections stay.
+    drawn = said;
     body.hidden = false;
     replace(stands, state(one.state), name(one.kind, 64));
     replace(facts, factsOf(one));
-    timeline.show(one);
     if (one.ended_at) output.end();
     else output.begin();
     if (!one.ended_at && !content.result.firstChild) content.result.append(h("p", { class: "empty" }, "Not yet."));
@@ -118,8 +122,9 @@ function actions(one, soon) {
       title: "Retry this job?", action: "Retry",
       look: async () => ({ ready: true, body: h("p", {}, "A new job with the same input starts from the beginning. This one keeps its outcome.") }),
       act: async () => {
-        const made = await post(path.job(one.id, "/retry"), {});
-        location.hash = made.id ? `#/jobs/${encodeURIComponent(made.id)}` : `#/requests/${encodeURIComponent(one.request)}`;
+        await post(path.job(one.id, "/retry"), {});
+        const { retried_as: made } = await get(path.job(one.id));
+        location.hash = made ? `#/jobs/${encodeURIComponent(made)}` : `#/requests/${encodeURIComponent(one.request)}`;
       },
     }) }, "Retry …");
   }

@@ -2,6 +2,7 @@
 import { h, name, replace } from "./dom.js";
 import { get } from "./api.js";
 import { repeat } from "./connection.js";
+import { addressOf, filters } from "./filters.js";
 import { count, duration, idLink, state, time } from "./format.js";
 import { jobTable } from "./overview.js";
 import { show } from "./problem.js";
@@ -43,58 +44,55 @@ function tally(jobs) {
 }
 
 function list({ signal, query }, { title, one, path, member, shown, states, tag }) {
-  const fields = {
-    state: h("select", { name: "state" }, h("option", { value: "" }, "any"), states.map((word) => h("option", {}, word))),
-    kind: h("input", { name: "kind", maxlength: 64, placeholder: "any" }),
-    tenant: h("input", { name: "tenant", maxlength: 128, placeholder: "any" }),
-    ...(tag ? { tag: h("input", { name: "tag", maxlength: 128, placeholder: "any" }) } : {}),
-    since: h("select", { name: "since" }, h("option", { value: "" }, "any time"),
-      [["900", "15 min"], ["3600", "1 h"], ["86400", "1 day"], ["604800", "7 days"]].map(([value, word]) => h("option", { value }, word))),
-  };
-  for (const [field, input] of Object.entries(fields)) input.value = query.get(field) ?? "";
-  const form = h("form", { class: "filters", onsubmit: choose, onchange: choose }, Object.entries(fields).map(([field, input]) => h("label", {}, field[0].toUpperCase() + field.slice(1), input)),
-    h("button", {}, "Show"), h("a", { href: `#/${one}` }, "clear"));
-  const older = h("button", { type: "button", hidden: true, onclick: () => turn() }, "Older");
-  const newest = h("a", { href: `#/${one}`, hidden: true }, "Newest");
+  const form = filters({
+    view: one, query, onChange: () => begin(true),
+    fields: {
+      state: { title: "State", options: [["", "any"], ...states.map((word) => [word, word])] },
+      kind: { title: "Kind" },
+      tenant: { title: "Tenant" },
+      ...(tag && { tag: { title: "Tag" } }),
+      since: { title: "Submitted", options: [["", "any time"], ["900", "last 15 min"], ["3600", "last hour"], ["86400", "last day"], ["604800", "last 7 days"]] },
+    },
+  });
+  const older = h("a", { hidden: true }, "Older");
+  const newest = h("a", { hidden: true }, "Newest");
   const said = h("div", { role: "status" });
+  let cursor = query.get("cursor") ?? "";
+  let current;
 
-  function choose(event) {
-    event.preventDefault();
-    const chosen = Object.entries(fields).map(([field, input]) => [field, input.value.trim()]).filter(([, value]) => value);
-    location.hash = `#/${one}${chosen.length ? `?${new URLSearchParams(chosen)}` : ""}`;
-  }
-
-  function turn() {
-    const there = new URLSearchParams(query);
-    there.set("cursor", next);
-    location.hash = `#/${one}?${there}`;
-  }
-
-  let next = null;
-  const cursor = query.get("cursor") ?? "";
-  newest.hidden = !cursor;
-
-  async function page() {
-    const since = Number(query.get("since"));
-    const filter = Object.fromEntries(Object.keys(fields).map((field) => [field, query.get(field)]));
-    filter.since = since ? new Date(Date.now() - since * 1_000).toISOString() : "";
+  async function page(signal) {
+    const filter = form.values();
+    const since = Number(filter.since);
     let found = [];
-    let from = cursor;
+    let next = cursor;
     for (let step = 0; step < steps; step += 1) {
-      const answer = await get(path, { ...filter, limit: pageLength - found.length, cursor: from }, signal);
+      const answer = await get(path, {
+        ...filter, since: since ? new Date(Date.now() - since * 1_000).toISOString() : "", limit: pageLength - found.length, cursor: next,
+      }, signal);
       found = found.concat(answer[member]);
       next = answer.next;
       if (!next || found.length >= pageLength) break;
-      from = next;
-      replace(said, found.length ? "" : "Looking further back …");
+      if (!found.length) replace(said, "Looking further back …");
     }
     shown.show(found);
     older.hidden = !next;
+    older.href = addressOf(one, { ...filter, cursor: next });
+    newest.hidden = !cursor;
+    newest.href = addressOf(one, filter);
     replace(said, found.length || !next ? "" : "Nothing yet. Older ones were not looked at.");
     // What is old changes little: it is not asked for again.
     return !cursor;
   }
 
-  repeat(page, { every: 3, signal, onProblem: (problem) => replace(said, show(problem)) });
-  return { title, element: h("div", {}, h("h1", {}, title), form, shown.element, said, h("div", { class: "pages" }, newest, older)) };
+  /** Anew, from the newest on, when the filter changed. */
+  function begin(changed = false) {
+    if (changed) cursor = "";
+    current?.abort();
+    current = new AbortController();
+    replace(said);
+    repeat(page, { every: 3, signal: AbortSignal.any([signal, current.signal]), onProblem: (problem) => replace(said, show(problem)) });
+  }
+
+  begin();
+  return { title, element: h("div", {}, h("h1", {}, title), form.element, shown.element, said, h("div", { class: "pages" }, newest, older)) };
 }

@@ -2,7 +2,6 @@
 // one, and only `fetch` can send Last-Event-ID with it and read the problem when it is refused.
 import { call, post, Problem } from "./api.js";
 import { backoff, pause, whenVisible } from "./connection.js";
-import { session } from "./session.js";
 
 /** The gateway sends a heartbeat more often; what is silent for longer is dead. */
 const silence = 60_000;
@@ -39,9 +38,8 @@ export async function follow(path, { signal, onEvent, onState = () => {} }) {
       });
     } catch (error) {
       if (error instanceof Problem) {
-        // A ticket that came too late is no reason to sign in again.
-        if (error.status === 401 && !ticket) return session.end(error.detail);
-        if (error.status !== 401 && !error.passes) return onState("refused");
+        // A ticket may come too late; another one is in time.
+        if (!error.passes && !(error.status === 401 && ticket)) return onState("refused");
         retryAfter = error.retryAfter;
       }
     } finally {
@@ -104,6 +102,7 @@ class Parser {
   tell() {
     let value;
     try { value = JSON.parse(this.data.join("\n")); } catch { return; }
-    this.onEvent({ name: this.name, value, id: this.id });
+    // A fault of a view is no fault of the stream.
+    try { this.onEvent({ name: this.name, value, id: this.id }); } catch (error) { reportError(error); }
   }
 }

@@ -12,6 +12,7 @@ import { workers } from "./workers.js";
 import { Samples } from "./samples.js";
 
 const samples = new Samples();
+session.onChange(() => samples.clear()); // Somebody else may see something else.
 
 export function overview({ signal }) {
   const figures = ["Open jobs", "Running", "Finished a second", "Backlog", "Journal commit", "Up"].map((title) => {

@@ -67,6 +67,9 @@ export class RequestProgress {
 
   draw() {
     const one = this.current;
+    const said = JSON.stringify([one, this.first]);
+    if (said === this.drawn) return; // Selections stay.
+    this.drawn = said;
     replace(this.stands, state(one.state));
     const states = [...Map.groupBy(one.jobs, (job) => job.state)].map(([word, of]) => `${count(of.length)} ${word}`);
     replace(this.facts, [

@@ -8,6 +8,12 @@ export class Samples {
   counted = null;
   seen = new Set();
 
+  clear() {
+    this.all = [];
+    this.counted = null;
+    this.seen = new Set();
+  }
+
   get last() { return this.all.at(-1); }
 
   /** One look: rates from what the scheduler counted since the look before, times from jobs that ended since. */

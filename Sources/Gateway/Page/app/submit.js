@@ -105,7 +105,6 @@ export function submit({ signal }) {
       accepted(made);
     } catch (error) {
       if (error instanceof Problem) {
-        if (error.status === 401) return session.end(error.detail);
         replace(said, show(error));
       } else if (error.name !== "AbortError") throw error;
     } finally {
@@ -154,7 +153,9 @@ export function submit({ signal }) {
     draw();
     const progress = new RequestProgress(made.id, signal);
     results.querySelector(":scope > .empty")?.remove();
-    results.prepend(h("article", { class: "one" }, h("header", {}, h("h2", {}, "Request ", idLink("requests", made.id)), progress.stands, progress.live, progress.buttons), progress.element));
+    const shown = h("article", { class: "one" }, h("header", {}, h("h2", {}, "Request ", idLink("requests", made.id)), progress.stands, progress.live, progress.buttons), progress.element);
+    results.prepend(shown);
+    shown.scrollIntoView({ block: "nearest" });
   }
 
   const form = h("form", { class: "submit", onsubmit: order, oninput: changed },

@@ -1,6 +1,6 @@
 // A job's attempts on one line of time. Long waits are drawn shorter than they were, so that what ran stays visible; the
 // words beside each bar have the true times.
-import { h, s, name, replace } from "./dom.js";
+import { h, s, name, reconcile, replace } from "./dom.js";
 import { duration, now, seconds, state, time } from "./format.js";
 
 /** Of all the time that something ran: a single wait takes no more than this. */
@@ -29,9 +29,10 @@ export class Timeline {
       rows.push(row(scale, open, [bar("held", attempt.from, begun), bar(ending, begun, attempt.to), idle, attempt.ended_at && mark(ending, attempt.to)],
         words(attempt, begun, next, ending)));
     });
+    rows.forEach((one, index) => { one.key = index; });
     const cut = scale.pieces.some((piece) => piece.cut);
-    replace(this.element, rows, h("li", { class: "ends" }, h("span", {}, time(job.created_at)), cut && h("span", { class: "hint" }, "long waits are drawn shorter"),
-      h("span", {}, open ? "now" : time(job.ended_at))));
+    rows.push({ key: "ends", ends: true, label: [h("span", {}, time(job.created_at)), h("span", { class: "hint" }, cut ? "long waits are drawn shorter" : ""), h("span", {}, open ? "now" : time(job.ended_at))] });
+    reconcile(this.element, rows, (one) => one.key, create, update);
   }
 }
 
@@ -49,8 +50,19 @@ function words(attempt, begun, next, ending) {
 
 function row(scale, open, marks, label) {
   const drawn = marks.filter(Boolean).map((draw) => draw(scale));
-  const line = open && s("line", { class: "now", x1: "100%", x2: "100%", y1: -6, y2: 24 });
-  return h("li", {}, h("div", { class: "label" }, label), s("svg", { width: "100%", height: 18, "aria-hidden": "true" }, drawn, line));
+  return { label, drawing: [drawn, open && s("line", { class: "now", x1: "100%", x2: "100%", y1: -6, y2: 24 })] };
+}
+
+function create(row) {
+  return row.ends ? h("li", { class: "ends" }) : h("li", {}, h("div", { class: "label" }), s("svg", { width: "100%", height: 18, "aria-hidden": "true" }));
+}
+
+/** Drawn anew each second; words that are the same stay, and with them a selection. */
+function update(item, row) {
+  const label = row.ends ? item : item.firstChild;
+  const fresh = h("div", {}, row.label);
+  if (label.textContent !== fresh.textContent) replace(label, [...fresh.childNodes]);
+  if (!row.ends) replace(item.lastChild, row.drawing);
 }
 
 function bar(kind, from, to) {
