@@ -84,12 +84,29 @@ def test_attempts_are_a_timeline_with_words(browser, world):
     assert "waited 2.0 s" in rows[0]
     assert "Attempt 1 node-1/worker-1 lost" in rows[1] and "went on in node-1/worker-2" in rows[1]
     assert "Attempt 2" in rows[2] and "returned" in rows[2]
-    assert "Attempt 4" in rows[4] and "running" in rows[4]
+    assert "Attempt 4" in rows[4] and "running for 1" in rows[4]
     bars = browser.script("return [...document.querySelectorAll('.timeline rect')].map((bar) => [bar.getAttribute('class'), parseFloat(bar.getAttribute('x')), parseFloat(bar.getAttribute('width'))])")
     ran = [bar for bar in bars if bar[0].split()[1] in ("lost", "returned", "failed", "running")]
     assert [bar[0] for bar in ran] == ["bar lost", "bar returned", "bar failed", "bar running"]
     assert all(start + width <= 100.5 and width >= 0.4 for _, start, width in ran)
     assert all(first[1] + first[2] <= second[1] + 0.1 for first, second in zip(ran, ran[1:]))
+
+
+def test_an_attempt_that_was_handed_back_unstarted_says_so(browser, world):
+    job = several(world)
+    job["attempts"][1]["started_at"] = None
+    browser.open(f"#/jobs/{job['id']}")
+    browser.sees("returned held 2.0 s, not started, went on in node-2/worker-2", ".timeline")
+
+
+def test_what_one_selects_stays_selected_while_it_runs(browser, world):
+    job = several(world)
+    browser.open(f"#/jobs/{job['id']}")
+    browser.sees("out_of_memory", ".timeline")
+    browser.script("getSelection().selectAllChildren(document.querySelectorAll('.timeline .label')[3])")
+    before = browser.text(".timeline li:nth-child(5)")
+    browser.wait(lambda: browser.text(".timeline li:nth-child(5)") != before)
+    assert "out_of_memory" in browser.script("return String(getSelection())")
 
 
 def test_a_part_of_a_transcript_plays_from_its_place(browser, world):

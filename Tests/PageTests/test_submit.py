@@ -112,6 +112,20 @@ def test_a_recording_is_a_wav_file_that_decoders_read(browser, world):
         assert max(abs(int.from_bytes(sound.readframes(1)[:2], "little", signed=True)) for _ in range(sound.getnframes())) > 1_000
 
 
+def test_many_submits_hold_few_streams_and_all_show_their_results(browser, world):
+    browser.open("#/submit")
+    for number in range(4):
+        browser.find("#text").send_keys(f"Text {number}")
+        browser.find(".submit .primary").click()
+        browser.wait(lambda: len(world.submitted) == number + 1 and len(browser.all(".submitted > article")) == number + 1)
+    browser.wait(lambda: len(world.streams) == 2)
+    for number, job in enumerate(list(world.jobs.values())):
+        world.start(job)
+        world.end(job, result={"text": f"Result {number}"})
+    for number in range(4):
+        browser.sees(f"Result {number}", ".submitted")
+
+
 def test_nothing_is_submitted_from_an_empty_form(browser, world):
     browser.open("#/submit")
     browser.find(".submit .primary").click()

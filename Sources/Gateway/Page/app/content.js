@@ -139,7 +139,7 @@ function failure(job) {
 }
 
 function textBlock(text, code = false) {
-  const block = h(code ? "pre" : "div", { class: "text block", tabindex: "0" }, text.slice(0, shownText));
+  const block = h(code ? "pre" : "div", { class: "text block", tabindex: "0", role: "group", "aria-label": "Text" }, text.slice(0, shownText));
   if (text.length > shownText) block.append(h("p", { class: "hint" }, `… and ${(text.length - shownText).toLocaleString("en")} characters more: save it to read all.`));
   return block;
 }

@@ -11,7 +11,7 @@ export class Output {
     this.words = h("span", { class: "hint" });
     this.line = h("div", { class: "progress", hidden: true }, this.bar, this.words);
     this.note = h("p", { class: "hint", hidden: true });
-    this.text = h("div", { class: "output text", tabindex: "0", "aria-label": "Output so far", hidden: true });
+    this.text = h("div", { class: "output text", tabindex: "0", role: "group", "aria-label": "Output so far", hidden: true });
     this.element = h("div", { class: "live" }, this.line, this.note, this.text);
     this.rest = "";
     this.kept = 0;

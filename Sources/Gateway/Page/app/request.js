@@ -40,22 +40,27 @@ export class RequestProgress {
     this.panels = new Map();
     this.first = 0;
     this.current = null;
-    const ending = new AbortController();
-    signal.addEventListener("abort", () => ending.abort());
+    this.following = new AbortController();
+    signal.addEventListener("abort", () => this.unfollow());
     this.asking = repeat(async () => {
       const found = await get(path.request(id), {}, signal);
       if (this.current && this.current.state !== found.state) announce(`Request is ${found.state}.`);
       this.current = found;
       this.draw();
       if (found.state === "open") return true;
-      ending.abort();
+      this.unfollow();
       return false;
     }, { every: 5, signal, onProblem: (problem) => replace(this.said, show(problem)) });
     follow(path.request(id, "/events"), {
-      signal: ending.signal,
+      signal: this.following.signal,
       onState: (word) => { this.live.className = `streaming ${word}`; setText(this.live, { live: "live", connecting: "connecting", paused: "paused" }[word] ?? ""); },
       onEvent: (event, value) => this.heard(event, value),
     }).then(() => { this.live.textContent = ""; this.live.className = "streaming"; });
+  }
+
+  /** From now on it is only asked for. */
+  unfollow() {
+    this.following.abort();
   }
 
   heard(event, value) {
@@ -100,7 +105,7 @@ export class RequestProgress {
 }
 
 /** Short: the job's own page says why. */
-const waits = { blocked: "Waits for other jobs of this request.", delayed: "Waits for its time.", queued: "Waits for a slot.", leased: "A worker has it, and begins soon." };
+const waits = { blocked: "Waits for other jobs of this request.", delayed: "Waits for its time.", queued: "Waits for a slot.", leased: "A worker has it." };
 
 class JobPanel {
   constructor(job, signal, open) {

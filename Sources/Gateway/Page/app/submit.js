@@ -8,6 +8,8 @@ import { RequestProgress } from "./request.js";
 import { session } from "./session.js";
 
 const mostFiles = 100;
+/** Of the requests below; a browser opens six connections to one host, and each stream holds one. */
+const mostStreams = 2;
 
 export function submit({ signal }) {
   const text = h("textarea", { id: "text", rows: 5, placeholder: "Write or paste" });
@@ -30,6 +32,7 @@ export function submit({ signal }) {
     ondrop: (event) => { event.preventDefault(); drop.classList.remove("over"); add([...event.dataTransfer.files]); },
   }, chosen, h("label", { for: "files", class: "button" }, "Choose files"), h("span", { class: "hint" }, "or drop them here"), h("span", { class: "recording" }, length, level, record));
 
+  const followed = [];
   let files = [];
   let sending = null;
   let recording = null;
@@ -152,6 +155,8 @@ export function submit({ signal }) {
     files = [];
     draw();
     const progress = new RequestProgress(made.id, signal);
+    followed.push(progress);
+    if (followed.length > mostStreams) followed.shift().unfollow();
     results.querySelector(":scope > .empty")?.remove();
     const shown = h("article", { class: "one" }, h("header", {}, h("h2", {}, "Request ", idLink("requests", made.id)), progress.stands, progress.live, progress.buttons), progress.element);
     results.prepend(shown);

@@ -24,9 +24,10 @@ export class Timeline {
     attempts.forEach((attempt, index) => {
       const next = attempts[index + 1];
       const begun = Number.isFinite(attempt.begun) ? attempt.begun : attempt.ended_at ? attempt.to : attempt.from;
-      const ending = attempt.ending ?? (open ? "running" : "unknown");
+      const ending = attempt.ending ?? (open ? job.state : "unknown");
+      const moved = index > 0 && attempts[index - 1].worker !== attempt.worker && ["returned", "lost"].includes(attempts[index - 1].ending);
       const idle = next ? bar("wait", attempt.to, next.from) : attempt.ended_at && open && bar("wait", attempt.to, end);
-      rows.push(row(scale, open, [bar("held", attempt.from, begun), bar(ending, begun, attempt.to), idle, attempt.ended_at && mark(ending, attempt.to)],
+      rows.push(row(scale, open, [bar("held", attempt.from, begun), bar(ending, begun, attempt.to), idle, attempt.ended_at && mark(ending, attempt.to), moved && arrow(attempt.from)],
         words(attempt, begun, next, ending)));
     });
     rows.forEach((one, index) => { one.key = index; });
@@ -40,12 +41,18 @@ function words(attempt, begun, next, ending) {
   const moved = next && ["returned", "lost"].includes(ending) && next.worker !== attempt.worker;
   return [
     h("b", {}, `Attempt ${attempt.attempt}`), " ", name(attempt.worker, 32), " ", state(ending), " ",
-    begun - attempt.from > 0.05 && `held ${duration(begun - attempt.from)}, `,
-    `ran ${duration(attempt.to - begun)}`,
+    ...took(attempt, begun),
     attempt.error_class && [": ", h("code", {}, name(attempt.error_class, 40)), " ", name(attempt.error, 120)],
     moved && [", went on in ", name(next.worker, 32)],
     attempt.retry_at && ending === "failed" && [", again at ", time(attempt.retry_at)],
   ];
+}
+
+/** When an attempt began is known once it ended. */
+function took(attempt, begun) {
+  if (!attempt.ended_at) return [`for ${duration(attempt.to - attempt.from)}`];
+  if (!attempt.started_at) return [`held ${duration(attempt.to - attempt.from)}, not started`];
+  return [begun - attempt.from > 0.05 && `held ${duration(begun - attempt.from)}, `, `ran ${duration(attempt.to - begun)}`];
 }
 
 function row(scale, open, marks, label) {
@@ -75,6 +82,11 @@ function bar(kind, from, to) {
       y: thin ? 8 : 3, height: thin ? 2 : 12, rx: thin ? 0 : 2,
     });
   };
+}
+
+/** It came from another worker. */
+function arrow(at) {
+  return (scale) => s("text", { class: "mark", x: `${scale.at(at)}%`, y: 13, dx: -3, "text-anchor": "end" }, "↳");
 }
 
 /** How it ended, as a shape of its own. */
