@@ -96,6 +96,29 @@ def test_an_empty_page_with_a_cursor_is_followed(browser, world):
     assert [path for _, path in browser.asked() if path.startswith("/v1/jobs")][:3] == ["/v1/jobs?limit=50", "/v1/jobs?limit=50&cursor=9", "/v1/jobs?limit=50&cursor=8"]
 
 
+def test_a_long_search_is_not_repeated_by_itself(browser, world):
+    world.canned = {"/v1/jobs": lambda: {"jobs": [], "next": "7"}}
+    browser.open("#/jobs?kind=rare")
+    browser.sees("Show looks again")
+    asked = len(browser.asked())
+    # Nothing says that nothing comes: more than one round of this view (3 s) has to pass.
+    browser.script("return new Promise((done) => setTimeout(done, 4000))")
+    assert len(browser.asked()) == asked
+    world.canned = {}
+    job = world.job("rare")
+    browser.button("Show").click()
+    browser.sees(job["id"][-8:])
+
+
+def test_an_answer_of_another_version_is_said_and_does_not_break_the_page(browser, world):
+    browser.expected_errors = ["Uncaught TypeError"]
+    world.canned = {"/v1/queues": lambda: {"kinds": []}}
+    browser.open()
+    browser.sees("This page does not understand the gateway")
+    browser.go("#/submit")
+    browser.find("#text")
+
+
 def test_older_and_newest_walk_through_a_list(browser, world):
     ids = [world.job("text")["id"] for _ in range(120)]
     browser.open("#/jobs")

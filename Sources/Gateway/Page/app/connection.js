@@ -50,6 +50,11 @@ export function backoff(failures, retryAfter) {
   return Math.max(most * (0.5 + Math.random() / 2), (retryAfter ?? 0) * 1_000);
 }
 
+const strange = new Problem({
+  status: -1, title: "This page does not understand the gateway",
+  detail: "It may have been updated since the page was opened: load the page again.",
+});
+
 /**
  * Does `work` now and every so many seconds while the tab is seen, until `signal` is over or `work` returns false.
  * @param onProblem hears what does not pass by itself; the asking ends with it
@@ -71,7 +76,10 @@ export function repeat(work, { every, signal, onProblem }) {
         connection.wentWell();
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof Problem)) throw error;
+        if (!(error instanceof Problem)) {
+          reportError(error);
+          return onProblem?.(strange);
+        }
         if (!error.passes) return onProblem?.(error);
         failures += 1;
         wait = backoff(failures, error.retryAfter);

@@ -23,9 +23,10 @@ export function filters({ fields, view, query, onChange }, ...more) {
   function change(event) {
     event?.preventDefault();
     const address = addressOf(view, values());
-    if (address === location.hash) return;
-    history.pushState(null, "", address);
-    onChange();
+    const same = address === location.hash;
+    if (!same) history.pushState(null, "", address);
+    // "Show" looks again in any case.
+    if (!same || event?.type === "submit") onChange();
   }
 
   const clear = h("button", { type: "button", class: "quiet", onclick: () => { for (const [, input] of inputs) input.value = ""; change(); } }, "Clear");

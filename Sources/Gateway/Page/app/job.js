@@ -1,5 +1,5 @@
 // One job: how it stands and why, its attempts, what it says while it runs, what went in and what came out.
-import { announce, h, name, replace, setText } from "./dom.js";
+import { announce, h, name, replace } from "./dom.js";
 import { get, path, post } from "./api.js";
 import { repeat } from "./connection.js";
 import { Content } from "./content.js";
@@ -62,14 +62,13 @@ export function job({ id, signal }) {
   }
 
   follow(path.job(id, "/events"), {
-    signal: ending.signal,
-    onState: (word) => { live.className = `streaming ${word}`; setText(live, { live: "live", connecting: "connecting", paused: "paused" }[word] ?? ""); },
+    signal: ending.signal, indicator: live,
     onEvent(event, value) {
       if (event === "job.progress") output.progress(value);
       else if (event === "job.output") output.output(value);
       else asking.soon();
     },
-  }).then(() => { live.textContent = ""; live.className = "streaming"; });
+  });
 
   // The running bar grows.
   const growing = setInterval(() => { if (current && !current.ended_at && !document.hidden) timeline.show(current); }, 1_000);

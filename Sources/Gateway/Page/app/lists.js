@@ -11,6 +11,8 @@ import { table } from "./table.js";
 const pageLength = 50;
 /** A list walks back in bounded steps and may answer nothing but a cursor; so many are followed by themselves. */
 const steps = 40;
+/** What took more steps is not asked for again and again. */
+const mostRepeated = 3;
 
 export function jobs(context) {
   return list(context, {
@@ -65,7 +67,9 @@ function list({ signal, query }, { title, one, path, member, shown, states, tag 
     const since = Number(filter.since);
     let found = [];
     let next = cursor;
-    for (let step = 0; step < steps; step += 1) {
+    let step = 0;
+    while (step < steps) {
+      step += 1;
       const answer = await get(path, {
         ...filter, since: since ? new Date(Date.now() - since * 1_000).toISOString() : "", limit: pageLength - found.length, cursor: next,
       }, signal);
@@ -79,9 +83,10 @@ function list({ signal, query }, { title, one, path, member, shown, states, tag 
     older.href = addressOf(one, { ...filter, cursor: next });
     newest.hidden = !cursor;
     newest.href = addressOf(one, filter);
-    replace(said, found.length || !next ? "" : "Nothing yet. Older ones were not looked at.");
-    // What is old changes little: it is not asked for again.
-    return !cursor;
+    const long = step > mostRepeated;
+    replace(said, !found.length && next && "Nothing yet; older ones were not looked at. ", long && "It was a long search, and is not repeated by itself: Show looks again.");
+    // What is old changes little, and is not asked for again.
+    return !cursor && !long;
   }
 
   /** Anew, from the newest on, when the filter changed. */

@@ -2,6 +2,7 @@
 // one, and only `fetch` can send Last-Event-ID with it and read the problem when it is refused.
 import { call, post, Problem } from "./api.js";
 import { backoff, pause, whenVisible } from "./connection.js";
+import { setText } from "./dom.js";
 
 /** The gateway sends a heartbeat more often; what is silent for longer is dead. */
 const silence = 60_000;
@@ -9,9 +10,22 @@ const silence = 60_000;
 /**
  * Follows `path` until `signal` is over, closed while the tab is hidden and resumed where it was.
  * @param onEvent (name, value) of each event
- * @param onState `live`, `connecting`, `paused` or `refused`
+ * @param indicator an element that says whether it is live
  */
-export async function follow(path, { signal, onEvent, onState = () => {} }) {
+export async function follow(path, { signal, onEvent, indicator }) {
+  try {
+    await followed(path, signal, onEvent, (word) => {
+      indicator.className = `streaming ${word}`;
+      setText(indicator, word);
+    });
+  } finally {
+    indicator.className = "streaming";
+    setText(indicator, "");
+  }
+}
+
+/** @param onState is told `live`, `connecting` or `paused` */
+async function followed(path, signal, onEvent, onState) {
   let last = "";
   let failures = 0;
   while (!signal.aborted) {
@@ -39,7 +53,7 @@ export async function follow(path, { signal, onEvent, onState = () => {} }) {
     } catch (error) {
       if (error instanceof Problem) {
         // A ticket may come too late; another one is in time.
-        if (!error.passes && !(error.status === 401 && ticket)) return onState("refused");
+        if (!error.passes && !(error.status === 401 && ticket)) return;
         retryAfter = error.retryAfter;
       }
     } finally {

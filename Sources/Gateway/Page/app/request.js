@@ -52,10 +52,8 @@ export class RequestProgress {
       return false;
     }, { every: 5, signal, onProblem: (problem) => replace(this.said, show(problem)) });
     follow(path.request(id, "/events"), {
-      signal: this.following.signal,
-      onState: (word) => { this.live.className = `streaming ${word}`; setText(this.live, { live: "live", connecting: "connecting", paused: "paused" }[word] ?? ""); },
-      onEvent: (event, value) => this.heard(event, value),
-    }).then(() => { this.live.textContent = ""; this.live.className = "streaming"; });
+      signal: this.following.signal, indicator: this.live, onEvent: (event, value) => this.heard(event, value),
+    });
   }
 
   /** From now on it is only asked for. */
