@@ -28,5 +28,16 @@ import Testing
         let header = try Header(reading: claim.bytes)
         var cursor = try header.recordCursor(atLeast: TokenRecord.size)
         #expect(throws: WireError.self) { try TokenRecord(reading: &cursor, header: header, in: claim.bytes) }
+
+        var outcome = ByteBuffer(capacity: 256)
+        OutcomeRecord.begin(credit: 0, stamp: Self.stamp, to: &outcome)
+        OutcomeRecord(id: JobID(rawValue: 5), token: token, ending: .succeeded).write(to: &outcome)
+        Header.setCount(1, in: &outcome)
+        let outcomes = try Header(reading: outcome.bytes)
+        var place = try outcomes.recordCursor(atLeast: OutcomeRecord.size)
+        let error = #expect(throws: WireError.self) {
+            try OutcomeRecord(reading: &place, header: outcomes, in: outcome.bytes)
+        }
+        #expect(error?.message.hasSuffix("is not a token") == true)
     }
 }
