@@ -34,6 +34,16 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // The gateway and the probes alone. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
+        // swift-nio-http2 than 1.45.)
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.34.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -43,6 +53,9 @@ let package = Package(
         .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
+        // What processes say that run for long.
+        library("StatexLog", "Sources/Log", ["CLinux", "StatexProtocol"]),
+
         // Thin, safe wrappers of the C libraries.
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
@@ -51,9 +64,12 @@ let package = Package(
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // Counts and histograms as plain values, and the text that Prometheus reads.
+        library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
         // The scheduler: a pure core in two thin shells that never import each other.
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
+        library(
+            "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
         library(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
@@ -66,7 +82,17 @@ let package = Package(
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            [
+                "StatexHandOff", "StatexSchedulerCore", "StatexMetrics", "StatexProtocol", "StatexThreads",
+                "StatexZeroMQ", "CLinux", "CCrypto",
+            ]),
+
+        // The event stream, and what the journal has of it.
+        library(
+            "StatexEvents", "Sources/Events",
+            [
+                "StatexClient", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexZeroMQ", "CLinux",
+            ]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -76,7 +102,7 @@ let package = Package(
                 "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
                 "StatexHandlerAPI",
             ]),
-        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
+        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library(
             "StatexProcesses", "Sources/Worker/Processes",
@@ -89,7 +115,10 @@ let package = Package(
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+            [
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
+                "CLinux",
+            ]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -106,6 +135,39 @@ let package = Package(
                 "CLinux",
             ]),
 
+        // What a supervisor and a Prometheus ask of scheduler and worker, over HTTP.
+        library(
+            "StatexProbes", "Sources/Probes",
+            [
+                "StatexMetrics", "StatexProtocol", "StatexThreads", "CLinux",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
+        // What people are shown: reads of the journal, and the gateway.
+        library("StatexReads", "Sources/Reads", ["StatexPostgres", "StatexProtocol", "StatexThreads"]),
+        library(
+            "StatexGateway", "Sources/Gateway",
+            [
+                "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ], exclude: ["Page"]),
+
         // Operating it.
         library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
@@ -116,7 +178,9 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
+                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation", "StatexReads",
+                "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
+                .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
         ),
@@ -133,13 +197,20 @@ let package = Package(
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        test("LogTests", ["StatexLog"]),
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test(
+            "ProbesTests",
+            [
+                "StatexProbes", "StatexMetrics", "StatexThreads", .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
-        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexProtocol"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
@@ -150,14 +221,22 @@ let package = Package(
             "JournalTests",
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks",
+                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks", "StatexEvents", "StatexClient",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
         test("BenchmarkTests", ["StatexBenchmarks"]),
-        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test("ReadsTests", ["StatexReads", "StatexProtocol"]),
+        test(
+            "GatewayTests",
+            [
+                "StatexGateway", "StatexReads", "StatexClient", "StatexProtocol",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
             [

@@ -1,0 +1,77 @@
+/// Where the gateway listens, and whom it believes.
+package struct GatewayConfiguration: Sendable, Equatable {
+    /// nil: `statex up` starts none.
+    package var address: ListenAddress?
+    /// PEM files; nil: it speaks HTTP without TLS.
+    package var certificate: String?
+    package var key: String?
+    /// nil: a secret of its own in the data directory, for development.
+    package var tokens: TokenConfiguration?
+    /// The largest JSON body.
+    package var bodyLimit: Int
+
+    init(from values: inout ValueReader) {
+        let standard = ListenAddress(host: "127.0.0.1", port: 8420)
+        address = values.take("gateway", default: standard, .listenAddress)
+        certificate = values.take("gateway_tls_certificate", .path)
+        key = values.take("gateway_tls_key", .path)
+        if (certificate == nil) != (key == nil) {
+            values.refuse(
+                certificate == nil ? "gateway_tls_key" : "gateway_tls_certificate",
+                "goes with \(certificate == nil ? "gateway_tls_certificate" : "gateway_tls_key"), which is not set")
+        }
+        bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
+        tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
+            TokenConfiguration(from: &$0)
+        }
+    }
+}
+
+/// What bearer tokens must be.
+package struct TokenConfiguration: Sendable, Equatable {
+    package enum Algorithm: String, Sendable, CaseIterable {
+        case hs256 = "HS256"
+        case rs256 = "RS256"
+        case es256 = "ES256"
+    }
+
+    package var algorithm: Algorithm
+    /// Holds the secret of HS256, or the public keys of the others.
+    package var keyFile: String
+    package var issuer: String?
+    package var audience: String
+
+    package static let standardAudience = "statex"
+
+    /// nil: the group says nothing.
+    init?(from values: inout ValueReader) {
+        let named = values.take("algorithm", .choice() as ValueFormat<Algorithm>)
+        let secret = values.take("secret_file", .path)
+        let keys = values.take("jwks_file", .path)
+        issuer = values.take("issuer", .text)
+        audience = values.take("audience", default: Self.standardAudience, .text)
+        algorithm = named ?? .hs256
+        let (file, key, other) =
+            algorithm == .hs256 ? (secret, "secret_file", keys) : (keys, "jwks_file", secret)
+        if other != nil {
+            values.refuse(algorithm == .hs256 ? "jwks_file" : "secret_file", "is not for \(algorithm.rawValue)")
+        }
+        guard let file else {
+            if named != nil { values.refuse("algorithm", "\(algorithm.rawValue) needs \(key), which is not set") }
+            return nil
+        }
+        keyFile = file
+    }
+
+    private static let longestSecret = 8 << 10
+    private static let longestKeys = 256 << 10
+
+    /// The content of the key file, without the space around it.
+    package func readKeys() throws(ConfigurationError) -> String {
+        let isSecret = algorithm == .hs256
+        return try readSmallFile(
+            keyFile, limit: isSecret ? Self.longestSecret : Self.longestKeys,
+            for: isSecret ? "gateway_tokens.secret_file" : "gateway_tokens.jwks_file"
+        ).trimmed
+    }
+}

@@ -1,0 +1,32 @@
+import StatexProtocol
+import Testing
+
+/// What would be too much for a field or for the journal.
+@Suite("Bounds of texts and tokens") struct BoundTests {
+    private static let stamp = SessionStamp(session: 1, incarnation: 2, epoch: 3)
+
+    @Test("A text for people that is longer than a message may be is cut between two characters")
+    func longTexts() throws {
+        var reply = OrderReply(number: 7)
+        reply.message = "still paused: " + String(repeating: "kind für-alles, ", count: 5_000)
+        var buffer = ByteBuffer(capacity: 1_024)
+        reply.write(to: &buffer, stamp: Self.stamp)
+        let header = try Header(reading: buffer.bytes)
+        let read = try OrderReply(reading: buffer.bytes, header: header)
+        #expect(read.message.utf8.count <= Limits.textBytes && read.message.utf8.count > Limits.textBytes - 8)
+        #expect(read.message.hasSuffix("…") && reply.message.hasPrefix(read.message.dropLast()))
+
+        let error = WireError(.unknown, String(repeating: "e\u{301}", count: 100_000))
+        #expect(error.message.utf8.count <= 4_000)
+    }
+
+    @Test("A token that no journal gave is refused, whoever speaks of it", arguments: [UInt64(1) << 63, .max])
+    func tokens(token: UInt64) throws {
+        var claim = ByteBuffer(capacity: 256)
+        Header(.claim, recordLength: TokenRecord.size, stamp: Self.stamp, count: 1).write(to: &claim)
+        TokenRecord(JobID(rawValue: 5), token: token).write(to: &claim)
+        let header = try Header(reading: claim.bytes)
+        var cursor = try header.recordCursor(atLeast: TokenRecord.size)
+        #expect(throws: WireError.self) { try TokenRecord(reading: &cursor, header: header, in: claim.bytes) }
+    }
+}
