@@ -51,7 +51,10 @@ extension Broker {
         for worker in outbox.offerAgain { sayBare(.offerAgain, to: worker) }
         for worker in outbox.drains { sayBare(.drain, to: worker) }
         if !outbox.outcomeLookups.isEmpty { handOff.reads.put(.outcomes(outbox.outcomeLookups)) }
-        if !outbox.resultLookups.isEmpty { handOff.reads.put(.results(outbox.resultLookups)) }
+        if !outbox.resultLookups.isEmpty {
+            lookups.began(outbox.resultLookups.count)
+            handOff.reads.put(.results(outbox.resultLookups))
+        }
         for lookup in outbox.orderLookups { handOff.reads.put(.order(lookup)) }
         outbox.removeAll()
         flushAll()

@@ -83,7 +83,7 @@ extension Broker {
             for _ in 0..<header.count {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
             }
-            core.awaited(records, client: peer.session, into: &outbox)
+            try awaited(records, by: peer.session)
         case .cancel:
             var records: [CancelRecord] = []
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)
@@ -129,7 +129,14 @@ extension Broker {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
             return
         }
-        keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
+        guard keyedSubmits.hasRoom else {
+            core.submitted(
+                submit, bytes: frame.bytes, client: peer.session,
+                busy: "\(KeyedSubmits.bytes) bytes of requests with keys wait for the journal", at: time, into: &outbox)
+            return
+        }
+        keyedSubmits.park(
+            KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount)), tag: nextTag)
         handOff.reads.put(.keys(keys.compactMap(\.user), unique: keys.compactMap(\.unique), tag: nextTag))
         nextTag += 1
     }
@@ -164,31 +171,7 @@ extension Broker {
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
-        }
-    }
-
-    /// Answers about jobs that memory does not know. A request's other jobs are asked for in turn.
-    private mutating func resultsRead(_ found: [FoundResult]) {
-        for result in found {
-            guard let peer = sessions[result.lookup.client] else { continue }
-            let id = result.record.id
-            if result.lookup.record.isRequest, result.record.state != nil, result.record.index == 0,
-                result.record.count > 1
-            {
-                let others = (1..<UInt64(result.record.count)).map {
-                    AwaitRecord(
-                        JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits,
-                        follows: result.lookup.record.follows)
-                }
-                core.awaited(others, client: result.lookup.client, into: &outbox)
-            }
-            append(.results, recordLength: ResultRecord.size, to: peer)
-            var record = result.record
-            record.kindLength = UInt8(truncatingIfNeeded: result.kind.utf8.count)
-            record.write(to: &peer.buffer)
-            peer.buffer.append(result.kind)
-            peer.buffer.append(result.body)
-            peer.added()
+        case .refused(let request, let reason): readRefused(request, reason)
         }
     }
 }

@@ -46,6 +46,7 @@ extension SchedulerCore {
             return answerNow(known, to: entry.client, &out)
         }
         do throws(WireError) {
+            if let refusal = findings.refusal { throw WireError(.refused, refusal) }
             let reach = try carryOut(entry.order, findings, at: now, into: &out)
             var reply = OrderReply(number: entry.order.number)
             reply.reached = UInt32(clamping: reach.count ?? reach.ids.count)

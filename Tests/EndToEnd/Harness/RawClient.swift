@@ -49,9 +49,33 @@ struct RawClient: ~Copyable {
         return run
     }
 
+    /// Asks how jobs with ids in a row stand.
+    borrowing func ask(from first: UInt64, count: Int) throws {
+        var message = ByteBuffer(capacity: 70_000)
+        Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: count).write(to: &message)
+        for id in first..<first + UInt64(count) {
+            AwaitRecord(JobID(rawValue: id), isRequest: false, waits: false).write(to: &message)
+        }
+        _ = try socket.send(message.bytes)
+    }
+
+    borrowing func fault() throws -> Fault {
+        var fault: Fault?
+        try Self.answer(socket, of: .fault) { fault = try Fault(reading: $0, header: $1) }
+        guard let fault else { throw HarnessError("no FAULT") }
+        return fault
+    }
+
+    /// How many answers stand in the next message of them; later faults say the same as the first.
+    borrowing func results() throws -> Int {
+        var count = 0
+        try Self.answer(socket, of: .results, but: .fault) { count = Int($1.count) }
+        return count
+    }
+
     /// Waits for a message of that type; heartbeats may come before it.
     static func answer(
-        _ socket: borrowing Socket, of type: MessageType,
+        _ socket: borrowing Socket, of type: MessageType, but other: MessageType = .heartbeat,
         _ body: (borrowing RawSpan, Header) throws -> Void
     ) throws {
         let deadline = clinux_monotonic_nanoseconds() + 30_000_000_000
@@ -64,7 +88,9 @@ struct RawClient: ~Copyable {
             while try socket.receive(into: frame) {
                 let header = try Header(reading: frame.bytes)
                 if header.type == type { return try body(frame.bytes, header) }
-                guard header.type == .heartbeat else { throw HarnessError("\(type) was expected, \(header.type) came") }
+                guard header.type == .heartbeat || header.type == other else {
+                    throw HarnessError("\(type) was expected, \(header.type) came")
+                }
             }
         }
         throw HarnessError("no \(type) within 30 s")
