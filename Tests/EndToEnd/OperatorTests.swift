@@ -31,6 +31,10 @@ extension EndToEnd {
                 let all = try stack.ask("jobs")
                 #expect(
                     all.texts("jobs", "state") == ["delayed", "succeeded", "succeeded", "succeeded", "dead"], "\(all)")
+                // Why it waits stands with what waits, and with nothing else.
+                let reasons = all.list("jobs").map { $0["waiting_because"] as? String }
+                #expect(reasons.first??.hasPrefix("its time has not come") == true, "\(reasons)")
+                #expect(reasons.dropFirst().allSatisfy { $0 == nil }, "\(reasons)")
                 #expect(try stack.ask("jobs", "--state", "dead", "--state", "failed").list("jobs").count == 1)
                 #expect(try stack.ask("jobs", "--kind", "echo").list("jobs").count == 4)
                 #expect(try stack.ask("jobs", "--tag", "eu", "--tag", "nightly").list("jobs").count == 1)
