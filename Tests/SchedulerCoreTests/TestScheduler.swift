@@ -132,6 +132,12 @@ final class TestScheduler {
     }
 
     var leases: [CommitBatch.LeaseRow] { journal.flatMap(\.leases) }
+    /// The leases that a worker was given and has not ended, in their order.
+    func held(by worker: Worker) -> [CommitBatch.LeaseRow] {
+        let ended = Set(outcomes.map(\.token))
+        return leases.filter { $0.workerIndex == worker.index && !ended.contains($0.token) }
+    }
+
     var outcomes: [CommitBatch.OutcomeRow] { journal.flatMap(\.outcomes) }
     var errors: [ErrorText] { journal.flatMap(\.errors) }
 

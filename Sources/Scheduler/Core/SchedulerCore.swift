@@ -78,7 +78,8 @@ package struct SchedulerCore: ~Copyable {
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
     var stolenFor: [UInt64: UInt64] = [:]
-    /// Worker incarnations that a job was lost with, for the few jobs that were.
+    /// Worker incarnations that a job was lost with, for the few jobs that were in a lost worker; none for one that
+    /// stood behind its slots.
     var lostWith: [UInt64: [UInt64]] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.
