@@ -61,6 +61,9 @@ package struct SchedulerCore: ~Copyable {
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
+    var questions = Questions()
+    /// Jobs that the journal is being asked about for clients.
+    var lookupsUnderway = 0
     /// Clients that want to hear how far a job is, and wait for it too.
     var followers = Waits()
     /// The keys of those open jobs that name one.
