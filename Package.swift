@@ -34,6 +34,11 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        // The object store in S3 alone.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.100.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         // C: a module map and a shim header, nothing else. The include paths are Debian's defaults.
@@ -71,10 +76,21 @@ let package = Package(
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
         library(
+            "StatexS3", "Sources/S3",
+            [
+                "StatexObjects",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+        library(
             "StatexClient", "Sources/Client",
             [
-                "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexSchedulerCore", "StatexWorkerCore",
-                "StatexHandlerAPI",
+                "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexS3", "StatexSchedulerCore",
+                "StatexWorkerCore", "StatexHandlerAPI",
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
@@ -107,7 +123,9 @@ let package = Package(
             ]),
 
         // Operating it.
-        library("StatexConfiguration", "Sources/Configuration", ["Yams", "StatexProtocol", "StatexSchedules"]),
+        library(
+            "StatexConfiguration", "Sources/Configuration",
+            ["Yams", "StatexProtocol", "StatexSchedules", "StatexObjects"]),
         library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
 
         .executableTarget(
@@ -116,7 +134,7 @@ let package = Package(
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
-                "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
+                "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
             ],
             path: "Sources/statex"
         ),
@@ -135,6 +153,9 @@ let package = Package(
 
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
+        // A real S3 server, for these and end to end.
+        library("S3TestServer", "Tests/S3Tests/Server", exclude: ["s3_server.py"]),
+        test("S3Tests", ["StatexS3", "StatexObjects", "S3TestServer"], exclude: ["Server", "sign.py"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
@@ -183,7 +204,7 @@ let package = Package(
             [
                 "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
                 "StatexPostgres",
-                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux",
+                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux", "S3TestServer",
             ], folder: "EndToEnd"),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],

@@ -17,7 +17,7 @@ struct DoctorTests {
         let loaded = try LoadedConfiguration.load(ConfigurationSources(file: file, environment: environment))
         return Doctor(
             loaded, environment: environment, versions: [("statex", "1.2.3")],
-            handlers: [.ok("isolation", "strict")]
+            others: [.ok("isolation", "strict")]
         ).examine()
     }
 
@@ -34,7 +34,7 @@ struct DoctorTests {
         let findings = try examine(
             """
             data_dir: \(scratch.path)
-            handlers:
+            others:
               - {kind: good, process: {command: [sh]}}
               - {kind: gone, process: {command: [/no/such/program]}}
               - {kind: directory, process: {command: [/usr]}}
