@@ -19,7 +19,7 @@ package enum ObjectLocation: Hashable, Sendable {
             separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let bucket = String(parts.first ?? "")
         var prefix = parts.count > 1 ? String(parts[1]) : ""
-        if prefix.hasSuffix("/") { prefix.removeLast() }
+        if prefix.count > 1, prefix.hasSuffix("/") { prefix.removeLast() }
         guard (3...63).contains(bucket.utf8.count), bucket.utf8.allSatisfy(Self.isOfBucket),
             bucket.first != ".", bucket.first != "-"
         else {

@@ -43,6 +43,8 @@ final class Exchange: HTTPClientResponseDelegate {
 
     /// An error has a few hundred bytes.
     private static let maximumProblem = 64 << 10
+    /// The rest of an error comes with its head; a deadline that passed is told at once.
+    private static let lull = TimeAmount.milliseconds(500)
 
     // MARK: On the caller's thread
 
@@ -66,12 +68,25 @@ final class Exchange: HTTPClientResponseDelegate {
             }
         }
         while true {
-            switch next() {
+            // A service that refuses may answer before it has read everything. Then nothing may ever wake the sender.
+            let isRefused = head?.isSuccess == false && sending?.isUnderWay == true
+            guard let event = next(until: isRefused ? min(.now() + Self.lull, deadline) : deadline + Self.lull) else {
+                guard !isRefused else {
+                    sending?.end(RefusedEarly())
+                    continue
+                }
+                close()
+                sending?.end(HTTPClientError.deadlineExceeded)
+                task.cancel()
+                throw S3Failure(connection: HTTPClientError.deadlineExceeded)
+            }
+            switch event {
             case .mayWrite(let writer, let promise):
                 sending = upload.map { Sending($0, writer, promise) }
                 trying { () throws(ObjectError) in try sending?.go(on: self) }
-            case .written(nil): trying { () throws(ObjectError) in try sending?.go(on: self) }
-            // What became of the exchange is yet to come: the service may have answered before it read everything.
+            case .written(nil):
+                if !isRefused { trying { () throws(ObjectError) in try sending?.go(on: self) } }
+            // What became of the exchange is yet to come.
             case .written(let error): sending?.end(error)
             case .head(let arrived): head = arrived
             case .part(let buffer, let promise):
@@ -85,11 +100,14 @@ final class Exchange: HTTPClientResponseDelegate {
                 close()
                 sending?.end(error ?? HTTPClientError.cancelled)
                 if let failure { throw .local(failure) }
-                guard error == nil, let head else { throw S3Failure(connection: error) }
+                guard let head, error == nil || error is RefusedEarly else { throw S3Failure(connection: error) }
                 return Answer(head: head, problem: problem)
             }
         }
     }
+
+    /// The answer stands; what is left to send is not wanted.
+    private struct RefusedEarly: Error {}
 
     private func streaming(
         _ request: HTTPClient.Request, _ upload: Upload?, _ client: HTTPClient
@@ -111,12 +129,12 @@ final class Exchange: HTTPClientResponseDelegate {
         }
     }
 
-    private func next() -> Event {
+    private func next(until deadline: NIODeadline) -> Event? {
         while true {
-            // The last event always comes: requests have a deadline.
-            arrived.wait()
+            let nanoseconds = max(0, (deadline - .now()).nanoseconds)
+            let isThere = arrived.wait(timeout: .now() + .nanoseconds(Int(clamping: nanoseconds))) == .success
             let event = state.withLock { $0.events.isEmpty ? nil : $0.events.removeFirst() }
-            if let event { return event }
+            if event != nil || !isThere { return event }
         }
     }
 

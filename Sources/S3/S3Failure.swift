@@ -83,6 +83,7 @@ extension S3Failure {
         // A certificate that is not trusted today is not trusted in a second.
         case let error as NIOSSLError: self = .connection("TLS: \(error)", isTransient: false)
         case let error as NIOSSLExtraError: self = .connection("TLS: \(error)", isTransient: false)
+        case let error as HTTPParserError where error == .invalidEOFState: self = .transient("the connection was cut")
         case is HTTPParserError: self = .connection("what answered does not speak HTTP", isTransient: false)
         case let error as IOError: self = .transient(String(cString: strerror(error.errnoCode)))
         case let error as NIOConnectionError:

@@ -24,7 +24,9 @@ final class S3XML: NSObject, XMLParserDelegate {
         let reader = S3XML()
         let parser = XMLParser(data: Data(bytes))
         parser.delegate = reader
-        return parser.parse() ? reader : nil
+        // On Linux the parser says yes to anything: what is whole has a root that ended.
+        let isWhole = parser.parse() && parser.parserError == nil && !reader.root.isEmpty && reader.path.isEmpty
+        return isWhole ? reader : nil
     }
 
     func parser(

@@ -25,6 +25,8 @@ struct Sending {
         self.promise = promise
     }
 
+    var isUnderWay: Bool { promise != nil }
+
     /// Sends the next piece, or ends the body.
     mutating func go(on exchange: Exchange) throws(ObjectError) {
         guard promise != nil else { return }
