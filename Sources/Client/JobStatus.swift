@@ -51,9 +51,5 @@ public struct RequestStatus: Sendable, Equatable {
         self.jobs = jobs
     }
 
-    public var state: RequestState {
-        if jobs.contains(where: { !$0.state.isFinal }) { return .open }
-        if jobs.contains(where: { [.failed, .dead, .expired].contains($0.state) }) { return .failed }
-        return jobs.contains { $0.state == .cancelled } ? .cancelled : .succeeded
-    }
+    public var state: RequestState { RequestState(of: jobs.map(\.state)) }
 }

@@ -58,7 +58,7 @@ final class ObjectAccess: Sendable {
 }
 
 extension S3Settings {
-    fileprivate init(_ access: S3Access) {
+    package init(_ access: S3Access) {
         self.init(
             endpoint: access.endpoint, region: access.region, addressing: access.namesBucketInHost ? .host : .path,
             credentials: access.credentialsFile.map(CredentialSource.file) ?? .environment,

@@ -25,6 +25,23 @@ package func checkBind(endpoint: String, creatingDirectory: Bool = true) throws(
 /// What a Unix socket's address holds, less its final NUL.
 package let maximumSocketPath = 107
 
+/// Checks that a gateway may listen there: beyond loopback only with keys of the operator's.
+package func checkBind(gateway: ListenAddress, hasKeys: Bool) throws(BindError) {
+    guard !hasKeys, !isLoopback(gateway.host.contains(":") ? "[\(gateway.host)]" : gateway.host) else { return }
+    throw BindError(
+        description:
+            "\(gateway): without gateway_tokens only a loopback address may be bound (anybody who can read the development token could submit and cancel); set gateway_tokens, or use 127.0.0.1:PORT"
+    )
+}
+
+/// Whether it is an address and no name, which is whatever a resolver says.
+func isLiteralAddress(_ host: String) -> Bool {
+    guard !host.utf8.contains(0) else { return false }
+    var four = in_addr()
+    var six = in6_addr()
+    return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
+}
+
 // MARK: tcp
 
 private func checkLoopback(_ address: String, endpoint: String) throws(BindError) {

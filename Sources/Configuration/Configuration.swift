@@ -66,6 +66,8 @@ package struct Configuration: Sendable, Equatable {
     package var faultHandlers: Bool
     package var handlers: [HandlerConfiguration]
 
+    package var gateway: GatewayConfiguration
+
     init(from values: inout ValueReader, environment: [String: String]) {
         let dataDirectory = values.take("data_dir", default: Self.defaultDataDirectory(environment), .path)
         self.dataDirectory = dataDirectory
@@ -119,6 +121,7 @@ package struct Configuration: Sendable, Equatable {
         isolation = values.take("isolation", default: .basic, .choice())
         faultHandlers = values.take("fault_handlers", default: false, .yesOrNo)
         handlers = values.takeHandlers()
+        gateway = GatewayConfiguration(from: &values)
         checkPairs(&values)
     }
 

@@ -40,6 +40,17 @@ public enum RequestState: UInt8, Sendable, CaseIterable {
     case cancelled = 4
 
     public var name: String { "\(self)" }
+
+    /// What jobs in these states make of their request.
+    package init(of jobs: [JobState]) {
+        if jobs.contains(where: { !$0.isFinal }) {
+            self = .open
+        } else if jobs.contains(where: { [.failed, .dead, .expired].contains($0) }) {
+            self = .failed
+        } else {
+            self = jobs.contains(.cancelled) ? .cancelled : .succeeded
+        }
+    }
 }
 
 /// How one attempt ended. Only the scheduler says `lost` and `expired`.

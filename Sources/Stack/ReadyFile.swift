@@ -8,18 +8,24 @@ package struct ReadyFile: Codable, Equatable, Sendable {
         /// null: it was fenced, or another one owns the shard.
         package var scheduler: Int32?
         package var workers: [Int32]
+        /// null: none is configured.
+        package var gateway: Int32?
     }
 
     package var submitEndpoint: String
     package var workerEndpoint: String
     package var database: String
+    /// Where the gateway listens, as a URL; null: none is configured.
+    package var gateway: String?
+    /// For development: a bearer token that allows everything; null: the operator's own keys are configured.
+    package var token: String?
     package var pid: Int32
     package var pids: Processes
 
     enum CodingKeys: String, CodingKey {
         case submitEndpoint = "submit_endpoint"
         case workerEndpoint = "worker_endpoint"
-        case database, pid, pids
+        case database, gateway, token, pid, pids
     }
 
     /// Whether it could be written there: found out before anything is started.
@@ -57,12 +63,26 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     }
 }
 
-extension ReadyFile.Processes {
+extension ReadyFile {
     package func encode(to encoder: any Encoder) throws {
         // Also what is nil is written: `null` says that it is not there.
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(submitEndpoint, forKey: .submitEndpoint)
+        try container.encode(workerEndpoint, forKey: .workerEndpoint)
+        try container.encode(database, forKey: .database)
+        try container.encode(gateway, forKey: .gateway)
+        try container.encode(token, forKey: .token)
+        try container.encode(pid, forKey: .pid)
+        try container.encode(pids, forKey: .pids)
+    }
+}
+
+extension ReadyFile.Processes {
+    package func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(postgres, forKey: .postgres)
         try container.encode(scheduler, forKey: .scheduler)
         try container.encode(workers, forKey: .workers)
+        try container.encode(gateway, forKey: .gateway)
     }
 }

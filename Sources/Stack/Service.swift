@@ -3,7 +3,7 @@ import Glibc
 /// One process that is kept running.
 final class Service {
     enum Role {
-        case postgres, scheduler, worker
+        case postgres, scheduler, worker, gateway
     }
 
     enum State {
@@ -51,6 +51,8 @@ final class Service {
     private var child: ChildProcess?
     /// Whether the channel on which it announces itself is still of interest.
     private var mayAnnounce = false
+    /// What it said of itself when it announced itself.
+    private(set) var announcement: [String] = []
 
     init(_ plan: Plan) { self.plan = plan }
 
@@ -106,9 +108,15 @@ final class Service {
         guard mayAnnounce else { return false }
         switch child {
         case .some(let child):
-            let news = child.readReadiness()
-            if news != .nothing { mayAnnounce = false }
-            return news == .ready
+            switch child.readReadiness() {
+            case .nothing: return false
+            case .never: mayAnnounce = false
+            case .ready(let words):
+                mayAnnounce = false
+                announcement = words
+                return true
+            }
+            return false
         case .none: return false
         }
     }
@@ -151,7 +159,8 @@ final class Service {
 
 /// What came over the channel on which a child announces itself.
 private enum ReadinessNews {
-    case nothing, ready
+    case nothing
+    case ready([String])
     /// It was closed, or something else was said: nothing will come any more.
     case never
 }
@@ -159,10 +168,12 @@ private enum ReadinessNews {
 extension ChildProcess {
     fileprivate borrowing func readReadiness() -> ReadinessNews {
         guard let descriptor = readiness.rawOrNil else { return .never }
-        var bytes = [UInt8](repeating: 0, count: 64)
+        var bytes = [UInt8](repeating: 0, count: 4_096)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         if count < 0 { return .nothing }
-        return bytes[..<count].starts(with: "ready\n".utf8) ? .ready : .never
+        let line = String(decoding: bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        let words = line.split(separator: " ").map(String.init)
+        return words.first == "ready" ? .ready(Array(words.dropFirst())) : .never
     }
 
     fileprivate borrowing func addDescriptors(to list: inout [Int32], readiness wanted: Bool) {

@@ -1,5 +1,5 @@
-// What `statex up` runs on one machine: a private Postgres (unless a database is named), the scheduler,
-// and the workers.
+// What `statex up` runs on one machine: a private Postgres (unless a database is named), the scheduler, the workers
+// and the gateway.
 
 import Glibc
 import StatexConfiguration
@@ -15,7 +15,7 @@ package enum SchedulerExit {
 
 package struct Stack: Sendable {
     package var configuration: Configuration
-    /// The program of the scheduler and the workers: ourselves.
+    /// The program of the scheduler, the workers and the gateway: ourselves.
     package var program: String
     /// What `up` was given by `--config`; its children read the same.
     package var configurationFile: String?
@@ -60,6 +60,7 @@ package struct Stack: Sendable {
         }
         plans.append(scheduler(database, stack: directory))
         plans += (0..<configuration.workers).map { worker($0 + 1, stack: directory) }
+        if let address = configuration.gateway.address { plans.append(gateway(address, database, stack: directory)) }
 
         try Supervisor(plans, log: log) { (services) throws(StackError) in try announce(services, database, log) }.run()
         // A postmaster does not wait for every child of its own.
@@ -81,6 +82,12 @@ package struct Stack: Sendable {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw StackError("\(key): \(error)", exitCode: StackError.usage)
             }
+        }
+        guard let address = configuration.gateway.address else { return }
+        do throws(BindError) {
+            try checkBind(gateway: address, hasKeys: configuration.gateway.tokens != nil)
+        } catch {
+            throw StackError("gateway: \(error)", exitCode: StackError.usage)
         }
     }
 
@@ -138,6 +145,16 @@ package struct Stack: Sendable {
             stopLimit: configuration.drainTime + .seconds(5))
     }
 
+    private func gateway(_ address: ListenAddress, _ database: String, stack: String) -> Service.Plan {
+        var arguments = ["gateway", "--endpoint", configuration.submitEndpoint, "--listen", address.description]
+        arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
+        arguments += configurationArguments
+        var command = child(arguments, stack)
+        command.environment["STATEX_DATABASE"] = database
+        // Its own limit ends what is under way.
+        return Service.Plan(name: "gateway", role: .gateway, command: command, stopLimit: .seconds(20))
+    }
+
     private var configurationArguments: [String] { configurationFile.map { ["--config", $0] } ?? [] }
 
     private func child(_ arguments: [String], _ stack: String) -> Command {
@@ -150,13 +167,19 @@ package struct Stack: Sendable {
     private func announce(_ services: [Service], _ database: String, _ log: (String) -> Void) throws(StackError) {
         func pids(_ role: Service.Role) -> [pid_t] { services.filter { $0.plan.role == role }.compactMap(\.pid) }
         let processes = ReadyFile.Processes(
-            postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker))
+            postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker),
+            gateway: pids(.gateway).first)
+        // Where it listens, and a token if it made one.
+        let gateway = services.first { $0.plan.role == .gateway }?.announcement ?? []
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
-            database: database, pid: getpid(),
+            database: database, gateway: gateway.first, token: gateway.dropFirst().first, pid: getpid(),
             pids: processes)
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
+        if let url = file.gateway {
+            log("gateway: \(url)" + (file.token.map { ", development token \($0)" } ?? ""))
+        }
     }
 }
 

@@ -105,10 +105,10 @@ final class Supervisor {
 
     // MARK: Stopping
 
-    /// Workers first, so that they can hand back and report; then the scheduler, then the database. A
-    /// further signal ends the patience with those that are being waited for.
+    /// The gateway first, so that nobody asks for what is going; workers, so that they can hand back and report; then
+    /// the scheduler, then the database. A further signal ends the patience with those that are being waited for.
     private func stop() {
-        for role in [Service.Role.worker, .scheduler, .postgres] {
+        for role in [Service.Role.gateway, .worker, .scheduler, .postgres] {
             let group = services.filter { $0.plan.role == role && $0.pid != nil }
             for service in group { service.signal(service.plan.stopSignal) }
             wait(for: group)

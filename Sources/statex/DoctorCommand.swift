@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import StatexClient
 import StatexConfiguration
 import StatexHandlers
 import StatexObjects
@@ -37,7 +38,9 @@ struct DoctorCommand: AsyncParsableCommand {
         configuration.objectRoots.map { root in
             guard root.hasPrefix("s3://") else { return examineFolder(root) }
             do throws(ObjectError) {
-                for place in try Stores.open([root], S3Settings(configuration.s3))?.places ?? [] { try place.check() }
+                for place in try Stores.open([root], S3Settings(S3Access(configuration.s3)))?.places ?? [] {
+                    try place.check()
+                }
                 return .ok("objects", "\(root) answers")
             } catch {
                 return .error("objects", error.description, "correct objects, s3_endpoint or the credentials")

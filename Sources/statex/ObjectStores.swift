@@ -8,19 +8,9 @@ import StatexS3
 /// Opens what the key `objects` names; what is wrong there ends the command.
 func openStores(_ configuration: Configuration) throws -> Stores? {
     do throws(ObjectError) {
-        return try Stores.open(configuration.objectRoots, S3Settings(configuration.s3))
+        return try Stores.open(configuration.objectRoots, S3Settings(S3Access(configuration.s3)))
     } catch {
         throw ending(.failed, "objects: \(error)")
-    }
-}
-
-extension S3Settings {
-    init(_ configuration: S3Configuration) {
-        self.init(
-            endpoint: configuration.endpoint, region: configuration.region,
-            addressing: configuration.addressing == .host ? .host : .path,
-            credentials: configuration.credentialsFile.map(CredentialSource.file) ?? .environment,
-            authorities: configuration.authorities)
     }
 }
 

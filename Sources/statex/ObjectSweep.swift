@@ -1,6 +1,8 @@
 // The wiring of a sweep: the stores of the configuration, and the journal that says what is wanted.
 
 import CLinux
+import Glibc
+import StatexClient
 import StatexConfiguration
 import StatexJournal
 import StatexObjects
@@ -16,13 +18,15 @@ struct ObjectSweep {
     init(url: String, _ configuration: Configuration) {
         self.url = url
         roots = configuration.objectRoots
-        s3 = S3Settings(configuration.s3)
+        s3 = S3Settings(S3Access(configuration.s3))
         keeps = Int64(configuration.objectRetentionDays) * 86_400_000_000
     }
 
     /// - Returns: what became of each place, in the order of the configuration.
     func run(removing: Bool) throws(ObjectError) -> [SweepReport] {
-        guard let stores = try Stores.open(roots, s3) else { return [] }
+        // A folder that is not there holds nothing, and is not made for that.
+        let present = roots.filter { $0.hasPrefix("s3://") || access($0, F_OK) == 0 }
+        guard let stores = try Stores.open(present, s3) else { return [] }
         var reports: [SweepReport] = []
         for place in stores.places { reports.append(try run(place, removing: removing)) }
         return reports

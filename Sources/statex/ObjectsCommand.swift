@@ -47,13 +47,11 @@ struct SweepCommand: ParsableCommand {
         text.object {
             $0.member("dry_run", dryRun)
             $0.array("stores", reports) { report, text in
-                text.object {
-                    $0.member("location", report.location)
-                    $0.member("objects", report.objects)
-                    $0.member("bytes", Int(clamping: report.bytes))
-                    $0.member("removed", report.removed)
-                    $0.member("removed_bytes", Int(clamping: report.removedBytes))
-                }
+                text.member("location", report.location)
+                text.member("objects", report.objects)
+                text.member("bytes", Int(clamping: report.bytes))
+                text.member("removed", report.removed)
+                text.member("removed_bytes", Int(clamping: report.removedBytes))
             }
         }
         print(String(decoding: text.bytes, as: UTF8.self))

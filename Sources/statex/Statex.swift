@@ -14,8 +14,12 @@ struct Statex: AsyncParsableCommand {
             """,
         version: "0.1.0",
         groupedSubcommands: [
-            CommandGroup(name: "Run:", subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self]),
-            CommandGroup(name: "Use:", subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self]),
+            CommandGroup(
+                name: "Run:",
+                subcommands: [UpCommand.self, SchedulerCommand.self, WorkerCommand.self, GatewayCommand.self]),
+            CommandGroup(
+                name: "Use:",
+                subcommands: [SubmitCommand.self, StatusCommand.self, ExplainCommand.self, TokenCommand.self]),
             CommandGroup(
                 name: "Operate:",
                 subcommands: [

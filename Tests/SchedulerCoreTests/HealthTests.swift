@@ -263,6 +263,31 @@ struct HealthTests {
         #expect(scheduler.retriesHeld() == nil)
     }
 
+    @Test("A job's first attempt pays into the budget once, however often it is returned or lost")
+    func paidOnce() throws {
+        let scheduler = scheduler {
+            $0.budget.share = 0.5
+            $0.budget.perSecond = 0
+            $0.budget.burst = 1
+        }
+        let client = scheduler.client()
+        var worker = scheduler.worker(1, credit: 1, slots: 1)
+        try scheduler.submit(.init(attempts: 9), sequence: 1, client: client)
+        // The first retry is the one that had gathered.
+        #expect(run(scheduler, worker) { _ in .failed } == 2)
+        #expect(scheduler.retriesHeld()?.count == 1)
+        try scheduler.submit(.init(), sequence: 2, client: client)
+        #expect(run(scheduler, worker, limit: 3) { _ in .returned } == 3)
+        scheduler.leave(worker)
+        worker = scheduler.worker(2, credit: 1, slots: 1)
+        #expect(run(scheduler, worker) { _ in .succeeded } == 1)
+        #expect(scheduler.retriesHeld()?.count == 1)
+        // Another job pays the other half of a retry.
+        try scheduler.submit(.init(), sequence: 3, client: client)
+        #expect(run(scheduler, worker) { _ in .succeeded } == 2)
+        #expect(scheduler.retriesHeld() == nil)
+    }
+
     @Test("Delayed first attempts and lost ones ask for no budget")
     func noBudgetNeeded() throws {
         let scheduler = scheduler {

@@ -1,9 +1,9 @@
-// `statex up` with stand-ins for the scheduler and the workers, as a process of its own: the tests
+// `statex up` with stand-ins for the scheduler, the workers and the gateway, as a process of its own: the tests
 // send it signals and kill it.
 //
 //     StackHost up DATA_DIR READY_FILE WORKERS [KEY=VALUE…]
 //
-// As `StackHost scheduler …` and `StackHost worker …` it is the stand-in: it notes what happens in
+// As `StackHost scheduler …`, `StackHost worker …` and `StackHost gateway …` it is the stand-in: it notes what happens in
 // $STAND_IN/events, announces itself, and waits for SIGTERM. Files there change what it does:
 // ROLE.exit holds an exit code to end with at once, ROLE.mute keeps it from announcing itself,
 // ROLE.stubborn makes it ignore SIGTERM, ROLE.after holds a code to exit with on SIGUSR1.
@@ -22,6 +22,7 @@ if arguments.count >= 5, arguments[1] == "up" {
     var sources = ConfigurationSources(environment: environment)
     sources.setFlag("data_dir", key: "data_dir", to: arguments[2])
     sources.setFlag("workers", key: "workers", to: arguments[4])
+    sources.setFlag("gateway", key: "gateway", to: "off")
     for setting in arguments.dropFirst(5) {
         let parts = setting.split(separator: "=", maxSplits: 1).map(String.init)
         sources.setFlag(parts[0], key: parts[0], to: parts[1])
@@ -70,7 +71,7 @@ note(
     "started \(getpid()) database=\(environment["STATEX_DATABASE"] ?? "none") \(arguments.dropFirst(2).joined(separator: " "))"
 )
 if let code = code("exit") { exit(code) }
-if !exists("mute") { announceReady() }
+if !exists("mute") { announceReady(role == "gateway" ? ["http://stand.in:1", "token"] : []) }
 while true {
     var signal: Int32 = 0
     sigwait(&signals, &signal)

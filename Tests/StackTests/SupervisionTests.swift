@@ -236,4 +236,34 @@ struct SupervisionTests {
         #expect(try stack.wait(for: "failed").contains("submit_endpoint: 'tcp://0.0.0.0:7301': without keys"))
         #expect(stack.waitForEnd() == .exited(2))
     }
+
+    @Test func `the gateway is one more child, which says where it listens and a token; it stops first`() throws {
+        let stack = try RunningStack(scratch, workers: 1, settings: ["gateway=127.0.0.1:0", elsewhere])
+        #expect(try stack.wait(for: "gateway: ").contains("gateway: http://stand.in:1, development token token"))
+        let ready = try stack.ready()
+        #expect(ready.gateway == "http://stand.in:1" && ready.token == "token")
+        #expect(kill(try #require(ready.pids.gateway), 0) == 0)
+        let started = try #require(stack.events.first { $0.hasPrefix("gateway started") })
+        #expect(
+            started.contains(
+                "database=postgresql://u:p@127.0.0.1:1/x --endpoint \(ready.submitEndpoint) --listen 127.0.0.1:0 --objects"
+            ))
+        #expect(stack.stop() == .exited(0))
+        let stopped = stack.events.filter { $0.contains("stopped") }.compactMap { $0.split(separator: " ").first }
+        #expect(stopped == ["gateway", "worker", "scheduler"])
+    }
+
+    @Test func `without a gateway the ready file says so`() throws {
+        let stack = try RunningStack(scratch, workers: 0, settings: [elsewhere])
+        try stack.wait(for: "serving")
+        let text = try String(contentsOfFile: stack.readyFile, encoding: .utf8)
+        #expect(text.contains(#""gateway":null"#) && text.contains(#""token":null"#))
+        #expect(stack.stop() == .exited(0))
+    }
+
+    @Test func `a gateway that strangers could reach without keys is refused`() throws {
+        let stack = try RunningStack(scratch, settings: ["gateway=0.0.0.0:8420"])
+        #expect(try stack.wait(for: "failed").contains("gateway: 0.0.0.0:8420: without gateway_tokens"))
+        #expect(stack.waitForEnd() == .exited(2))
+    }
 }

@@ -90,6 +90,20 @@ struct CreditTests {
         #expect(worker.credit == 4)
     }
 
+    @Test("Long jobs that run together take one slot from the short ones")
+    func longBatch() throws {
+        let worker = try measured(run: millisecond, loop: 10 * millisecond) { $0.batchSizes = [1, 4] }
+        worker.lease(1_000, kind: 1)
+        worker.end(1_000, ran: second)
+        worker.lease(1_001)
+        for token in 1_002...1_005 as ClosedRange<UInt64> {
+            worker.lease(token, kind: 1)
+            #expect(worker.credit == 4 + 3 * 10)
+        }
+        worker.lease(1_006, kind: 1)
+        #expect(worker.credit == 4 + 2 * 10)
+    }
+
     @Test("While outcomes cannot become durable, no more work is asked for than can be kept")
     func backPressure() throws {
         let worker = TestWorker(slots: 4) { $0.keptBytes = 10_000 }

@@ -139,37 +139,62 @@ CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $
     WHERE s.id = wanted
 $$;
 
--- One row a job of one page (id >> 12): a list of many jobs reads it page by page, each chunk once.
-CREATE FUNCTION statex.page_jobs(wanted bigint)
-RETURNS TABLE (id bigint, request bigint, kind text, tenant text, state text, priority integer, attempts integer,
-               attempts_allowed integer, created_at timestamptz, leased_at timestamptz, ended_at timestamptz,
-               retry_at timestamptz, worker text, tags text[], retry_of bigint, error_class text, error text)
+-- One row a job with an id from low to high, at most a few pages (id >> 12) of them: each chunk is read once, and of
+-- few ids only those that hold some.
+CREATE FUNCTION statex.jobs_between(low bigint, high bigint)
+RETURNS TABLE (id bigint, request bigint, index integer, kind text, tenant text, state text, priority integer,
+               attempts integer, attempts_allowed integer, created_at timestamptz, run_at timestamptz,
+               deadline timestamptz, leased_at timestamptz, started_at timestamptz, ended_at timestamptz,
+               retry_at timestamptz, worker text, tags text[], labels text[], retry_of bigint, retried_as bigint,
+               error_class text, error text)
 LANGUAGE sql STABLE AS $$
-    WITH leases AS (
-        SELECT DISTINCT ON (l.job) l.job, l.token, l.attempt, l.worker_name, l.leased_at
-        FROM statex.leases l WHERE l.page = wanted ORDER BY l.job, l.token DESC
+    WITH sought AS (
+        SELECT CASE WHEN high - low < 64
+                    THEN ARRAY(SELECT (i & 4095)::smallint FROM generate_series(low, high) AS i) END AS slots
+    ), leases AS (
+        SELECT DISTINCT ON (e.slot, c.page) (c.page << 12) | e.slot AS job, c.base + e.token AS token,
+               e.attempt::integer AS attempt, e.worker, statex.time(c.at) AS leased_at
+        FROM sought, statex.lease_chunks c
+        CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.attempts, c.workers) AS e(slot, token, attempt, worker)
+        WHERE c.page BETWEEN low >> 12 AND high >> 12 AND (slots IS NULL OR c.offsets && slots)
+            AND (slots IS NULL OR e.slot = ANY (slots))
+        ORDER BY e.slot, c.page, c.base + e.token DESC
+    ), ended AS (
+        SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, e.ends >> 8 AS final, c.batch,
+               statex.time(c.at - (e.started * 1000000)::bigint) AS started_at,
+               statex.time(c.at - (e.ended * 1000000)::bigint) AS ended_at,
+               statex.time(c.at + (e.retry_at * 1000000)::bigint) AS retry_at
+        FROM sought, statex.outcome_chunks c
+        CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.started, c.ended, coalesce(c.retry_at, '{}'))
+            AS e(slot, token, ends, started, ended, retry_at)
+        WHERE c.page BETWEEN low >> 12 AND high >> 12 AND (slots IS NULL OR c.offsets && slots)
+            AND (slots IS NULL OR e.slot = ANY (slots))
     ), latest AS (
-        SELECT DISTINCT ON (o.job) o.job, o.token, o.retry_at
-        FROM statex.outcomes o WHERE o.page = wanted ORDER BY o.job, o.batch DESC, o.token DESC
+        SELECT DISTINCT ON (job) job, token, retry_at FROM ended ORDER BY job, batch DESC, token DESC
     ), finals AS (
-        SELECT o.job, o.token, o.state, o.ended_at FROM statex.outcomes o WHERE o.page = wanted AND o.final
+        SELECT job, token, statex.state_name(final) AS state, started_at, ended_at FROM ended WHERE final > 0
     )
-    SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), k.name, t.name,
+    SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), (j.opts & 4095)::integer, k.name, t.name,
            coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at, j.id - (j.opts & 4095),
                CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)),
            ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,
-           statex.time(j.created), l.leased_at, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, l.worker_name,
-           x.tags, x.retry_of, statex.error_class(r.body), statex.error_message(r.body)
+           statex.time(j.created), statex.time(x.run_at), statex.time(x.deadline), l.leased_at,
+           CASE WHEN f.token > 0 THEN f.started_at END, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, w.name,
+           x.tags, (SELECT array_agg(n.name ORDER BY n.name) FROM statex.names n WHERE n.number = ANY (x.labels)),
+           x.retry_of, CASE WHEN f.state IN ('failed', 'dead')
+               THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id) END,
+           statex.error_class(r.body), statex.error_message(r.body)
     FROM statex.all_jobs j
     LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
     LEFT JOIN statex.names k ON k.number = j.kind
     LEFT JOIN statex.names t ON t.number = j.tenant
     LEFT JOIN leases l ON l.job = j.id
+    LEFT JOIN statex.names w ON w.number = l.worker
     LEFT JOIN latest o ON o.job = j.id
     LEFT JOIN finals f ON f.job = j.id
     LEFT JOIN statex.results r ON f.state <> 'succeeded' AND r.job = j.id AND r.token = coalesce(f.token, o.token)
         AND r.encoding = 0 AND r.ending = 2
-    WHERE j.id >= wanted << 12 AND j.id < (wanted + 1) << 12
+    WHERE j.id BETWEEN low AND high
 $$;
 
 -- The job, or the retry by hand of it (or of that one, …), that succeeded; NULL: none did.

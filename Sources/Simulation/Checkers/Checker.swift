@@ -64,6 +64,8 @@ protocol Checker: AnyObject {
     func orderAnswered(_ order: Order)
     /// A client that follows a job hears how far it is.
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8])
+    /// PROGRESS of an attempt left the present owner.
+    func progressLeft(_ record: ProgressRecord, by scheduler: SchedulerProcess)
     /// A client hears that another request stands in the way of its own.
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32)
     /// Faults are over and everything has drained.
@@ -94,6 +96,7 @@ extension Checker {
     func orderAnswered(_ order: Order) {}
     func handed(_ lease: LeaseRecord, _ inputs: [LeaseInput], _ checkpoint: [UInt8]?) {}
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8]) {}
+    func progressLeft(_ record: ProgressRecord, by scheduler: SchedulerProcess) {}
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, ofEpoch epoch: UInt32) {}
     func atEnd() {}
 }

@@ -67,7 +67,9 @@ final class Database {
     /// By owner.
     private var lostTries: [Int: LostTry] = [:]
     private(set) var isDown = false
-    /// Who made it so; its effect is that somebody has to wait.
+    /// Schedulers whose way here is cut, whoever else has one.
+    private var severed: Set<Int> = []
+    /// Who stopped it last; the effect is that somebody has to wait.
     private var downBy: Int?
     var fate = Fate.answered
     /// Every commit fails until then.
@@ -129,10 +131,7 @@ final class Database {
 
     /// Sends a commit, for the first time or again.
     func send(_ commit: SimulatedJournal.Commit) {
-        guard !isDown else {
-            if let downBy { world.hit(downBy) }
-            return tryAgain(commit)
-        }
+        guard isReached(by: commit.owner) else { return tryAgain(commit) }
         guard connected.contains(commit.owner) else { return tryAgain(commit) }
         if let slowedBy, commitNanoseconds > 1_000_000 { world.hit(slowedBy) }
         var entry = Try(commit: commit, fate: fate, insertsAt: 0, endsAt: 0, isHeard: true)
@@ -157,6 +156,12 @@ final class Database {
         lostTries[commit.owner] = LostTry(batch: commit.head.batch, fate: entry.fate)
         if lockHolder == commit.owner { lockHolder = nil }
         tryAgain(commit)
+    }
+
+    /// Whether a scheduler that wants something of it finds it.
+    private func isReached(by process: Int) -> Bool {
+        if isDown, let downBy { world.hit(downBy) }
+        return !isDown && !severed.contains(process)
     }
 
     private var blockedUntil: Int64 {
@@ -200,7 +205,7 @@ final class Database {
 
     /// A scheduler has a connection again and looks at the chain's end.
     func reconnected(_ commit: SimulatedJournal.Commit) {
-        guard !isDown else { return tryAgain(commit) }
+        guard !isDown, !severed.contains(commit.owner) else { return tryAgain(commit) }
         connected.insert(commit.owner)
         if lockHolder == nil { lockHolder = commit.owner }
         let verdict = journal.judge(commit.head, owner: commit.owner)
@@ -257,10 +262,7 @@ final class Database {
 
     /// - Returns: nil while nothing can be read.
     func read(_ request: ReadRequest, of process: Int) -> ReadAnswer? {
-        guard !isDown else {
-            if let downBy { world.hit(downBy) }
-            return nil
-        }
+        guard isReached(by: process) else { return nil }
         switch request {
         case .payloads(let wanted):
             return .payloads(
@@ -302,6 +304,18 @@ final class Database {
 
     func comeUp() { isDown = false }
 
+    /// From one scheduler nothing gets here any more, for a while. What it had under way goes on unheard.
+    func sever(_ process: Int, for time: Int64) {
+        severed.insert(process)
+        connected.remove(process)
+        if lockHolder == process { lockHolder = nil }
+        for index in tries.indices where tries[index].try.commit.owner == process && tries[index].try.isHeard {
+            tries[index].try.isHeard = false
+            tryAgain(tries[index].try.commit)
+        }
+        world.act("a way to the database is whole again", after: time) { $0.database.severed.remove(process) }
+    }
+
     func failCommits(for time: Int64, as cause: Int) {
         failsUntil = world.now + time
         failsBy = cause
@@ -332,6 +346,7 @@ final class Database {
         failsUntil = 0
         refusesContent = nil
         commitNanoseconds = 1_000_000
+        severed.removeAll()
         comeUp()
     }
 }

@@ -72,7 +72,7 @@ final class Network {
     /// A socket that has no connection gets one, if there is a scheduler to connect to.
     func connect(_ socket: Int) {
         guard sockets[socket].isOpen, sockets[socket].connection < 0, sockets[socket].reconnectsAt <= world.now,
-            !isWalled(sockets[socket].peer), let scheduler = world.listening()
+            !isWalled(sockets[socket].peer), let scheduler = world.listening(for: sockets[socket].peer)
         else { return }
         connections.append(Connection(peer: sockets[socket].peer, socket: socket, scheduler: scheduler))
         let number = connections.count - 1

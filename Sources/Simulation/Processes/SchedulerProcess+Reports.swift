@@ -11,9 +11,11 @@ extension SchedulerProcess {
             for _ in 0..<header.count {
                 records.append(try ProgressRecord(reading: &cursor, header: header, in: bytes))
             }
+            let refused = core.counts.staleReports
             core.progressReported(
                 records, bytes: bytes, tokensOf: header.incarnation, worker: peer.worker, session: peer.session,
                 at: clock, into: &out)
+            if core.counts.staleReports > refused { world.reportRefused(of: peer.incarnation) }
         } else {
             var records: [CheckpointRecord] = []
             var cursor = try header.recordCursor(atLeast: CheckpointRecord.size)
@@ -29,6 +31,7 @@ extension SchedulerProcess {
     /// A client that does not keep up goes without.
     func write(_ effect: StatexSchedulerCore.Outbox.Progress) {
         guard let peer = sessions[effect.client], peer.parked.isEmpty else { return }
+        world.progressLeft(effect.record, by: self)
         let bytes = Array(out.progressBytes[effect.bytes])
         append(.progress, ProgressRecord.size, to: peer) { buffer in
             effect.record.write(to: &buffer)

@@ -54,6 +54,7 @@ extension SchedulerProcess {
         if !core.mayWelcome(peerOf: hello.journal) {
             guard busyReason == nil else { return refuse(peer) }
             world.mark("peer of another journal waits for a commit")
+            world.heldBack(hello, by: self)
             unprovenHellos.removeAll { $0.peer === peer }
             unprovenHellos.append((peer, hello))
         } else if peer.role == .worker {

@@ -40,6 +40,8 @@ final class WorkerProcess {
     private var failsAllBy: Int?
     /// Something failed in it: it may be kept from work that others do.
     private(set) var failedSomething = false
+    /// Who made it report on leases that it does not have.
+    private(set) var speaksBy: Int?
     /// It is killed before so many more messages of one turn leave.
     private var messagesUntilCrash: (left: Int, cause: Int)?
     private var messagesOfTurn = 0
@@ -296,13 +298,17 @@ final class WorkerProcess {
             case .hangs: break
             case .kills:
                 world.act("a worker is killed by its job", after: milliseconds * 1_000_000) { [number] world in
-                    if let worker = world.worker(number) { world.workerEnded(worker) }
+                    // It may have been stopped before.
+                    guard let worker = world.worker(number), worker.runs(queued.lease) else { return }
+                    world.workerEnded(worker)
                 }
             case .succeeds, .fails, .failsForGood, .failsOnce, .ignoresStops:
                 planEnd(of: queued.lease, after: milliseconds * 1_000_000)
             }
         }
     }
+
+    private func runs(_ lease: LeaseHandle) -> Bool { running.contains { $0.queued.lease == lease } }
 
     /// A handler says something some times while it runs; the first words at once.
     private func planTalk(of queued: Queued) {
@@ -336,6 +342,21 @@ final class WorkerProcess {
     }
 
     private static let mostSaid = 40
+
+    /// Reports on leases that it does not have.
+    /// - Returns: whether it has a session to do so.
+    func speaks(of records: some Collection<ProgressRecord>, as cause: Int) -> Bool {
+        guard isAlive, socket >= 0, core.isConnected, !records.isEmpty else { return false }
+        speaksBy = cause
+        buffer.removeAll()
+        Header(.report, recordLength: ProgressRecord.size, stamp: core.stamp, count: records.count).write(to: &buffer)
+        for record in records {
+            record.write(to: &buffer)
+            buffer.append(Talk.forged)
+        }
+        send()
+        return true
+    }
 
     private func planEnd(of lease: LeaseHandle, after time: Int64) {
         if let run = running.last(where: { $0.queued.lease == lease }) {

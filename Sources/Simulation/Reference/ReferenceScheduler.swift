@@ -250,10 +250,14 @@ struct ReferenceScheduler {
         let most = min(retry.maximumNanoseconds, retry.baseNanoseconds << Int64(failures - 1))
         let delay = Int64(Double(row.retry) * 1e9)
         if delay < 0 || delay > most + most / 1_000 + Self.rounding { return "it is tried again after \(delay) ns" }
-        jobs[row.id]?.readyAt = moment.decided.lowerBound + delay - delay / 1_000_000
-        jobs[row.id]?.dueBy = moment.decided.upperBound + delay + delay / 1_000_000 + Self.rounding
-        jobs[row.id]?.readyAtWall = moment.wall + delay / 1_000
+        isTriedAgain(row.id, after: delay, moment)
         return nil
+    }
+
+    private mutating func isTriedAgain(_ id: UInt64, after delay: Int64, _ moment: Moment) {
+        jobs[id]?.readyAt = moment.decided.lowerBound + delay - delay / 1_000_000
+        jobs[id]?.dueBy = moment.decided.upperBound + delay + delay / 1_000_000 + Self.rounding
+        jobs[id]?.readyAtWall = moment.wall + delay / 1_000
     }
 
     /// What a job that was to stop may end as, else what the attempt makes of it.
@@ -313,7 +317,7 @@ extension ReferenceScheduler {
     mutating func replayed(_ row: CommitBatch.OutcomeRow, at moment: Moment) {
         if row.ending == .failed { jobs[row.id]?.failures += 1 }
         if row.ending == .lost, let lease = jobs[row.id]?.lease { jobs[row.id]?.lostWith.insert(lease.worker) }
-        if row.retry >= 0 { jobs[row.id]?.readyAtWall = moment.wall + Int64(Double(row.retry) * 1e6) }
+        if row.retry >= 0 { isTriedAgain(row.id, after: Int64(Double(row.retry) * 1e9), moment) }
         jobs[row.id]?.lease = nil
         jobs[row.id]?.final = row.final
     }

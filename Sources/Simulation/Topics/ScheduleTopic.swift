@@ -115,7 +115,10 @@ private final class ScheduleChecker: Checker {
         switch schedule.overlap {
         case .allow: if row.job == 0 { world.violation("\(row.schedule): \(row.due) has no job") }
         case .skip where row.job == 0:
-            if history == nil || end.map({ $0.batch < commit.head.batch }) == true {
+            // That the database refused a job its owner hears only with the commit's answer.
+            let isRefused = lastJob[row.schedule].map(world.database.refusedJobs.contains) ?? false
+            let isNews = isRefused && end?.batch == commit.head.batch - 1
+            if history == nil || !isNews && end.map({ $0.batch < commit.head.batch }) == true {
                 world.violation("\(row.schedule): \(row.due) has no job, and none was open")
             }
         case .skip:

@@ -3,6 +3,8 @@ import StatexSchedulerCore
 
 /// Handlers that report progress, put out output and hand over checkpoints while they run, and clients that follow.
 struct TalkTopic: Topic {
+    var faults: [any SimulatedFault] { [SpeakOutOfTurn()] }
+
     func shape(_ request: inout RequestPlan, _ options: SimulationOptions, _ random: inout SeededGenerator) {
         request.follows = random.happens(oneIn: 2)
         for index in request.jobs.indices where random.happens(oneIn: 3) {
@@ -17,6 +19,50 @@ struct TalkTopic: Topic {
     func checkers(of world: World) -> [any Checker] { [ProgressChecker(world), CheckpointChecker(world)] }
 }
 
+/// A worker reports on leases that are over, or that another has: it is broken, or hostile. (Ours cannot: a lease that
+/// its scheduler ended went with the session, and in a new one it says nothing of a lease until it is asked.)
+private struct SpeakOutOfTurn: SimulatedFault {
+    let name = "a worker reports on leases that it does not have"
+
+    private static let most = 16
+
+    func strike(_ world: World, as cause: Int) -> Bool {
+        watch(world, as: cause, looks: 200)
+        return true
+    }
+
+    /// Speaks once there is something to speak of.
+    private func watch(_ world: World, as cause: Int, looks: Int) {
+        guard looks > 0, world.faultsAreOn else { return }
+        let speakers = world.workers.filter { !$0.isPaused && $0.stamp.incarnation == world.journal.incarnation }
+        if let worker = world.random.one(of: speakers) {
+            let records = world.journal.openIDs.flatMap { leases(of: $0, notOf: worker, in: world) }
+            if worker.speaks(of: records.suffix(Self.most), as: cause) { return }
+        }
+        world.act("leases to speak of are looked for", after: 10_000_000) { watch($0, as: cause, looks: looks - 1) }
+    }
+
+    private func leases(of id: UInt64, notOf worker: WorkerProcess, in world: World) -> [ProgressRecord] {
+        guard let history = world.journal.histories[id] else { return [] }
+        let own = history.openLease.flatMap {
+            world.journal.incarnation(ofWorker: $0.worker) == worker.incarnation ? $0.token : nil
+        }
+        return history.leases.filter { $0.token != own }.map {
+            var record = ProgressRecord(JobID(rawValue: id), token: $0.token)
+            record.fraction = 10_000
+            record.pieceLength = UInt32(Talk.forged.count)
+            return record
+        }
+    }
+}
+
+extension World {
+    /// A scheduler did not believe a report of a worker.
+    func reportRefused(of worker: WorkerID) {
+        if let cause = workers.first(where: { $0.incarnation == worker })?.speaksBy { hit(cause) }
+    }
+}
+
 /// What a handler says: whoever hears it can tell whether it is that.
 enum Talk {
     /// Output from `offset` on.
@@ -27,6 +73,9 @@ enum Talk {
     static func letter(at offset: Int, token: UInt64) -> UInt8 {
         UInt8(ascii: "a") + UInt8((token &* 7 &+ UInt64(offset)) % 26)
     }
+
+    /// What no handler ever puts out.
+    static let forged: [UInt8] = [UInt8(ascii: "?")]
 
     static func checkpoint(_ number: Int, token: UInt64) -> [UInt8] {
         withUnsafeBytes(of: (token.littleEndian, UInt64(number).littleEndian)) { Array($0) }
@@ -41,7 +90,7 @@ enum Talk {
 }
 
 /// Who follows a job hears what its attempts say in order, each byte of output once at most, no older attempt after a
-/// newer one, and nothing after the outcome.
+/// newer one, and nothing after the outcome. Of an attempt that an owner knows to be over it tells nothing.
 private final class ProgressChecker: Checker {
     private struct Place: Hashable {
         var client: Int
@@ -62,6 +111,15 @@ private final class ProgressChecker: Checker {
     func journalRestored() {
         heard = [:]
         told = []
+    }
+
+    /// Its commits are in the order in which it decided; what it decided last may be under way.
+    func progressLeft(_ record: ProgressRecord, by scheduler: SchedulerProcess) {
+        let isRecorded = world.journal.histories[record.id.rawValue]?.hasOutcome(of: record.token) ?? false
+        let isDecided = scheduler.underway?.outcomes.contains { $0.token == record.token } ?? false
+        if isRecorded || isDecided {
+            world.violation("job \(record.id): progress of token \(record.token), whose attempt is over, is told")
+        }
     }
 
     func toldFinal(client: Int, id: UInt64, state: JobState) { told.insert(Place(client: client, job: id)) }

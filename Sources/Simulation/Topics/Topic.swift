@@ -21,7 +21,7 @@ enum Topics {
         NetworkTopic(), LossTopic(), SessionTopic(), CommitTopic(), DatabaseTopic(), SchedulerTopic(), WorkerTopic(),
         HandlerTopic(), ClientTopic(), ClockTopic(), ContractTopic(), ReferenceTopic(), StealTopic(), DependencyTopic(),
         LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(), ResourceTopic(), TalkTopic(), InputTopic(),
-        UniqueTopic(), ScheduleTopic(), FairnessTopic(), OutageTopic(),
+        UniqueTopic(), ScheduleTopic(), FairnessTopic(), OutageTopic(), FormerJournalTopic(),
     ]
 }
 

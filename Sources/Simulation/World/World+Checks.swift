@@ -19,7 +19,8 @@ extension World {
     }
 
     /// Only the first `kept` commits are left, and an operator adopted them.
-    func restoreJournal(to kept: Int, as cause: Int) {
+    /// - Parameter cause: is counted when an owner of before finds out.
+    func restoreJournal(to kept: Int, as cause: Int?) {
         restoredBy = cause
         let before = journal.ids
         journal.restore(to: kept, adoptedAs: random.next() | 1, at: wall)
@@ -95,6 +96,12 @@ extension World {
     func progressed(client: Int, _ record: ProgressRecord, _ piece: [UInt8], by stamp: SessionStamp) {
         guard stamp.incarnation == journal.incarnation else { return }
         for checker in checkers { checker.progressed(client: client, record, piece) }
+    }
+
+    /// A former owner may not know what is over.
+    func progressLeft(_ record: ProgressRecord, by scheduler: SchedulerProcess) {
+        guard isOfThisJournal(scheduler), journal.owner == scheduler.number else { return }
+        for checker in checkers { checker.progressLeft(record, by: scheduler) }
     }
 
     func duplicated(_ request: ClientProcess.Request, by first: UInt64, of stamp: SessionStamp) {

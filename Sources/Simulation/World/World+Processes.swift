@@ -23,7 +23,8 @@ extension World {
     func scheduler(_ number: Int) -> SchedulerProcess? { schedulers.first { $0.number == number } }
 
     /// Where a new connection goes: to the newest scheduler, or astray.
-    func listening() -> Int? {
+    func listening(for peer: PeerName) -> Int? {
+        if let led, peer == .worker(led.worker), let scheduler = scheduler(led.scheduler) { return scheduler.number }
         guard schedulers.count > 1, let cause = misledBy, let astray = random.one(of: schedulers) else {
             return schedulers.last?.number
         }

@@ -32,6 +32,8 @@ final class World {
     var starts: [SchedulerStart] = []
     /// New connections may reach a former scheduler that still lives.
     var misledBy: Int?
+    /// New connections of one worker go to a scheduler of the fault's choice, as long as that lives.
+    var led: (worker: Int, scheduler: Int, cause: Int)?
     /// The next job that runs is cancelled just before its end.
     var cancelsBeforeEnd: Int?
     /// Strikes at the next steal.
@@ -203,6 +205,7 @@ final class World {
     private func endFaults() {
         faultsAreOn = false
         misledBy = nil
+        led = nil
         cancelsBeforeEnd = nil
         stealAmbush = nil
         failingKind = nil

@@ -1,5 +1,6 @@
 import ArgumentParser
 import StatexProtocol
+import StatexReads
 
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -21,23 +22,15 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let lists = try journal.open(journal.load(), as: "audit")
-        let rows = try lists.rows(
-            """
-            SELECT \(Self.columns.selection) FROM statex.actions
-            WHERE ($1::text IS NULL OR action = $1) AND ($2::text IS NULL OR who = $2)
-                AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR batch < $4)
-            ORDER BY batch DESC LIMIT \(limit)
-            """, [action, who, since.map { String($0.before.microseconds) }, before])
-        let next = rows.count == limit ? rows.last?[0] : nil
-        json ? print(Self.columns.json("actions", rows, next: next)) : showText(rows, next)
+        var filter = AuditFilter()
+        filter.action = action
+        filter.who = who
+        filter.since = since?.before.microseconds
+        let list = try journal.read(journal.load(), as: "audit") { (reader) throws(ReadError) in
+            try reader.audit(filter, before: before, limit: limit, for: .everything)
+        }
+        json ? print(list.text(as: "actions")) : showText(list.rows, list.next)
     }
-
-    // Ids are the texts that JSON has everywhere; a long list is cut, the table has it whole.
-    private static let columns: [ListColumn] = [
-        .text("batch"), .time("at", "statex.time(at)"), .text("action"), .text("who"), .json("filter"), .text("note"),
-        .number("reached"), .json("ids", "array_to_json(ids[1:100]::text[])"),
-    ]
 
     /// What was meant: by a filter, or by ids.
     private static func subject(_ filter: String?, _ ids: String?) -> String? {

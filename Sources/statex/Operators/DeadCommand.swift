@@ -1,5 +1,6 @@
 import ArgumentParser
 import StatexProtocol
+import StatexReads
 
 struct DeadCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,7 +17,7 @@ struct DeadListCommand: AsyncParsableCommand {
             error and its first line in common; they are made of the newest 100,000. Exits 4 when the database was not there.
             """)
 
-    @OptionGroup var filter: LetterFilter
+    @OptionGroup var filter: LetterOptions
     @Flag(help: "Group them by kind, class and first line of the error.") var group = false
     @Flag(help: "Also those that were retried or dropped.") var all = false
     @Option(help: "How many, 1 to 10000.") var limit = 50
@@ -30,54 +31,30 @@ struct DeadListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let below = try before.map { try jobIDs([$0])[0].rawValue } ?? UInt64.max >> 1
-        let lists = try journal.open(journal.load(), as: "dead")
-        try group ? showGroups(lists, below) : showLetters(lists, below)
+        let filter = filter.filter
+        let list = try journal.read(journal.load(), as: "dead") { (reader) throws(ReadError) in
+            group
+                ? try reader.deadLetterGroups(filter, all: all, below: below, limit: limit, for: .everything)
+                : try reader.deadLetters(filter, all: all, below: below, limit: limit, for: .everything)
+        }
+        guard !json else { return print(list.text(as: group ? "groups" : "dead")) }
+        guard !list.rows.isEmpty else { return print("no dead letter") }
+        group ? showGroups(list) : showLetters(list)
     }
 
-    private func condition(below: UInt64) -> String {
-        LetterFilter.condition + " AND page <= \(below) >> 12 AND id < \(below)"
-            + (all ? "" : " AND retried_as IS NULL AND NOT dropped")
-    }
-
-    private static let columns: [ListColumn] = [
-        .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .time("ended_at"),
-        .text("error_class"), .text("error"), .list("tags"), .text("retried_as"), .flag("dropped"),
-    ]
-    private static let groupColumns: [ListColumn] = [
-        .text("kind"), .text("error_class"), .text("error", "split_part(error, E'\\n', 1)"),
-        .number("count", "count(*)"),
-        .time("first", "min(ended_at)"), .time("last", "max(ended_at)"), .text("example", "max(id)"),
-    ]
-
-    private func showLetters(_ lists: borrowing JournalLists, _ below: UInt64) throws {
-        let rows = try lists.rows(
-            """
-            SELECT \(Self.columns.selection) FROM statex.dead_letters WHERE \(condition(below: below))
-            ORDER BY id DESC LIMIT \(limit)
-            """, filter.parameters)
-        let next = rows.count == limit ? rows.last?[0] : nil
-        guard !json else { return print(Self.columns.json("dead", rows, next: next)) }
-        guard !rows.isEmpty else { return print("no dead letter") }
+    private func showLetters(_ list: Listing) {
         var table = TextTable("ID", "KIND", "TENANT", "STATE", "ENDED", "ERROR", "")
-        for row in rows {
+        for row in list.rows {
             let error = "\(row[6] ?? ""): \(row[7] ?? "")".split(separator: "\n").first.map(String.init)
             let since = row[9].map { "retried as \($0)" } ?? (row[10] == "t" ? "dropped" : "")
             table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), error, since])
         }
-        print((table.lines + (next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
+        print((table.lines + (list.next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
     }
 
-    private func showGroups(_ lists: borrowing JournalLists, _ below: UInt64) throws {
-        let rows = try lists.rows(
-            """
-            SELECT \(Self.groupColumns.selection)
-            FROM (SELECT * FROM statex.dead_letters WHERE \(condition(below: below)) ORDER BY id DESC LIMIT 100000) d
-            GROUP BY 1, 2, 3 ORDER BY count(*) DESC, 1, 2, 3 LIMIT \(limit)
-            """, filter.parameters)
-        guard !json else { return print(Self.groupColumns.json("groups", rows)) }
-        guard !rows.isEmpty else { return print("no dead letter") }
+    private func showGroups(_ list: Listing) {
         var table = TextTable("COUNT", "KIND", "CLASS", "ERROR", "LAST", "EXAMPLE")
-        for row in rows { table.add([row[3], row[0], row[1], row[2], shortTime(row[5]), row[6]]) }
+        for row in list.rows { table.add([row[3], row[0], row[1], row[2], shortTime(row[5]), row[6]]) }
         print(table.lines.joined(separator: "\n"))
     }
 }
@@ -114,7 +91,7 @@ struct RetryCommand: AsyncParsableCommand {
 /// An order about dead letters: they are looked up in the journal, and named to the scheduler a few at a time.
 struct LetterOrder: ParsableArguments {
     @Argument(help: ArgumentHelp("Dead letters, or their requests.", valueName: "id")) var ids: [String] = []
-    @OptionGroup var filter: LetterFilter
+    @OptionGroup var filter: LetterOptions
     @Flag(help: "All that nobody retried or dropped.") var all = false
     @Option(help: ArgumentHelp("So many a second at most.", valueName: "n")) var rate: Double?
     @Option(help: "So many at most, 1 to 100000.") var limit = 100_000
@@ -130,12 +107,14 @@ struct LetterOrder: ParsableArguments {
     }
 
     func run(_ action: OrderAction) async throws {
-        guard !ids.isEmpty || !filter.isEmpty || all else {
+        guard !ids.isEmpty || filter.filter != LetterFilter() || all else {
             throw ending(.usage, "nothing to \(action.name): give ids, a filter, or --all")
         }
         let loaded = try journal.load()
-        let letters = try filter.letters(
-            jobIDs(ids), limit: limit, in: journal.open(loaded, as: action.name))
+        let wanted = (filter: filter.filter, ids: try jobIDs(ids))
+        let letters = try journal.read(loaded, as: action.name) { (reader) throws(ReadError) in
+            try reader.deadLetterIDs(wanted.filter, of: wanted.ids, limit: limit, for: .everything)
+        }
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)
         var messages: [String] = []

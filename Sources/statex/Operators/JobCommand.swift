@@ -3,6 +3,7 @@ import Foundation
 import StatexClient
 import StatexConfiguration
 import StatexProtocol
+import StatexReads
 
 struct JobCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,14 +19,14 @@ struct JobCommand: AsyncParsableCommand {
     func run() async throws {
         let id = try jobIDs([id])[0]
         let loaded = try journal.load()
-        let lists = try journal.open(loaded, as: "job")
-        let rows = try lists.rows(
-            "SELECT statex.job($1::bigint), state FROM statex.job_status WHERE id = $1::bigint", [id.description])
-        guard let row = rows.first, var text = row[0] else {
+        let found = try journal.read(loaded, as: "job") { (reader) throws(ReadError) in
+            try reader.jobRecord(id, for: .everything)
+        }
+        guard let found else {
             throw ending(.unknown, "no job \(id) is known: it was never submitted, or its retention is over")
         }
-        let isOpen = !JobState.allCases.contains { $0.name == row[1] && $0.isFinal }
-        if isOpen, let why = await waitingBecause(id, loaded) {
+        var text = found.json
+        if found.isOpen, let why = await waitingBecause(id, loaded) {
             var member = JSONText()
             member.object { $0.member("waiting_because", why) }
             text = text.dropLast() + "," + String(decoding: member.bytes.dropFirst(), as: UTF8.self)

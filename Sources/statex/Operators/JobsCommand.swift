@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import StatexProtocol
+import StatexReads
 
 struct JobsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,64 +29,30 @@ struct JobsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let states = try self.states()
+        var filter = JobFilter()
+        filter.states = try states()
+        filter.kind = kind
+        filter.tenant = tenant
+        filter.tags = tag
+        filter.since = since?.before.microseconds
+        filter.until = until?.before.microseconds
+        let wanted = filter
         let start = try before.map { try jobIDs([$0])[0].rawValue } ?? UInt64.max >> 1
-        let lists = try journal.open(journal.load(), as: "jobs")
-        let (rows, next) = try read(lists, states, below: start)
-        print(json ? Self.columns.json("jobs", rows, next: next) : Self.text(rows, next))
+        let list = try journal.read(journal.load(), as: "jobs") { (reader) throws(ReadError) in
+            try reader.jobs(wanted, below: start, limit: limit, patience: Self.patience, for: .everything)
+        }
+        print(json ? list.text(as: "jobs") : Self.text(list.rows, list.next))
     }
 
-    private func states() throws -> [String] {
+    private func states() throws -> [JobState] {
         try state.map { name in
             guard let state = JobState.allCases.first(where: { $0.name == name }) else {
                 let names = JobState.allCases.map(\.name).joined(separator: ", ")
                 throw ending(.usage, "--state \(printable(name)): it takes one of \(names)")
             }
-            // Whether a worker has begun is not in the journal.
-            return state == .running ? JobState.leased.name : state.name
+            return state
         }
     }
-
-    /// - Returns: the rows, and below which id others may be.
-    private func read(
-        _ lists: borrowing JournalLists, _ states: [String], below start: UInt64
-    ) throws -> (rows: [[String?]], next: String?) {
-        var rows: [[String?]] = []
-        var below = start
-        let lowest = since.map { UInt64(max(0, $0.before.microseconds) / 3_600_000_000) << 43 } ?? 0
-        let deadline = ContinuousClock.now + Self.patience
-        while rows.count < limit {
-            // Ids rise with time, so a page is one index look-up away however long the history is.
-            let found = try lists.rows(
-                """
-                SELECT max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint
-                """, [String(below), String(lowest)])
-            guard let text = found.first?.first, let newest = text.flatMap(UInt64.init) else { return (rows, nil) }
-            guard ContinuousClock.now < deadline else { return (rows, String(below)) }
-            let page = newest >> JobID.pageBits
-            rows += try lists.rows(
-                """
-                SELECT \(Self.columns.selection) FROM statex.page_jobs($1::bigint)
-                WHERE id < $2::bigint AND ($3::text IS NULL OR kind = $3) AND ($4::text IS NULL OR tenant = $4)
-                    AND ($5::text[] IS NULL OR tags @> $5) AND ($6::text[] IS NULL OR state = ANY ($6))
-                    AND ($7::bigint IS NULL OR created_at >= statex.time($7))
-                    AND ($8::bigint IS NULL OR created_at < statex.time($8))
-                ORDER BY id DESC LIMIT \(limit - rows.count)
-                """,
-                [
-                    String(page), String(below), kind, tenant, tag.sqlArray, states.sqlArray,
-                    since.map { String($0.before.microseconds) }, until.map { String($0.before.microseconds) },
-                ])
-            below = page << JobID.pageBits
-        }
-        return (rows, rows.last?[0])
-    }
-
-    private static let columns: [ListColumn] = [
-        .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .number("priority"),
-        .number("attempts"), .number("attempts_allowed"), .time("created_at"), .time("leased_at"), .time("ended_at"),
-        .time("retry_at"), .text("worker"), .list("tags"), .text("retry_of"), .text("error_class"), .text("error"),
-    ]
 
     private static func text(_ rows: [[String?]], _ next: String?) -> String {
         guard !rows.isEmpty else { return next.map { "none yet; go on with --before \($0)" } ?? "no such job" }

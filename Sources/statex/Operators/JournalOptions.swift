@@ -1,6 +1,6 @@
 import ArgumentParser
 import StatexConfiguration
-import StatexPostgres
+import StatexReads
 import StatexStack
 
 /// The flags of every command that reads lists from the journal. It reads only; orders go to the scheduler.
@@ -14,11 +14,13 @@ struct JournalOptions: ParsableArguments {
         ])
     }
 
-    /// The journal to ask.
-    func open(_ loaded: LoadedConfiguration, as name: String) throws -> JournalLists {
-        let url = loaded.journalURL
-        do throws(PostgresError) { return try JournalLists(url: url, name: name) } catch {
-            throw ending(.unreachable, loaded.unreachable(error))
+    /// Asks the journal.
+    func read<T>(
+        _ loaded: LoadedConfiguration, as name: String, _ body: (borrowing JournalReader) throws(ReadError) -> T
+    ) throws -> T {
+        do throws(ReadError) { return try body(JournalReader(url: loaded.journalURL, name: name)) } catch {
+            if case .unreachable = error { throw ending(.unreachable, loaded.unreachable(error)) }
+            throw ending(.unreachable, error.description)
         }
     }
 }
@@ -39,50 +41,8 @@ extension LoadedConfiguration {
     }
 
     /// What to do about a journal that is not there.
-    func unreachable(_ error: PostgresError) -> String {
+    func unreachable(_ error: some CustomStringConvertible) -> String {
         let place = configuration.database == nil ? "of the data directory \(configuration.dataDirectory) " : ""
         return "the journal \(place)was not there: \(error); --database or --data-dir say where it is"
-    }
-}
-
-/// What commands ask of the journal: plain rows of its views.
-struct JournalLists: ~Copyable {
-    private let connection: Connection
-
-    init(url: String, name: String) throws(PostgresError) {
-        connection = try Self.connect(url, name)
-    }
-
-    private static func connect(_ url: String, _ name: String) throws(PostgresError) -> Connection {
-        let connection = try Connection(url, name: "statex \(name)")
-        // A list is never worth holding anything up.
-        try connection.run(
-            """
-            SET default_transaction_read_only = on; SET statement_timeout = '60s'; SET datestyle = 'ISO';
-            SET timezone = 'UTC'; SET search_path = pg_catalog; SET jit = off
-            """, doing: "settings")
-        return connection
-    }
-
-    /// All rows, each a text or nil for each column.
-    borrowing func rows(_ sql: String, _ parameters: [String?] = []) throws -> [[String?]] {
-        do throws(PostgresError) {
-            let rows = try connection.query(sql, parameters, doing: "ask the journal")
-            return (0..<rows.rows).map { row in
-                (0..<rows.columns).map { rows.isNull(row, $0) ? nil : rows.text(row, $0) }
-            }
-        } catch {
-            throw ending(.unreachable, error.description)
-        }
-    }
-}
-
-extension Sequence<String> {
-    /// As an array in SQL; nil if there are none, which means any.
-    var sqlArray: String? {
-        let items = map { item in
-            "\"" + item.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
-        }
-        return items.isEmpty ? nil : "{" + items.joined(separator: ",") + "}"
     }
 }

@@ -1,3 +1,5 @@
+import StatexReads
+
 /// Rows for people, in columns as wide as they need. What they show may come from anywhere: nothing in it moves
 /// the cursor.
 struct TextTable {
@@ -23,4 +25,12 @@ struct TextTable {
             return line
         }
     }
+}
+
+/// A time for people: to the second.
+func shortTime(_ text: String?) -> String? { text.map { String($0.prefix(19)).replacing("T", with: " ") } }
+
+extension Listing {
+    /// One JSON object, as every list prints it.
+    func text(as name: String) -> String { String(decoding: json(name), as: UTF8.self) }
 }

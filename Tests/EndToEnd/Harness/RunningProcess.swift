@@ -9,6 +9,8 @@ final class RunningProcess {
     private let command: Command
     private let child: ChildProcess
     private var known: ProcessEnd?
+    /// What it said of itself when it served.
+    private(set) var announcement: [String] = []
 
     /// - Parameter command: with a log.
     init(_ name: String, _ command: Command) throws {
@@ -37,9 +39,14 @@ final class RunningProcess {
     func waitUntilReady(within limit: Duration = .seconds(60)) throws {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
-            var bytes = [UInt8](repeating: 0, count: 64)
-            if let channel = child.readiness.rawOrNil, recv(channel, &bytes, bytes.count, Int32(MSG_DONTWAIT)) > 0 {
-                return
+            var bytes = [UInt8](repeating: 0, count: 4_096)
+            if let channel = child.readiness.rawOrNil {
+                let count = recv(channel, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+                if count > 0 {
+                    let words = String(decoding: bytes[..<count], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+                    announcement = words.dropFirst().map(String.init)
+                    return
+                }
             }
             if let end { throw HarnessError("\(name) ended with \(end) before it served: \(said)") }
             waitReadable([child.handle.raw, child.readiness.rawOrNil ?? -1], until: deadline)

@@ -177,6 +177,18 @@ final class TestStack: @unchecked Sendable {
         return worker
     }
 
+    /// Starts one on a free port and waits until it serves.
+    func startGateway() throws -> RunningProcess {
+        let gateway = try start(
+            "gateway", Self.program,
+            [
+                "gateway", "--database", database, "--endpoint", submitEndpoint(), "--listen", "127.0.0.1:0",
+                "--config", directory + "/statex.yaml",
+            ])
+        try gateway.waitUntilReady()
+        return gateway
+    }
+
     func launchSubmit(_ arguments: [String]) throws -> RunningProcess {
         try start("submit", Self.program, ["submit", "--endpoint", submitEndpoint()] + arguments)
     }

@@ -1,0 +1,115 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import StatexProtocol
+
+/// A JSON body: of the right type, within its limit, read strictly, and then as what it must be.
+struct Body {
+    /// - Throws: a problem that names the field.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from request: Request, limit: Int
+    ) async throws -> Value {
+        try checkType(request)
+        let bytes = try await collect(request, limit: limit)
+        do throws(JSONFailure) { _ = try JSONObject(bytes) } catch {
+            throw Problem.malformed("the body is no JSON object as it must be: \(error)")
+        }
+        do {
+            return try JSONDecoder().decode(type, from: Data(bytes))
+        } catch {
+            throw Problem.field(error)
+        }
+    }
+
+    private static func checkType(_ request: Request) throws(Problem) {
+        let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased()
+        guard type?.trimmingPrefix(while: \.isWhitespace).split(separator: " ").first == "application/json" else {
+            throw .unsupportedMediaType("application/json")
+        }
+    }
+
+    /// The bytes, once all are there. What says that it is larger is refused before it is read.
+    private static func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
+            throw Problem.tooLarge("the body", limit: limit)
+        }
+        do {
+            let buffer = try await request.body.collect(upTo: limit)
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw Problem.tooLarge("the body", limit: limit)
+        }
+    }
+}
+
+/// A value that has the right type and is wrong, or a field that nobody knows.
+struct FieldFault: Error {
+    let path: [any CodingKey]
+    let message: String
+}
+
+extension Decoder {
+    /// The fields of an object; one that is not of `Keys` is a mistake of the sender.
+    func fields<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
+        let known = Set(Keys.allCases.map(\.stringValue))
+        for key in try container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue) {
+            let names = Keys.allCases.map(\.stringValue).joined(separator: ", ")
+            throw FieldFault(
+                path: codingPath + [AnyKey(shown: key.stringValue)], message: "is no field here; there are \(names)")
+        }
+        return try container(keyedBy: keys)
+    }
+}
+
+private struct AnyKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+
+    /// A name of the sender's as it may be repeated to it.
+    init(shown name: String) {
+        let cut = name.unicodeScalars.prefix(64).filter { $0.value > 0x20 && $0.value < 0x7F }
+        stringValue = cut.isEmpty ? "?" : String(String.UnicodeScalarView(cut))
+    }
+}
+
+extension Problem {
+    /// What a decoder threw.
+    fileprivate static func field(_ error: any Error) -> Problem {
+        switch error {
+        case let fault as FieldFault: .field(name(fault.path), fault.message)
+        case DecodingError.keyNotFound(let key, let context): .field(name(context.codingPath + [key]), "is missing")
+        case DecodingError.valueNotFound(_, let context): .field(name(context.codingPath), "must not be null")
+        case DecodingError.typeMismatch(let type, let context):
+            .field(name(context.codingPath), "must be \(words(type))")
+        case DecodingError.dataCorrupted(let context): .field(name(context.codingPath), "is out of range")
+        default: .malformed("the body cannot be read")
+        }
+    }
+
+    static func name(_ path: [any CodingKey]) -> String {
+        var text = ""
+        for key in path {
+            if let index = key.intValue {
+                text += "[\(index)]"
+            } else {
+                text += (text.isEmpty ? "" : ".") + key.stringValue
+            }
+        }
+        return text.isEmpty ? "body" : text
+    }
+
+    private static func words(_ type: any Any.Type) -> String {
+        switch type {
+        case is String.Type: "a text"
+        case is Int.Type: "a whole number"
+        case is Double.Type: "a number"
+        case is Bool.Type: "true or false"
+        case is [Any].Type: "a list"
+        default: "\(type)".hasPrefix("Array") ? "a list" : "an object"
+        }
+    }
+}

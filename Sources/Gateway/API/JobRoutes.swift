@@ -1,0 +1,88 @@
+import Hummingbird
+import StatexClient
+import StatexProtocol
+import StatexReads
+
+/// `/v1/jobs`: list, look, result, cancel.
+struct JobRoutes: Sendable {
+    let scheduler: SchedulerLink
+    let reads: ReadPool
+    let objects: ObjectReader
+
+    var endpoints: [Endpoint] {
+        [
+            Endpoint(.get, "/v1/jobs", for: .read, answer: list),
+            Endpoint(.get, "/v1/jobs/{id}", for: .read, answer: show),
+            Endpoint(.get, "/v1/jobs/{id}/result", for: .read, answer: result),
+            Endpoint(.post, "/v1/jobs/{id}/cancel", for: .submit, .operate, answer: cancel),
+        ]
+    }
+
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        let query = try Query(
+            call.request, ["state", "kind", "tenant", "tag", "since", "until", "limit", "cursor"],
+            repeatable: ["state", "tag"])
+        var filter = JobFilter()
+        filter.states = try query.states()
+        filter.kind = try query.text("kind")
+        filter.tenant = try query.text("tenant")
+        filter.tags = try query.texts("tag", count: JobOptions.tags)
+        filter.since = try query.time("since")
+        filter.until = try query.time("until")
+        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
+        let start = try query.cursor()
+        let viewer = call.identity.viewer
+        let list = try await reads.answer { [filter] reader throws(ReadError) in
+            try reader.jobs(
+                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, form: .full, for: viewer)
+        }
+        return Response(body: list.json("jobs", nulls: true))
+    }
+
+    @Sendable private func show(_ call: Call) async throws -> Response {
+        let (id, rows) = try await find(call)
+        let waits = rows.states.contains { !$0.isFinal } ? await explanation(of: id) : nil
+        var text = JSONText()
+        text.object { text in
+            for row in rows.list.rows { rows.list.write(row, to: &text, nulls: true) }
+            text.member("waiting_reason", orNull: waits?.reason.name)
+            text.member("waiting_because", orNull: waits?.sentence)
+        }
+        return Response(json: text)
+    }
+
+    /// Why it waits; nil: it does not, or the scheduler, which alone knows, is away.
+    private func explanation(of id: JobID) async -> Explanation? {
+        guard let client = try? scheduler.client(), let found = try? await client.explain(job: id),
+            found.state != nil, found.reason != .none
+        else { return nil }
+        return found
+    }
+
+    @Sendable private func result(_ call: Call) async throws -> Response {
+        let id = try call.id()
+        let viewer = call.identity.viewer
+        switch try await reads.answer({ reader throws(ReadError) in try reader.result(of: id, for: viewer) }) {
+        case .noJob: throw Problem.notFound("job")
+        case .none(let state): throw Problem.noResult(state)
+        case .found(let content): return try await objects.response(content)
+        }
+    }
+
+    @Sendable private func cancel(_ call: Call) async throws -> Response {
+        let (id, rows) = try await find(call)
+        var filter = OrderFilter()
+        filter.jobs = [id]
+        filter.tenant = rows.tenant
+        let matched = try await scheduler.order(.cancel, filter, by: call.identity)
+        return Response(json: .matched(matched, of: id), status: .accepted)
+    }
+
+    private func find(_ call: Call) async throws(Problem) -> (JobID, JobRows) {
+        let id = try call.id()
+        let viewer = call.identity.viewer
+        let rows = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
+        guard let rows else { throw .notFound("job") }
+        return (id, rows)
+    }
+}

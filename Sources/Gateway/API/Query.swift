@@ -1,0 +1,100 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import StatexProtocol
+
+/// The query of a request, read strictly: a parameter that nobody knows, or one twice, is a mistake of the sender and
+/// said so.
+struct Query {
+    private var values: [String: [String]] = [:]
+
+    /// - Parameter repeatable: what may stand there several times.
+    init(_ request: Request, _ names: [String], repeatable: Set<String> = []) throws(Problem) {
+        for (name, value) in request.uri.queryParameters {
+            let name = String(name)
+            let value = String(value)
+            guard names.contains(name) else {
+                throw .field(Self.shown(name), "is no parameter here; there are \(names.joined(separator: ", "))")
+            }
+            guard value.utf8.count <= GatewayLimits.filterBytes,
+                value.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+            else {
+                throw .field(
+                    name, "must be a text of at most \(GatewayLimits.filterBytes) bytes without control characters")
+            }
+            guard values[name] == nil || repeatable.contains(name) else { throw .field(name, "stands there twice") }
+            values[name, default: []].append(value)
+        }
+    }
+
+    /// A name of the sender's as it may be repeated to it.
+    private static func shown(_ name: String) -> String {
+        let cut = name.unicodeScalars.prefix(64).filter { $0.value > 0x20 && $0.value < 0x7F }
+        return cut.isEmpty ? "query" : String(String.UnicodeScalarView(cut))
+    }
+
+    func text(_ name: String) throws(Problem) -> String? {
+        guard let text = values[name]?.first else { return nil }
+        guard !text.isEmpty else { throw .field(name, "must not be empty; leave it out") }
+        return text
+    }
+
+    func texts(_ name: String, count: Int) throws(Problem) -> [String] {
+        let texts = values[name] ?? []
+        guard texts.count <= count, texts.allSatisfy({ !$0.isEmpty }) else {
+            throw .field(name, "may stand there up to \(count) times, and must not be empty")
+        }
+        return texts
+    }
+
+    func integer(_ name: String, _ range: ClosedRange<Int>, default standard: Int) throws(Problem) -> Int {
+        guard let text = values[name]?.first else { return standard }
+        guard let value = Int(text), range.contains(value) else {
+            throw .field(name, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        return value
+    }
+
+    /// An id to go on below, as a list's `next` says.
+    func cursor() throws(Problem) -> UInt64 {
+        guard let text = values["cursor"]?.first else { return UInt64.max >> 1 }
+        guard let id = JobID(text) else { throw .field("cursor", "must be what a list answered as `next`") }
+        return id.rawValue
+    }
+
+    /// Microseconds since 1970.
+    func time(_ name: String) throws(Problem) -> Int64? {
+        guard let text = values[name]?.first else { return nil }
+        // In a query a plus that was not escaped is a space.
+        guard let time = Timestamp(text.replacing(" ", with: "+")) else { throw .field(name, Timestamp.rule) }
+        return time.microseconds
+    }
+
+    func states() throws(Problem) -> [JobState] {
+        var states: [JobState] = []
+        for name in try texts("state", count: JobState.allCases.count) {
+            guard let state = JobState.allCases.first(where: { $0.name == name }) else {
+                throw .field("state", "must be one of \(JobState.allCases.map(\.name).joined(separator: ", "))")
+            }
+            states.append(state)
+        }
+        return states
+    }
+}
+
+/// A moment as RFC 3339 writes it.
+struct Timestamp {
+    static let rule = "must be a time such as 2026-11-26T01:00:00Z, from 1970 to 2199"
+
+    let date: Date
+    var microseconds: Int64 { Int64((date.timeIntervalSince1970 * 1_000_000).rounded()) }
+
+    init?(_ text: String) {
+        let whole = Date.ISO8601FormatStyle()
+        let date =
+            (try? Date(text, strategy: whole))
+            ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
+        guard let date, (0..<7_258_118_400).contains(date.timeIntervalSince1970) else { return nil }
+        self.date = date
+    }
+}

@@ -1,0 +1,104 @@
+import HTTPTypes
+import Hummingbird
+import StatexProtocol
+import StatexReads
+
+/// `/v1/requests`: submit, look, cancel.
+struct RequestRoutes: Sendable {
+    let scheduler: SchedulerLink
+    let reads: ReadPool
+    let bodyLimit: Int
+
+    var endpoints: [Endpoint] {
+        [
+            Endpoint(.post, "/v1/requests", for: .submit, answer: submit),
+            Endpoint(.get, "/v1/requests/{id}", for: .read, answer: show),
+            Endpoint(.post, "/v1/requests/{id}/cancel", for: .submit, .operate, answer: cancel),
+        ]
+    }
+
+    @Sendable private func submit(_ call: Call) async throws -> Response {
+        let key = try Self.key(call.request)
+        let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
+        let body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
+        let submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        let receipt = try await submission.send(over: scheduler.client())
+        return Response(
+            json: receipt.json, status: receipt.isNew ? .created : .ok,
+            headers: [.location: "/v1/requests/\(receipt.id)"])
+    }
+
+    private static func key(_ request: Request) throws(Problem) -> String? {
+        let values = request.headers[values: .idempotencyKey]
+        guard let key = values.first else { return nil }
+        guard values.count == 1, (1...Limits.userKeyBytes).contains(key.utf8.count),
+            key.utf8.allSatisfy({ (0x20...0x7E).contains($0) })
+        else {
+            throw .field(
+                "Idempotency-Key", "must be one text of 1 to \(Limits.userKeyBytes) printable ASCII characters")
+        }
+        return key
+    }
+
+    @Sendable private func show(_ call: Call) async throws -> Response {
+        let record = try await find(call)
+        var text = JSONText()
+        text.object {
+            $0.member("id", record.id.description)
+            $0.member("tenant", record.tenant)
+            $0.member("state", record.state.name)
+            $0.member("created_at", orNull: record.createdAt)
+            $0.member("ended_at", orNull: record.endedAt)
+            $0.array("jobs", record.jobs.list.rows) { record.jobs.list.write($0, to: &$1, nulls: true) }
+        }
+        return Response(json: text)
+    }
+
+    @Sendable private func cancel(_ call: Call) async throws -> Response {
+        let record = try await find(call)
+        var filter = OrderFilter()
+        filter.requests = [record.id]
+        filter.tenant = record.tenant
+        let matched = try await scheduler.order(.cancel, filter, by: call.identity)
+        return Response(json: .matched(matched, of: record.id), status: .accepted)
+    }
+
+    private func find(_ call: Call) async throws(Problem) -> RequestRecord {
+        let id = try call.id()
+        let viewer = call.identity.viewer
+        let record = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        guard let record else { throw .notFound("request") }
+        return record
+    }
+}
+
+extension HTTPField.Name {
+    // Constants that are valid names: the initializer gives nil for others only.
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let traceparent = HTTPField.Name("traceparent")!
+}
+
+extension ReadPool {
+    /// As `read`, with its errors as a client is told them.
+    func answer<T: Sendable>(
+        _ body: @escaping @Sendable (borrowing JournalReader) throws(ReadError) -> T
+    ) async throws(Problem) -> T {
+        do throws(ReadError) { return try await read(body) } catch { throw Problem(error) }
+    }
+}
+
+extension JSONText {
+    mutating func member(_ name: String, orNull value: String?) {
+        if let value { member(name, value) } else { raw("\"\(name)\":null") }
+    }
+
+    /// How many jobs an order reached.
+    static func matched(_ count: Int, of id: JobID) -> JSONText {
+        var text = JSONText()
+        text.object {
+            $0.member("id", id.description)
+            $0.member("matched", count)
+        }
+        return text
+    }
+}

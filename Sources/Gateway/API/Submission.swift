@@ -1,0 +1,54 @@
+import StatexClient
+import StatexProtocol
+
+/// What a submit asks for, and what came of it.
+struct Submission: Sendable {
+    private let request: Request
+
+    /// - Parameter key: of the header Idempotency-Key.
+    /// - Parameter trace: of the header traceparent, for jobs that name none.
+    init(_ body: SubmitBody, key: String?, trace: String?, by identity: Identity) throws(Problem) {
+        if let own = identity.tenant, let named = body.tenant, named != own {
+            throw .forbidden("the token is of tenant \(own): tenant must be that, or left out")
+        }
+        var request = Request(body.jobs.map(\.job), tenant: identity.tenant ?? body.tenant ?? "default", key: key)
+        request.failsDependants = body.failsDependants
+        request.unique = body.unique?.uniqueness
+        if let trace {
+            for index in request.jobs.indices where request.jobs[index].traceparent == nil {
+                request.jobs[index].traceparent = trace
+            }
+        }
+        self.request = request
+    }
+
+    /// Returns when it is durable.
+    func send(over client: Client) async throws(Problem) -> Receipt {
+        do throws(ClientError) {
+            return Receipt(try await client.submit(request), tenant: request.tenant)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    struct Receipt: Sendable {
+        let id: JobID
+        /// Whether it is new; else it was submitted before, or another one stands in its place.
+        let isNew: Bool
+        let json: JSONText
+
+        fileprivate init(_ handle: RequestHandle, tenant: String) {
+            id = handle.id
+            isNew = !handle.isRepeated && !handle.isDuplicate
+            var text = JSONText()
+            text.object {
+                $0.member("id", handle.id.description)
+                $0.member("tenant", tenant)
+                $0.strings("job_ids", handle.jobIDs.map(\.description))
+                $0.member("repeated", handle.isRepeated)
+                $0.member("duplicate", handle.isDuplicate)
+            }
+            json = text
+        }
+    }
+}

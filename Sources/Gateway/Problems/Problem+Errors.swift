@@ -1,0 +1,43 @@
+import StatexClient
+import StatexObjects
+import StatexProtocol
+import StatexReads
+
+// What the errors of the rooms below are for an HTTP client.
+
+extension Problem {
+    init(_ error: ReadError) {
+        switch error {
+        case .busy: self = .unavailable(error.description, code: "busy")
+        // What Postgres said may name tables: it is for the log.
+        case .unreachable, .failed: self = .unavailable("the journal does not answer", code: "journal_away")
+        }
+    }
+
+    init(_ error: ClientError) {
+        switch error {
+        case .invalid(let text): self = .field("jobs", text)
+        case .keyConflict(let text): self = .conflict("key_conflict", text)
+        case .refused(let code, let text):
+            switch WireError.Code(rawValue: code) {
+            case .unknown: self = .conflict("unknown", text)
+            default: self = .field("request", text)
+            }
+        case .busy(let text): self = .unavailable(text, code: "busy")
+        case .unknown: self = .notFound("request or job")
+        case .object: self = .unavailable("the object store failed", code: "objects_away")
+        case .unreachable, .closed, .cancelled:
+            self = .unavailable("the scheduler does not answer", code: "scheduler_away")
+        }
+    }
+
+    init(_ error: ObjectError) {
+        switch error {
+        case .notFound:
+            self = Problem(
+                status: .notFound, code: "no_object", title: "The object is gone",
+                detail: "what was stored is not in the object folders of this gateway")
+        default: self = .unavailable("the object store failed", code: "objects_away")
+        }
+    }
+}

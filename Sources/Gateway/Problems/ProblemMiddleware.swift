@@ -1,0 +1,59 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+
+/// Around every route, also those that are not there: turns what is thrown into a problem, and gives every answer
+/// the headers that keep browsers from doing anything else with it.
+struct ProblemMiddleware: RouterMiddleware {
+    let paths: PathTable
+    let headers: SecurityHeaders
+
+    func handle(
+        _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let problem as Problem {
+            response = problem.response
+        } catch let error as HTTPParserError {
+            // The connection answers it and closes: nothing after it can be read.
+            throw error
+        } catch let error as HTTPError where error.status == .notFound {
+            response = missing(request).response
+        } catch is NIOTooManyBytesError {
+            response = Problem.malformed("the body is larger than the limit").response
+        } catch {
+            if !(error is CancellationError) {
+                context.logger.error("\(request.method) \(context.endpointPath ?? "?"): \(error)")
+            }
+            response = Problem.unexpected.response
+        }
+        headers.add(to: &response)
+        return response
+    }
+
+    private func missing(_ request: Request) -> Problem {
+        let allowed = paths.methods(at: request.uri.path)
+        return allowed.isEmpty ? .noSuchPath : .methodNotAllowed(allowed)
+    }
+}
+
+/// Which methods are served at which path.
+struct PathTable: Sendable {
+    private let paths: [(segments: [Substring], method: String)]
+
+    init(_ endpoints: [Endpoint]) {
+        paths = endpoints.map { ($0.path.split(separator: "/"), $0.method.rawValue) }
+    }
+
+    func methods(at path: String) -> [String] {
+        let segments = path.split(separator: "/")
+        let found = paths.filter { known in
+            known.segments.count == segments.count
+                && zip(known.segments, segments).allSatisfy { $0 == $1 || $0.hasPrefix("{") }
+        }.map(\.method)
+        return Set(found + (found.contains("GET") ? ["HEAD"] : [])).sorted()
+    }
+}

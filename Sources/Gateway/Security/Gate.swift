@@ -1,0 +1,35 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+
+/// Who may pass: every route but the open ones asks here before it is entered.
+struct Gate: Sendable {
+    let verifier: TokenVerifier
+
+    /// - Parameter scopes: one of them suffices.
+    func admit(_ request: Request, to scopes: [Scope]) async throws(Problem) -> Identity {
+        let identity = try await identify(request)
+        guard !identity.scopes.isDisjoint(with: scopes) else {
+            let names = scopes.map(\.rawValue).joined(separator: " or ")
+            throw .forbidden("the token's scope does not have \(names)", scopes: scopes)
+        }
+        return identity
+    }
+
+    private func identify(_ request: Request) async throws(Problem) -> Identity {
+        let values = request.headers[values: .authorization]
+        guard let value = values.first else { throw .unauthenticated("give Authorization: Bearer TOKEN") }
+        guard values.count == 1 else {
+            throw .unauthenticated("Authorization stands there twice", error: "invalid_request")
+        }
+        let parts = value.split(separator: " ", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty else {
+            throw .unauthenticated("Authorization must be Bearer and a token", error: "invalid_request")
+        }
+        do throws(TokenRefusal) {
+            return try await verifier.verify(String(parts[1]), now: Date().timeIntervalSince1970)
+        } catch {
+            throw .unauthenticated(error.reason, error: "invalid_token")
+        }
+    }
+}

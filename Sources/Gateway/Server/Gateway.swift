@@ -1,0 +1,149 @@
+// The HTTP gateway: what services that do not speak ZeroMQ, and people, use.
+//
+// It reads Postgres and speaks to the scheduler as a client; it never slows the scheduler, and any number of it may
+// run. What comes in is checked here, at the border: sizes and times by the server, tokens and scopes before a route
+// is entered, fields by the route.
+
+import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+import Logging
+import NIOCore
+import NIOSSL
+import ServiceLifecycle
+import StatexReads
+
+package struct Gateway: Sendable {
+    private let settings: GatewaySettings
+    private let logger: Logger
+    private let verifier: TokenVerifier
+    private let scheduler: SchedulerLink
+    private let reads: ReadPool
+    private let readiness: Readiness
+    private let objects: ObjectReader
+
+    package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
+        self.settings = settings
+        self.logger = logger
+        verifier = try await TokenVerifier(settings.tokens)
+        scheduler = SchedulerLink(
+            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
+            largestObject: settings.largestObject, logger: logger)
+        reads = ReadPool(url: settings.journalURL, name: "gateway")
+        readiness = Readiness(reads: reads, scheduler: scheduler)
+        objects = ObjectReader(settings.objects ?? [], settings.s3)
+    }
+
+    /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
+    /// - Parameter onReady: is told where it listens, once it can do its work or after a while without that.
+    package func run(onReady: @escaping @Sendable (String) -> Void) async throws {
+        let address = AsyncStream.makeStream(of: String.self)
+        let application = try application { address.continuation.yield($0) }
+        var configuration = ServiceGroupConfiguration(
+            services: [
+                .init(service: scheduler),
+                .init(service: Announcer(addresses: address.stream, readiness: readiness, announce: onReady)),
+                .init(service: application),
+            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
+        configuration.maximumCancellationDuration = GatewayLimits.patience
+        defer { reads.close() }
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    func application(
+        onAddress: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws -> Application<RouterResponder<GatewayContext>> {
+        let scheme = settings.tls == nil ? "http" : "https"
+        let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+        let logger = logger
+        return Application(
+            router: router(), server: try server(),
+            configuration: .init(
+                address: .hostname(settings.host, port: settings.port), serverName: nil,
+                availableConnectionsDelegate: MaximumAvailableConnections(GatewayLimits.connections, logger: logger)),
+            onServerRunning: { channel in
+                onAddress("\(scheme)://\(host):\(channel.localAddress?.port ?? 0)")
+            }, logger: logger)
+    }
+
+    private func server() throws -> HTTPServerBuilder {
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [
+                    SlowBodyHandler(
+                        window: .seconds(Int64(GatewayLimits.bodyWindowSeconds)),
+                        bytesPerSecond: GatewayLimits.bodyBytesPerSecond)
+                ],
+                idleTimeout: .seconds(Int64(GatewayLimits.idleSeconds)),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
+                    maxHeaderFieldCount: GatewayLimits.headerFields)))
+        guard let files = settings.tls else { return http }
+        var tls = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
+        tls.minimumTLSVersion = .tlsv12
+        return try .tls(http, tlsConfiguration: tls)
+    }
+
+    /// Everything that is served.
+    var endpoints: [Endpoint] {
+        health + requests + jobs
+    }
+
+    private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
+    private var requests: [Endpoint] {
+        RequestRoutes(scheduler: scheduler, reads: reads, bodyLimit: settings.bodyLimit).endpoints
+    }
+    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+
+    private func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
+        let endpoints = endpoints
+        router.add(
+            middleware: ProblemMiddleware(
+                paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil)))
+        let gate = Gate(verifier: verifier)
+        for endpoint in endpoints {
+            switch endpoint.answer {
+            case .toAnybody(let answer):
+                router.on(RouterPath(endpoint.path), method: endpoint.method) { try await answer($0, $1) }
+            case .to(let scopes, let answer):
+                router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
+                    let identity = try await gate.admit(request, to: scopes)
+                    return try await answer(Call(request: request, context: context, identity: identity))
+                }
+            }
+        }
+        return router
+    }
+}
+
+/// Tells where the gateway listens, once it is of use.
+private struct Announcer: Service {
+    /// Without its scheduler it serves reads: better than nothing.
+    private static let patience = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(20)
+
+    let addresses: AsyncStream<String>
+    let readiness: Readiness
+    let announce: @Sendable (String) -> Void
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await address in addresses {
+                await waitUntilReady()
+                announce(address)
+            }
+        }
+        try? await gracefulShutdown()
+    }
+
+    private func waitUntilReady() async {
+        let deadline = ContinuousClock.now + Self.patience
+        while await !readiness.reasons(fresh: true).isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+}

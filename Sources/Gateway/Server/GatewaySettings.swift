@@ -1,0 +1,73 @@
+import StatexClient
+
+/// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
+package struct GatewaySettings: Sendable {
+    package struct TLSFiles: Sendable {
+        /// PEM: the certificate, and what is between it and its authority.
+        package var certificate: String
+        package var key: String
+
+        package init(certificate: String, key: String) {
+            self.certificate = certificate
+            self.key = key
+        }
+    }
+
+    /// A literal address or a name of this machine.
+    package var host: String
+    /// 0: a free one.
+    package var port: Int
+    package var tls: TLSFiles?
+    package var tokens: TokenSettings
+    /// Where the scheduler takes submits.
+    package var submitEndpoint: String
+    /// The journal, as a libpq URL.
+    package var journalURL: String
+    /// Folders and buckets of objects; none: those that the scheduler names.
+    package var objects: [String]?
+    /// How buckets are reached.
+    package var s3 = S3Access()
+    package var largestObject: Int
+    /// The largest JSON body.
+    package var bodyLimit: Int
+
+    package init(
+        host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, journalURL: String,
+        largestObject: Int = 256 << 20, bodyLimit: Int = 4 << 20
+    ) {
+        self.host = host
+        self.port = port
+        self.tokens = tokens
+        self.submitEndpoint = submitEndpoint
+        self.journalURL = journalURL
+        self.largestObject = largestObject
+        self.bodyLimit = bodyLimit
+    }
+}
+
+/// What strangers may make the gateway hold or wait for; each with its reason.
+enum GatewayLimits {
+    /// All header fields of a request together, and one: a token and what browsers send have 10 KiB.
+    static let headerBytes = 32 << 10
+    static let headerFieldBytes = 16 << 10
+    static let headerFields = 100
+    /// Connections at once: 1,000 listeners of two browsers' worth; each costs about 50 KiB.
+    static let connections = 4_096
+    /// A connection that neither finishes a head nor asks anything for so long is closed: slow headers too.
+    static let idleSeconds = 30
+    /// A body must come at so many bytes a second, measured in pieces of so many seconds: slower than any phone.
+    static let bodyBytesPerSecond = 4 << 10
+    static let bodyWindowSeconds = 10
+    /// How long a submit or an order waits for a scheduler that is busy or away.
+    static let patience = Duration.seconds(5)
+    /// How long one page of a list is looked for.
+    static let listPatience = Duration.milliseconds(50)
+    static let listLength = 50
+    static let listMaximum = 1_000
+    /// What a filter may say, in bytes.
+    static let filterBytes = 256
+    /// How long an answer about readiness is good for: a look costs the scheduler something.
+    static let readinessAge = Duration.seconds(1)
+    /// How long what is under way may go on when the gateway ends.
+    static let drain = Duration.seconds(10)
+}

@@ -1,0 +1,112 @@
+import StatexProtocol
+
+/// A job in the lists of the command line.
+let briefColumns: [Column] = [
+    .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .number("priority"),
+    .number("attempts"), .number("attempts_allowed"), .time("created_at"), .time("leased_at"), .time("ended_at"),
+    .time("retry_at"), .text("worker"), .list("tags"), .text("retry_of"), .text("error_class"), .text("error"),
+]
+
+/// A job as the gateway shows it. (Its `attempts` are a list of their own.)
+let fullColumns: [Column] = [
+    .text("id"), .text("request"), .number("index"), .text("kind"), .text("tenant"), .text("state"),
+    .number("priority"), .number("attempts_begun", "attempts"), .number("attempts_allowed"), .time("created_at"),
+    .time("run_at"), .time("deadline"), .time("leased_at"), .time("started_at"), .time("ended_at"), .time("retry_at"),
+    .text("worker"), .json("tags", "coalesce(array_to_json(tags), '[]')"),
+    .json("labels", "coalesce(array_to_json(labels), '[]')"), .text("retry_of"), .text("retried_as"),
+    .text("error_class"), .text("error"),
+]
+
+/// Its leases, each with how it ended.
+private let attempts = """
+    coalesce((SELECT json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
+            'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
+            'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
+        FROM statex.leases l
+        LEFT JOIN statex.outcomes o ON o.page = l.page AND o.job = l.job AND o.token = l.token
+        LEFT JOIN statex.results r ON r.job = l.job AND r.token = l.token AND r.encoding = 0 AND r.ending = 2
+        WHERE l.page = $1::bigint >> 12 AND l.job = $1::bigint), '[]')
+    """
+
+/// One job as the command line shows it, from `statex.job`.
+package struct JobRecord: Sendable {
+    /// One JSON object.
+    package let json: String
+    package let isOpen: Bool
+}
+
+/// Jobs as the gateway shows them.
+package struct JobRows: Sendable {
+    package let list: Listing
+    package let states: [JobState]
+    /// Of the first.
+    package let tenant: String?
+
+    init(_ list: Listing) {
+        self.list = list
+        let column = list.columns.index(of: "state") ?? 0
+        tenant = list.columns.index(of: "tenant").flatMap { column in list.rows.first.flatMap { $0[column] } }
+        states = list.rows.map { row in JobState.allCases.first { $0.name == row[column] } ?? .queued }
+    }
+}
+
+/// One request as the gateway shows it.
+package struct RequestRecord: Sendable {
+    package let id: JobID
+    package let tenant: String
+    package let jobs: JobRows
+
+    package var state: RequestState { RequestState(of: jobs.states) }
+    package var createdAt: String? { jobs.list.rows.first.flatMap { $0[Self.created] } }
+    /// When its last job ended; nil while it is open.
+    package var endedAt: String? {
+        state == .open ? nil : jobs.list.rows.compactMap { $0[Self.ended] }.max()
+    }
+
+    private static let created = fullColumns.index(of: "created_at") ?? 0
+    private static let ended = fullColumns.index(of: "ended_at") ?? 0
+}
+
+extension JournalReader {
+    /// Everything about one job for the command line; nil: there is none that `viewer` sees.
+    package borrowing func jobRecord(_ id: JobID, for viewer: Viewer) throws(ReadError) -> JobRecord? {
+        let rows = try self.rows(
+            "SELECT statex.job($1::bigint), state, tenant FROM statex.job_status WHERE id = $1::bigint",
+            [id.description])
+        guard let row = rows.first, let json = row[0], viewer.sees(tenant: row[2] ?? "") else { return nil }
+        let isFinal = JobState.allCases.contains { $0.name == row[1] && $0.isFinal }
+        return JobRecord(json: json, isOpen: !isFinal)
+    }
+
+    /// One job with its attempts, as one row; nil: there is none that `viewer` sees.
+    package borrowing func job(_ id: JobID, for viewer: Viewer) throws(ReadError) -> JobRows? {
+        let columns = fullColumns + [.json("attempts", attempts)]
+        let rows = try self.rows(
+            """
+            SELECT \(columns.selection) FROM statex.jobs_between($1::bigint, $1::bigint)
+            WHERE $2::text IS NULL OR tenant = $2
+            """, [id.description, viewer.tenant])
+        return rows.isEmpty ? nil : JobRows(Listing(columns, rows))
+    }
+
+    /// One request with all of its jobs (retries by hand are jobs of their own); nil: there is none that `viewer`
+    /// sees.
+    package borrowing func request(_ id: JobID, for viewer: Viewer) throws(ReadError) -> RequestRecord? {
+        let found = try self.rows(
+            """
+            SELECT t.name, (j.opts >> 12) & 8191 FROM statex.all_jobs j
+            LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
+            JOIN statex.names t ON t.number = j.tenant
+            WHERE j.id = $1::bigint AND j.opts & 4095 = 0 AND x.retry_of IS NULL AND ($2::text IS NULL OR t.name = $2)
+            """, [id.description, viewer.tenant])
+        guard let first = found.first, let tenant = first[0], let count = first[1].flatMap(UInt64.init), count > 0
+        else {
+            return nil
+        }
+        let last = id.rawValue + (count - 1)
+        let rows = try self.rows(
+            "SELECT \(fullColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) ORDER BY id",
+            [id.description, String(last)])
+        return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)))
+    }
+}

@@ -1,0 +1,73 @@
+// What people are shown of the journal: plain rows of its views, and JSON of them.
+//
+// The command line and the gateway ask here. Nothing here writes: orders go to the scheduler. Every read takes a
+// `Viewer`, so that what is another tenant's stays hidden in one place.
+
+import StatexPostgres
+
+/// One connection that reads, used by one thread at a time.
+package struct JournalReader: ~Copyable {
+    private let connection: Connection
+
+    /// - Parameter name: for the database's list of its sessions.
+    /// - Parameter limit: how long one statement may take.
+    package init(url: String, name: String, limit: Duration = .seconds(60)) throws(ReadError) {
+        do throws(PostgresError) { connection = try Self.connect(url, name, limit) } catch {
+            throw .unreachable(error.description)
+        }
+    }
+
+    private static func connect(_ url: String, _ name: String, _ limit: Duration) throws(PostgresError) -> Connection {
+        let connection = try Connection(url, name: "statex \(name)")
+        // A list is never worth holding anything up.
+        try connection.run(
+            """
+            SET default_transaction_read_only = on; SET statement_timeout = '\(limit.components.seconds)s'; SET datestyle = 'ISO';
+            SET timezone = 'UTC'; SET search_path = pg_catalog; SET jit = off
+            """, doing: "settings")
+        return connection
+    }
+
+    /// A row: a text or nil for each column.
+    package typealias Row = [String?]
+
+    borrowing func rows(_ sql: String, _ parameters: [String?] = []) throws(ReadError) -> [Row] {
+        do throws(PostgresError) {
+            let rows = try connection.query(sql, parameters, doing: "ask the journal")
+            return (0..<rows.rows).map { row in
+                (0..<rows.columns).map { rows.isNull(row, $0) ? nil : rows.text(row, $0) }
+            }
+        } catch {
+            throw ReadError(error)
+        }
+    }
+
+    /// The bytes of one column of the first row, and the integers of the others before it; nil without a row.
+    borrowing func bytes(_ sql: String, _ parameters: [String?]) throws(ReadError) -> (
+        numbers: [Int64], bytes: [UInt8]
+    )? {
+        do throws(PostgresError) {
+            let rows = try connection.queryBinary(sql, parameters, doing: "ask the journal")
+            guard rows.rows > 0 else { return nil }
+            let last = rows.columns - 1
+            let numbers = (0..<last).map { rows.binaryInteger(0, $0) }
+            let bytes = rows.withBytes(0, last) { span in span.withUnsafeBytes { Array($0) } }
+            return (numbers, bytes)
+        } catch {
+            throw ReadError(error)
+        }
+    }
+
+    /// Whether the journal is there at all.
+    package borrowing func check() throws(ReadError) { _ = try rows("SELECT FROM statex.journal") }
+}
+
+extension Sequence<String> {
+    /// As an array in SQL; nil if there are none, which means any.
+    var sqlArray: String? {
+        let items = map { item in
+            "\"" + item.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        }
+        return items.isEmpty ? nil : "{" + items.joined(separator: ",") + "}"
+    }
+}

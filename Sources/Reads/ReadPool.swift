@@ -1,0 +1,114 @@
+import Dispatch
+import StatexThreads
+import Synchronization
+
+/// A few threads that read the journal for many tasks: each with a connection of its own that is opened when it is
+/// needed and again when it was lost. At most so many reads wait; beyond that they are refused at once.
+package final class ReadPool: Sendable {
+    private let queue = Mutex(Queue())
+    private let arrivals = DispatchSemaphore(value: 0)
+    private let capacity: Int
+    private let connect: @Sendable () throws(ReadError) -> JournalReader
+
+    private struct Queue {
+        var waiting: [Work] = []
+        /// The first of `waiting` that is not taken.
+        var head = 0
+        var isClosed = false
+    }
+
+    /// A read that somebody waits for.
+    private struct Work: Sendable {
+        /// - Returns: why the connection was lost before an answer came; then nobody was told yet.
+        let run: @Sendable (borrowing JournalReader) -> ReadError?
+        let fail: @Sendable (ReadError) -> Void
+    }
+
+    /// - Parameter limit: how long the database may take for one statement.
+    package init(url: String, name: String, threads: Int = 4, capacity: Int = 512, limit: Duration = .seconds(10)) {
+        self.capacity = capacity
+        connect = { () throws(ReadError) in try JournalReader(url: url, name: name, limit: limit) }
+        for _ in 0..<threads { NamedThread("reads") { [self] in serve() }.detach() }
+    }
+
+    /// Ends the threads, once they have done what waits.
+    package func close() {
+        queue.withLock { $0.isClosed = true }
+        arrivals.signal()
+    }
+
+    /// Runs `body` on one of the threads. It may run twice, when the connection was lost.
+    package func read<T: Sendable>(
+        _ body: @escaping @Sendable (borrowing JournalReader) throws(ReadError) -> T
+    ) async throws(ReadError) -> T {
+        let answer: Swift.Result<T, ReadError> = await withCheckedContinuation { waiter in
+            let work = Work(
+                run: { reader in
+                    do throws(ReadError) {
+                        waiter.resume(returning: .success(try body(reader)))
+                    } catch {
+                        if case .unreachable = error { return error }
+                        waiter.resume(returning: .failure(error))
+                    }
+                    return nil
+                }, fail: { waiter.resume(returning: .failure($0)) })
+            if let refusal = put(work) { waiter.resume(returning: .failure(refusal)) }
+        }
+        return try answer.get()
+    }
+
+    private func put(_ work: Work) -> ReadError? {
+        let refusal: ReadError? = queue.withLock { queue in
+            guard !queue.isClosed else { return .unreachable("reading has ended") }
+            guard queue.waiting.count - queue.head < capacity else { return .busy }
+            queue.waiting.append(work)
+            return nil
+        }
+        if refusal == nil { arrivals.signal() }
+        return refusal
+    }
+
+    /// Waits for the next read; nil: there will be none.
+    private func next() -> Work? {
+        arrivals.wait()
+        let work: Work? = queue.withLock { queue in
+            guard queue.head < queue.waiting.count else { return nil }
+            let work = queue.waiting[queue.head]
+            queue.head += 1
+            if queue.head == queue.waiting.count || queue.head > capacity {
+                queue.waiting.removeFirst(queue.head)
+                queue.head = 0
+            }
+            return work
+        }
+        // The end was signalled, once for all who wait.
+        if work == nil { arrivals.signal() }
+        return work
+    }
+
+    private func serve() {
+        var left: Work?
+        while let work = left ?? next() {
+            left = nil
+            do throws(ReadError) { left = serve(try connect(), from: work) } catch { work.fail(error) }
+        }
+    }
+
+    /// Serves reads over one connection until it is lost.
+    /// - Returns: the read that found it lost, to be tried over a new one. That a fresh one is lost at once is its
+    ///   answer.
+    private func serve(_ reader: consuming JournalReader, from first: Work) -> Work? {
+        var work = first
+        var isFirst = true
+        while true {
+            if let loss = work.run(reader) {
+                guard isFirst else { return work }
+                work.fail(loss)
+                return nil
+            }
+            isFirst = false
+            guard let following = next() else { return nil }
+            work = following
+        }
+    }
+}

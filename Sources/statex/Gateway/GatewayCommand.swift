@@ -1,0 +1,83 @@
+import ArgumentParser
+import Glibc
+import Logging
+import StatexClient
+import StatexConfiguration
+import StatexGateway
+import StatexStack
+
+struct GatewayCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gateway",
+        abstract: "Run the HTTP gateway alone: requests, jobs and results for services that speak HTTP.",
+        discussion: """
+            It reads the journal and speaks to the scheduler as a client; any number may run. SIGTERM ends it in \
+            order. Without gateway_tokens it makes a secret of its own, and listens on loopback only.
+            """)
+
+    @Option(help: "Where it listens (key gateway), for instance 127.0.0.1:8420.") var listen: String?
+    @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
+    @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
+    @OptionGroup var place: JournalPlace
+    @OptionGroup var options: ConfigurationOptions
+
+    /// Of the token that development gets: a working week.
+    private static let tokenLifetime = Duration.seconds(7 * 86_400)
+
+    func run() async throws {
+        let loaded = try options.load([
+            "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "objects": objects,
+            "database": place.database, "data_dir": place.dataDir,
+        ])
+        let settings = try settings(loaded)
+        let token = try await developmentToken(loaded, settings.tokens)
+        // A peer that went is an error of the write, not the end.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            let gateway = try await Gateway(settings, logger: Self.logger)
+            try await gateway.run { address in
+                complain("gateway: listening on \(address)")
+                announceReady([address] + (token.map { [$0] } ?? []))
+            }
+        } catch let error as TokenKeyError {
+            throw ending(.usage, "gateway_tokens: \(error)")
+        } catch {
+            throw ending(.failed, "gateway: \(error)")
+        }
+    }
+
+    private func settings(_ loaded: LoadedConfiguration) throws -> GatewaySettings {
+        let configuration = loaded.configuration
+        guard let address = configuration.gateway.address else {
+            throw ending(.usage, "gateway: it is off; give --listen")
+        }
+        do throws(BindError) {
+            try checkBind(gateway: address, hasKeys: configuration.gateway.tokens != nil)
+        } catch {
+            throw ending(.usage, "gateway: \(error)")
+        }
+        var settings = GatewaySettings(
+            host: address.host, port: address.port, tokens: try loaded.gatewayTokens(),
+            submitEndpoint: configuration.submitEndpoint, journalURL: loaded.journalURL,
+            largestObject: configuration.maximumObjectBytes, bodyLimit: configuration.gateway.bodyLimit)
+        settings.objects = configuration.objectRoots
+        settings.s3 = S3Access(configuration.s3)
+        if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
+            settings.tls = .init(certificate: certificate, key: key)
+        }
+        return settings
+    }
+
+    /// nil: the operator has keys, and makes tokens.
+    private func developmentToken(_ loaded: LoadedConfiguration, _ tokens: TokenSettings) async throws -> String? {
+        guard loaded.configuration.gateway.tokens == nil else { return nil }
+        return try await TokenMaker(tokens).token(
+            .init(subject: "development", scopes: Set(Scope.allCases), lifetime: Self.tokenLifetime))
+    }
+
+    private static var logger: Logger {
+        var logger = Logger(label: "statex.gateway") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = .notice
+        return logger
+    }
+}

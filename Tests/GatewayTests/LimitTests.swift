@@ -1,0 +1,87 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import NIOCore
+import NIOPosix
+import Testing
+
+@testable import StatexGateway
+
+/// The server's limits, over a real connection: bytes go in as an attacker would write them.
+struct LimitTests {
+    /// What the gateway answers to these bytes, up to the end of the connection or of the time.
+    private func answer(to bytes: [UInt8]) async throws -> String {
+        let scene = try await Scene(bodyLimit: 1_000)
+        return try await scene.gateway.application().test(.live) { client in
+            let port = try #require(client.port)
+            let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .channelOption(.allowRemoteHalfClosure, value: true)
+                .connect(host: "127.0.0.1", port: port) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    }
+                }
+            return try await channel.executeThenClose { inbound, outbound in
+                // The gateway may close before it has taken everything.
+                try? await outbound.write(ByteBuffer(bytes: bytes))
+                var text = ""
+                do {
+                    for try await piece in inbound {
+                        text += String(buffer: piece)
+                        if text.contains("\r\n\r\n") { break }
+                    }
+                } catch is IOError {
+                    // Reset: what came before it is the answer.
+                }
+                return text
+            }
+        }
+    }
+
+    private func head(_ lines: String...) -> [UInt8] {
+        Array((["GET /livez HTTP/1.1", "Host: x"] + lines + ["", ""]).joined(separator: "\r\n").utf8)
+    }
+
+    @Test func `a plain request is answered over a connection`() async throws {
+        #expect(try await answer(to: head()).hasPrefix("HTTP/1.1 200 OK"))
+    }
+
+    @Test func `more or longer header fields than fit are refused`() async throws {
+        let many = (0...GatewayLimits.headerFields).map { "X-\($0): a" }.joined(separator: "\r\n")
+        let long = "X: " + String(repeating: "a", count: GatewayLimits.headerFieldBytes + 1)
+        let heavy = (0..<20).map { "X-\($0): " + String(repeating: "a", count: 2_000) }.joined(separator: "\r\n")
+        for lines in [many, long, heavy] {
+            let text = try await answer(to: head(lines))
+            #expect(!text.contains("200 OK") && (text.isEmpty || text.hasPrefix("HTTP/1.1 4")), "\(text.prefix(100))")
+        }
+    }
+
+    @Test(arguments: [
+        "Transfer-Encoding: chunked\r\nContent-Length: 3", "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: -1", "Content-Length: 3x", "Transfer-Encoding: chunked, identity", " Folded: x", "Bad Name: x",
+        "X: a\u{0}b",
+    ])
+    func `headers that two readers would read differently are refused`(line: String) async throws {
+        let text = try await answer(to: Array("POST /livez HTTP/1.1\r\nHost: x\r\n\(line)\r\n\r\n0\r\n\r\n".utf8))
+        #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400"), "\(text.prefix(200))")
+    }
+
+    @Test func `what is no HTTP is refused`() async throws {
+        for text in [
+            "\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", String(repeating: "a", count: 100_000),
+        ] {
+            let answer = try await answer(to: Array(text.utf8))
+            #expect(answer.isEmpty || answer.hasPrefix("HTTP/1.1 4"), "\(answer.prefix(100))")
+        }
+    }
+
+    @Test func `a body that says that it is larger is refused before it comes`() async throws {
+        let token = try await Scene.token()
+        let lines = [
+            "POST /v1/requests HTTP/1.1", "Host: x", "Authorization: Bearer \(token)", "Content-Type: application/json",
+            "Content-Length: 1001", "", "",
+        ]
+        let text = try await answer(to: Array(lines.joined(separator: "\r\n").utf8))
+        #expect(text.hasPrefix("HTTP/1.1 413"), "\(text.prefix(200))")
+    }
+}
