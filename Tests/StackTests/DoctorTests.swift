@@ -34,7 +34,7 @@ struct DoctorTests {
         let findings = try examine(
             """
             data_dir: \(scratch.path)
-            others:
+            handlers:
               - {kind: good, process: {command: [sh]}}
               - {kind: gone, process: {command: [/no/such/program]}}
               - {kind: directory, process: {command: [/usr]}}
