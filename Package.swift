@@ -37,7 +37,7 @@ let package = Package(
         // The object store in S3 alone.
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-        // The gateway, and some of it S3 too. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
+        // The gateway, the probes, and some of it S3 too. (swift-nio 2.100.0 is the first without known holes; Hummingbird asks for no older
         // swift-nio-http2 than 1.45.)
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -56,6 +56,9 @@ let package = Package(
         .systemLibrary(name: "CTLS", path: "Sources/CTLS"),
         .target(name: "CLinux", path: "Sources/CLinux"),
 
+        // What processes say that run for long.
+        library("StatexLog", "Sources/Log", ["CLinux", "StatexProtocol"]),
+
         // Thin, safe wrappers of the C libraries.
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
@@ -64,9 +67,12 @@ let package = Package(
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // Counts and histograms as plain values, and the text that Prometheus reads.
+        library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
         // The scheduler: a pure core in two thin shells that never import each other.
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
+        library(
+            "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
         library(
             "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
         .target(
@@ -79,7 +85,17 @@ let package = Package(
             ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexMigrations", "CLinux"]),
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
-            ["StatexHandOff", "StatexSchedulerCore", "StatexProtocol", "StatexZeroMQ", "CLinux", "CCrypto"]),
+            [
+                "StatexHandOff", "StatexSchedulerCore", "StatexMetrics", "StatexProtocol", "StatexThreads",
+                "StatexZeroMQ", "CLinux", "CCrypto",
+            ]),
+
+        // The event stream, and what the journal has of it.
+        library(
+            "StatexEvents", "Sources/Events",
+            [
+                "StatexClient", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexZeroMQ", "CLinux",
+            ]),
 
         // The client and the worker.
         library("StatexObjects", "Sources/Objects", ["CCrypto", "CLinux"]),
@@ -100,7 +116,7 @@ let package = Package(
                 "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexS3", "StatexSchedulerCore",
                 "StatexWorkerCore", "StatexHandlerAPI",
             ]),
-        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
+        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
         library("StatexHandlerAPI", "Sources/Worker/API", ["StatexProtocol"]),
         library(
             "StatexProcesses", "Sources/Worker/Processes",
@@ -113,7 +129,10 @@ let package = Package(
             resources: [.copy("python")], swiftSettings: settings),
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
-            ["StatexWorkerCore", "StatexHandlerAPI", "StatexProtocol", "StatexZeroMQ", "CLinux"]),
+            [
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
+                "CLinux",
+            ]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -130,6 +149,19 @@ let package = Package(
                 "CLinux",
             ]),
 
+        // What a supervisor and a Prometheus ask of scheduler and worker, over HTTP.
+        library(
+            "StatexProbes", "Sources/Probes",
+            [
+                "StatexMetrics", "StatexProtocol", "StatexThreads", "CLinux",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]),
         // What people are shown: reads of the journal, and the gateway.
         library("StatexReads", "Sources/Reads", ["StatexPostgres", "StatexProtocol", "StatexThreads"]),
         library(
@@ -163,7 +195,7 @@ let package = Package(
                 "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
-                "StatexReads", "StatexGateway",
+                "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -181,6 +213,13 @@ let package = Package(
         // The supervisor of one handler process: C, because it runs between fork and exec.
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
+        test("LogTests", ["StatexLog"]),
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test(
+            "ProbesTests",
+            [
+                "StatexProbes", "StatexMetrics", "StatexThreads", .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         test("ProtocolTests", ["StatexProtocol"], exclude: ["Vectors"]),
         test("ObjectsTests", ["StatexObjects"]),
         // A real S3 server, for these and end to end.
@@ -190,7 +229,7 @@ let package = Package(
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
-        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexProtocol"]),
+        test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
@@ -201,7 +240,7 @@ let package = Package(
             "JournalTests",
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
-                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks",
+                "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks", "StatexEvents", "StatexClient",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
@@ -216,7 +255,7 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
-        test("WorkerCoreTests", ["StatexWorkerCore", "StatexProtocol"]),
+        test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
             [

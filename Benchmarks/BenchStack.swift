@@ -16,6 +16,7 @@ package struct BenchStack: ~Copyable {
 
     package var submitEndpoint: String { "ipc://\(directory)/run/submit.sock" }
     package var workerEndpoint: String { "ipc://\(directory)/run/worker.sock" }
+    package var eventsEndpoint: String { "ipc://\(directory)/run/events.sock" }
     package var database: String { postgres.url }
 
     /// - Parameters:
@@ -33,7 +34,8 @@ package struct BenchStack: ~Copyable {
             program,
             [
                 "scheduler", "--database", postgres.url, "--submit-endpoint", "ipc://\(directory)/run/submit.sock",
-                "--worker-endpoint", "ipc://\(directory)/run/worker.sock",
+                "--worker-endpoint", "ipc://\(directory)/run/worker.sock", "--events-endpoint",
+                "ipc://\(directory)/run/events.sock",
             ] + ["--config", directory + "/statex.yaml"] + settings.flatMap { ["--set", $0] },
             environment: Self.environment)
         command.log = directory + "/scheduler.log"

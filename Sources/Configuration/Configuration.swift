@@ -11,6 +11,8 @@ package struct Configuration: Sendable, Equatable {
     package var dataDirectory: String
     package var submitEndpoint: String
     package var workerEndpoint: String
+    /// Where the scheduler publishes events.
+    package var eventsEndpoint: String
     /// nil: `statex up` starts a private Postgres.
     package var database: String?
 
@@ -26,6 +28,12 @@ package struct Configuration: Sendable, Equatable {
     /// What it has amounts of; kinds may need some of it.
     package var resources: [ResourceAmount]
     package var drainTime: Duration
+
+    /// Where `/metrics`, `/livez` and `/readyz` of scheduler and workers are; nil: nowhere.
+    package var schedulerProbes: ListenAddress?
+    package var workerProbes: ListenAddress?
+
+    package var logFormat: LogFormat
 
     package var leaseTime: Duration
     package var heartbeatInterval: Duration
@@ -73,6 +81,7 @@ package struct Configuration: Sendable, Equatable {
         self.dataDirectory = dataDirectory
         submitEndpoint = values.take("submit_endpoint", default: "ipc://\(dataDirectory)/run/submit.sock", .endpoint)
         workerEndpoint = values.take("worker_endpoint", default: "ipc://\(dataDirectory)/run/worker.sock", .endpoint)
+        eventsEndpoint = values.take("events_endpoint", default: "ipc://\(dataDirectory)/run/events.sock", .endpoint)
         database = values.take("database", .databaseURL)
 
         postgresUser = values.take("postgres_user", .text)
@@ -83,6 +92,10 @@ package struct Configuration: Sendable, Equatable {
         labels = values.take("labels", default: [], .list(of: .text, count: 0...64))
         resources = values.take("resources", default: [], .amounts)
         drainTime = values.take("drain_seconds", default: .seconds(30), .seconds(0...86_400))
+
+        schedulerProbes = values.take("scheduler_probes", default: nil, .listenAddress)
+        workerProbes = values.take("worker_probes", default: nil, .listenAddress)
+        logFormat = values.take("log_format", default: .text, .choice())
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
         heartbeatInterval = values.take(
@@ -143,6 +156,10 @@ package struct Configuration: Sendable, Equatable {
                 "retention_days",
                 "must be at least idempotency_days (\(idempotencyDays)): a user key that is known names a request that is there"
             )
+        }
+        if eventsEndpoint == submitEndpoint || eventsEndpoint == workerEndpoint {
+            values.refuse(
+                "events_endpoint", "must differ from submit_endpoint and worker_endpoint: it is a socket of its own")
         }
         if submitEndpoint == workerEndpoint {
             values.refuse(

@@ -11,8 +11,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var bodyLimit: Int
 
     init(from values: inout ValueReader) {
-        let standard = GatewayAddress.at(ListenAddress(host: "127.0.0.1", port: 8420))
-        address = values.take("gateway", default: standard, .gatewayAddress).address
+        let standard = ListenAddress(host: "127.0.0.1", port: 8420)
+        address = values.take("gateway", default: standard, .listenAddress)
         certificate = values.take("gateway_tls_certificate", .path)
         key = values.take("gateway_tls_key", .path)
         if (certificate == nil) != (key == nil) {
@@ -73,49 +73,5 @@ package struct TokenConfiguration: Sendable, Equatable {
             keyFile, limit: isSecret ? Self.longestSecret : Self.longestKeys,
             for: isSecret ? "gateway_tokens.secret_file" : "gateway_tokens.jwks_file"
         ).trimmed
-    }
-}
-
-/// A host and a port to listen on.
-package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
-    /// A literal address, without brackets.
-    package var host: String
-    /// 0: a free one.
-    package var port: Int
-
-    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
-}
-
-/// An address, or `off`.
-enum GatewayAddress: Equatable {
-    case at(ListenAddress)
-    case off
-
-    var address: ListenAddress? {
-        switch self {
-        case .at(let address): address
-        case .off: nil
-        }
-    }
-}
-
-extension ValueFormat<GatewayAddress> {
-    static var gatewayAddress: Self {
-        Self(
-            text: { text throws(FormatError) in
-                if text == "off" { return .off }
-                guard let colon = text.lastIndex(of: ":") else { throw FormatError(rule(text)) }
-                var host = String(text[..<colon])
-                let digits = text[text.index(after: colon)...]
-                if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-                guard isLiteralAddress(host), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-                    let port = UInt16(digits)
-                else { throw FormatError(rule(text)) }
-                return .at(ListenAddress(host: host, port: Int(port)))
-            }, show: { $0.address?.description ?? "off" })
-    }
-
-    private static func rule(_ text: String) -> String {
-        "must be a literal address and a port, such as 127.0.0.1:8420, 0.0.0.0:8420 or [::1]:8420, or off; not \(text.shown)"
     }
 }

@@ -71,6 +71,11 @@ public enum Limits {
     public static let progressTextBytes = 4_096
     /// What an attempt hands over for the next one, in bytes: as much as a payload, for the same reason.
     public static let checkpointBytes = 65_536
+    /// Messages of the event stream that wait for one subscriber, about a second of a busy scheduler; later
+    /// ones are dropped for it.
+    public static let queuedEventMessages = 256
+    /// How often the event stream says where it stands.
+    public static let eventBeatMilliseconds = 1_000
     /// Journals of before a restore that a scheduler knows its peers to have believed: each is an operator's work.
     public static let formerJournals = 64
 }

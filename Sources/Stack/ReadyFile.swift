@@ -12,8 +12,15 @@ package struct ReadyFile: Codable, Equatable, Sendable {
         package var gateway: Int32?
     }
 
+    /// Where `/metrics`, `/livez` and `/readyz` are, such as `127.0.0.1:40123`; null: nowhere.
+    package struct Probes: Codable, Equatable, Sendable {
+        package var scheduler: String?
+        package var workers: [String?]
+    }
+
     package var submitEndpoint: String
     package var workerEndpoint: String
+    package var eventsEndpoint: String
     package var database: String
     /// Where the gateway listens, as a URL; null: none is configured.
     package var gateway: String?
@@ -21,11 +28,13 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     package var token: String?
     package var pid: Int32
     package var pids: Processes
+    package var probes: Probes
 
     enum CodingKeys: String, CodingKey {
         case submitEndpoint = "submit_endpoint"
         case workerEndpoint = "worker_endpoint"
-        case database, gateway, token, pid, pids
+        case eventsEndpoint = "events_endpoint"
+        case database, gateway, token, pid, pids, probes
     }
 
     /// Whether it could be written there: found out before anything is started.
@@ -63,6 +72,14 @@ package struct ReadyFile: Codable, Equatable, Sendable {
     }
 }
 
+extension ReadyFile.Probes {
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(scheduler, forKey: .scheduler)
+        try container.encode(workers, forKey: .workers)
+    }
+}
+
 extension ReadyFile {
     package func encode(to encoder: any Encoder) throws {
         // Also what is nil is written: `null` says that it is not there.
@@ -74,6 +91,7 @@ extension ReadyFile {
         try container.encode(token, forKey: .token)
         try container.encode(pid, forKey: .pid)
         try container.encode(pids, forKey: .pids)
+        try container.encode(probes, forKey: .probes)
     }
 }
 

@@ -78,6 +78,7 @@ final class Service {
             }
             child = try ChildProcess.start(plan.command)
             mayAnnounce = plan.command.announces
+            announcement = []
             state = .starting(since: now)
             return .started
         case .starting(let since):

@@ -78,6 +78,7 @@ package struct Stack: Sendable {
     private func checkEndpoints() throws(StackError) {
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw StackError("\(key): \(error)", exitCode: StackError.usage)
@@ -118,7 +119,7 @@ package struct Stack: Sendable {
     private func scheduler(_ database: String, stack: String) -> Service.Plan {
         var arguments = [
             "scheduler", "--submit-endpoint", configuration.submitEndpoint, "--worker-endpoint",
-            configuration.workerEndpoint,
+            configuration.workerEndpoint, "--events-endpoint", configuration.eventsEndpoint,
         ]
         arguments += configurationArguments
         var command = child(arguments, stack)
@@ -137,6 +138,11 @@ package struct Stack: Sendable {
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
         arguments += configurationArguments
         var command = child(arguments, stack)
+        if var probes = configuration.workerProbes {
+            // One port is not for several.
+            if configuration.workers > 1 { probes.port = 0 }
+            command.environment["STATEX_WORKER_PROBES"] = probes.description
+        }
         // A worker never sees the database.
         command.environment["STATEX_DATABASE"] = nil
         // Its own limit ends its draining; ours only ends a worker that does not keep it.
@@ -173,8 +179,12 @@ package struct Stack: Sendable {
         let gateway = services.first { $0.plan.role == .gateway }?.announcement ?? []
         let file = ReadyFile(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
-            database: database, gateway: gateway.first, token: gateway.dropFirst().first, pid: getpid(),
-            pids: processes)
+            eventsEndpoint: configuration.eventsEndpoint, database: database, gateway: gateway.first,
+            token: gateway.dropFirst().first, pid: getpid(), pids: processes,
+            // The others say where their probes are, if they have some.
+            probes: ReadyFile.Probes(
+                scheduler: services.first { $0.plan.role == .scheduler }?.announcement.first,
+                workers: services.filter { $0.plan.role == .worker }.map(\.announcement.first)))
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
         if let url = file.gateway {

@@ -75,7 +75,7 @@ extension TwinLoop {
         case .goodbye: left(link)
         case .hello, .welcome, .fault, .accepted, .refused, .results, .cancelled, .statusReply, .order, .orderReply,
             .explanations, .credit, .leases, .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept,
-            .drain, .progress, .follow, .report, .checkpoint, .checkpointed:
+            .drain, .progress, .follow, .report, .checkpoint, .checkpointed, .events, .workerEvents:
             // (A twin has no operators.)
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }

@@ -70,7 +70,7 @@ extension TwinLoop {
                 records, bytes: bytes, tokensOf: header.incarnation, worker: workerIndex, session: session, at: now)
         case .welcome, .fault, .goodbye, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled,
             .status, .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .claim,
-            .revoke, .offerAgain, .kept, .drain, .progress, .follow, .checkpointed:
+            .revoke, .offerAgain, .kept, .drain, .progress, .follow, .checkpointed, .events, .workerEvents:
             // Its link never breaks, so it has nothing to claim; and it is never drained.
             throw WireError(.type, "message type \(header.type.rawValue) is not said here")
         }

@@ -104,7 +104,7 @@ struct TwinLoop: ~Copyable {
     private mutating func commit(at now: Now) -> Bool {
         guard let batch = scheduler.takeBatch(at: now) else { return false }
         journal.append(batch)
-        guard let batch = scheduler.journalCommitted(into: &outbox) else { return false }
+        guard let batch = scheduler.journalCommitted(at: now, into: &outbox) else { return false }
         perform(results: batch, at: now)
         scheduler.recycle(batch)
         return true

@@ -14,7 +14,7 @@ package struct Socket: ~Copyable {
             case .dealer: ZMQ_DEALER
             case .router: ZMQ_ROUTER
             case .pair: ZMQ_PAIR
-            case .publisher: ZMQ_PUB
+            case .publisher: ZMQ_XPUB
             case .subscriber: ZMQ_SUB
             }
         }
@@ -70,6 +70,23 @@ package struct Socket: ~Copyable {
         try set(ZMQ_IMMEDIATE, 1)
         try set(ZMQ_RECONNECT_IVL, 100)
         try set(ZMQ_RECONNECT_IVL_MAX, 2_000)
+    }
+
+    /// A publisher says when anybody subscribes, also to what others have; and it holds so many messages for each.
+    package borrowing func setPublisherOptions(queuedMessages: Int) throws(ZeroMQError) {
+        try set(ZMQ_XPUB_VERBOSE, 1)
+        try set(ZMQ_SNDHWM, Int32(clamping: queuedMessages))
+    }
+
+    /// A subscriber holds so many messages, and comes back soon when its publisher does.
+    package borrowing func setSubscriberOptions(queuedMessages: Int) throws(ZeroMQError) {
+        try set(ZMQ_RCVHWM, Int32(clamping: queuedMessages))
+        try set(ZMQ_RECONNECT_IVL, 100)
+        try set(ZMQ_RECONNECT_IVL_MAX, 1_000)
+    }
+
+    package borrowing func subscribe(to topic: [UInt8]) throws(ZeroMQError) {
+        guard zmq_setsockopt(pointer, ZMQ_SUBSCRIBE, topic, topic.count) == 0 else { throw .last("subscribe") }
     }
 
     /// Gives what was sent so long to leave after the socket is closed; a last message is worth it.

@@ -33,6 +33,11 @@ struct Exit {
 
 /// Says why on stderr.
 func ending(_ exit: Exit, _ message: String) -> ExitCode {
-    complain(message)
-    return ExitCode(exit.code)
+    ending(exit.code, message)
+}
+
+/// What was wrong when it was started is said to the person who did; the rest is an event of its log.
+func ending(_ code: Int32, _ message: String) -> ExitCode {
+    if code == Exit.usage.code { speak(message) } else { complain(message, .error) }
+    return ExitCode(code)
 }

@@ -61,7 +61,7 @@ struct DailySweep {
         let now = clinux_monotonic_nanoseconds()
         guard now >= next else { return }
         do throws(ObjectError) {
-            for report in try sweep.run(removing: true) where report.removed > 0 { complain("objects: \(report)") }
+            for report in try sweep.run(removing: true) where report.removed > 0 { complain("objects: \(report)", .info) }
             next = now + 86_400_000_000_000
             said = ""
         } catch {

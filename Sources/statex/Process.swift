@@ -1,9 +1,31 @@
 import CLinux
 import Glibc
+import StatexConfiguration
+import StatexLog
 import StatexThreads
+import Synchronization
 
-/// Says something to the operator, on stderr.
-func complain(_ message: String) {
+/// Where this process says what it has to say, once it is known to run for long.
+enum Diagnostics {
+    private static let log = Mutex<Log?>(nil)
+
+    /// From now on everything goes into a log.
+    static func begin(_ component: String, _ configuration: Configuration) {
+        log.withLock { $0 = Log(component, json: configuration.logFormat == .json) }
+    }
+
+    static var current: Log? { log.withLock { $0 } }
+}
+
+/// Says something to the operator, on stderr: a line of the log of a process that runs for long, words to the person
+/// before a command.
+func complain(_ message: String, _ level: Log.Level = .warning) {
+    guard let log = Diagnostics.current else { return speak(message) }
+    log.write(level, message)
+}
+
+/// Says something to the person before the command, whatever it is.
+func speak(_ message: String) {
     var line = "statex: \(message)\n"
     line.withUTF8 { _ = write(STDERR_FILENO, $0.baseAddress, $0.count) }
 }

@@ -37,7 +37,7 @@ final class Reconfiguration: Sendable {
             complain("from the next start on: \(later.map(\.description).joined(separator: "; "))")
         }
         let text = live.map(\.description).joined(separator: "; ")
-        complain(live.isEmpty ? "configuration read: nothing to change while running" : "configuration: \(text)")
+        complain(live.isEmpty ? "configuration read: nothing to change while running" : "configuration: \(text)", .info)
         guard !live.isEmpty else { return handOff.configurations.put(.unchanged) }
         handOff.configurations.put(
             .changed(

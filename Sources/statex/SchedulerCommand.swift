@@ -23,14 +23,16 @@ struct SchedulerCommand: ParsableCommand {
     @Option(help: "The Postgres of the journal, as a libpq URL.") var database: String?
     @Option(help: "Where clients connect, for instance ipc:///run/statex/submit.sock.") var submitEndpoint: String?
     @Option(help: "Where workers connect.") var workerEndpoint: String?
+    @Option(help: "Where it publishes events.") var eventsEndpoint: String?
     @Option(help: "A lease ends this long after the worker's last sign of life.") var leaseSeconds: String?
+    @Option(help: "How it writes its log: text or json.") var logFormat: String?
     @Flag(help: "Take the journal from an owner that is still connected.") var takeOver = false
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         let sources = try options.sources([
             "database": database, "submit_endpoint": submitEndpoint, "worker_endpoint": workerEndpoint,
-            "lease_seconds": leaseSeconds,
+            "events_endpoint": eventsEndpoint, "lease_seconds": leaseSeconds, "log_format": logFormat,
         ])
         let loaded: LoadedConfiguration
         do throws(ConfigurationError) {
@@ -39,11 +41,13 @@ struct SchedulerCommand: ParsableCommand {
             throw ending(.usage, error.description)
         }
         let configuration = loaded.configuration
+        Diagnostics.begin("scheduler", configuration)
         guard let url = configuration.database else {
             throw ending(.usage, "database: a scheduler needs one; give --database or STATEX_DATABASE")
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
                 throw ending(.usage, "\(key): \(error)")
@@ -53,10 +57,11 @@ struct SchedulerCommand: ParsableCommand {
         let handOff = try HandOff()
         let reconfiguration = Reconfiguration(sources, current: loaded, handOff: handOff)
         Signals.onStop({ stop.signal() }, hangUp: { reconfiguration.readAgain() })
+        let probes = configuration.schedulerProbes.map(SchedulerProbes.init)
         var journal = JournalSettings(url: url, owner: Owner(number: .random(in: 1...UInt64.max), name: ownerName()))
         journal.takesOver = takeOver
         do {
-            try serve(journal, configuration, handOff, stop: stop)
+            try serve(journal, configuration, handOff, probes, stop: stop)
         } catch let error as JournalOpenError {
             if case .held = error { throw ending(.owned, error.description) }
             throw ending(.failed, error.description)
@@ -64,7 +69,8 @@ struct SchedulerCommand: ParsableCommand {
     }
 
     private func serve(
-        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, stop: Wakeup
+        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, _ probes: SchedulerProbes?,
+        stop: Wakeup
     ) throws {
         let opened = try open(journal)
         let durability = opened.durability
@@ -88,11 +94,13 @@ struct SchedulerCommand: ParsableCommand {
         }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(
-            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint)
+            submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
+            eventsEndpoint: configuration.eventsEndpoint)
         settings.payloadCacheBytes = configuration.payloadCache
         settings.statusMembers = statusMembers(durability, configuration)
+        settings.figures = probes?.figures
         var broker = try Broker(settings, core: core, handOff: handOff, context: context)
-        announceReady()
+        announceReady(probes?.address.map { [$0] } ?? [])
         let stepDown = try broker.run(stop: stop)
         // The threads are left to the end of the process: they may be waiting for Postgres.
         if let stepDown { throw leave(stepDown) }
@@ -136,7 +144,7 @@ struct SchedulerCommand: ParsableCommand {
         core.recoveredFinishedPages(state.finishedPages)
         guard !state.jobs.isEmpty else { return }
         let milliseconds = (clinux_monotonic_nanoseconds() - started) / 1_000_000
-        complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms")
+        complain("recovered \(state.jobs.count) open jobs in \(milliseconds) ms", .info)
     }
 
     private func leave(_ reason: StepDown) -> ExitCode {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import StatexProbes
 
 @main
 struct Statex: AsyncParsableCommand {
@@ -12,7 +13,7 @@ struct Statex: AsyncParsableCommand {
             Every command ends with one of these exit codes:
             \(Exit.table)
             """,
-        version: "0.1.0",
+        version: statexVersion,
         groupedSubcommands: [
             CommandGroup(
                 name: "Run:",
@@ -25,7 +26,7 @@ struct Statex: AsyncParsableCommand {
                 subcommands: [
                     JobsCommand.self, JobCommand.self, CancelCommand.self, RetryCommand.self, DeadCommand.self,
                     WorkersCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self, TopCommand.self,
-                    AuditCommand.self,
+                    EventsCommand.self, AuditCommand.self,
                 ]),
             CommandGroup(
                 name: "Inspect:",

@@ -35,10 +35,10 @@ struct UpCommand: ParsableCommand {
             let stack = Stack(
                 configuration: loaded.configuration, program: try Self.ownProgram(), configurationFile: loaded.file,
                 readyFile: readyFile.map(Self.absolute), environment: sources.environmentWithFlags)
-            try stack.run { FileHandle.standardError.write(Data("statex up: \($0)\n".utf8)) }
+            Diagnostics.begin("up", loaded.configuration)
+            try stack.run { complain($0, .info) }
         } catch let error as StackError {
-            complain(error.description)
-            throw ExitCode(error.exitCode)
+            throw ending(error.exitCode, error.description)
         } catch let error as ConfigurationError {
             throw ending(.usage, error.description)
         }

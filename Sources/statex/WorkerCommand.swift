@@ -22,10 +22,10 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Kinds to serve, separated by commas (default: all but crash, fail and hang, which tests ask for).")
     var handlers: String?
     @OptionGroup var options: ConfigurationOptions
-    @Flag(help: "Log lines as JSON objects.") var logJson = false
+    @Option(help: "How it writes its log: text or json.") var logFormat: String?
 
     func run() async throws {
-        let worker = try prepare()
+        let worker = try await prepare()
         Signals.onStop { worker.drain() }
         do throws(WorkerError) {
             try await worker.run()
@@ -34,11 +34,13 @@ struct WorkerCommand: AsyncParsableCommand {
         }
     }
 
-    private func prepare() throws -> Worker {
+    private func prepare() async throws -> Worker {
         let loaded = try options.load([
             "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
+            "log_format": logFormat,
         ])
         let configuration = loaded.configuration
+        Diagnostics.begin("worker", configuration)
         do throws(StackError) {
             // Handlers run as other users below it.
             try makePath(configuration.dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
@@ -52,20 +54,24 @@ struct WorkerCommand: AsyncParsableCommand {
         options.labels = configuration.labels
         options.resources = configuration.resources
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
-        options.logsJSON = logJson
+        options.logsJSON = configuration.logFormat == .json
         options.objectSink = stores.map(sink)
         options.isolation =
             probeIsolation(
                 launcher: catalog.installation.launcher, scratchRoot: catalog.scratch
             ).level.rawValue
-        options.onReady = { announceReady() }
         let kinds = handlers?.split(separator: ",").map(String.init)
-        do {
+        let served = try catalog.handlers(only: kinds)
+        var probes: WorkerProbes?
+        if let place = configuration.workerProbes { probes = await WorkerProbes(at: place, handlers: served) }
+        options.figures = probes?.figures
+        options.onReady = { [probes] in announceReady(probes?.address.map { [$0] } ?? []) }
+        do throws(WorkerError) {
             return try Worker(
                 endpoint: configuration.workerEndpoint, slots: configuration.slots,
-                handlers: try catalog.handlers(only: kinds),
+                handlers: served,
                 options: options)
-        } catch let error as WorkerError {
+        } catch {
             throw ending(.failed, "worker: \(error)")
         }
     }

@@ -1,3 +1,5 @@
+import StatexClient
+import StatexEvents
 import StatexPostgres
 import StatexProtocol
 import StatexSchedulerCore
@@ -42,6 +44,38 @@ extension JournalTests {
             #expect(report.violations == [])
             #expect(report.jobs == world.journal.ids.count)
             #expect(report.open == 0)
+            try compareEvents(world, database)
+        }
+
+        /// What is made of the rows in Postgres is what the simulator's subscribers were told, commit by commit.
+        private func compareEvents(_ world: World, _ database: JournalDatabase) throws {
+            let oracle = EventOracle(world.journal)
+            oracle.noteAll()
+            var expected: [String] = []
+            for commit in world.journal.commits {
+                for (index, event) in oracle.events(of: commit).enumerated() {
+                    expected.append("\(commit.head.batch) \(index) \(event)")
+                }
+            }
+            var history = try EventHistory(url: database.url)
+            let end = try #require(try history.end()).position
+            var from = EventPosition(batch: 1)
+            var found: [String] = []
+            while from < end {
+                // In pieces that begin and end anywhere.
+                let to = min(end, EventPosition(batch: from.batch + 7, index: 2))
+                let read = try history.events(from: from, to: to)
+                found += read.events.map { event in
+                    let simulated = SimulatedEvent(
+                        type: event.type, id: event.id.rawValue, request: event.request.rawValue, kind: event.kind,
+                        tenant: event.tenant, worker: event.worker ?? "",
+                        number: UInt16(event.attempt ?? event.jobs ?? 0))
+                    return "\(event.sequence.batch) \(event.sequence.index) \(simulated)"
+                }
+                from = read.reached
+            }
+            #expect(expected.count > 20)
+            #expect(found == expected)
         }
 
         private func compare(_ journal: SimulatedJournal, _ database: JournalDatabase) throws {
@@ -59,6 +93,8 @@ extension JournalTests {
                 #expect(left.deadline == right.deadline && left.runLimit == right.runLimit, "job \(left.id)")
                 #expect(left.isCancelled == right.isCancelled, "job \(left.id)")
                 #expect(left.waitsFor == right.waitsFor, "job \(left.id)")
+                #expect(left.siblings == right.siblings, "job \(left.id)")
+                #expect(left.retriedRequest == right.retriedRequest, "job \(left.id)")
             }
         }
 

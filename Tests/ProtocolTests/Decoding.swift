@@ -61,6 +61,32 @@ func decode(_ bytes: borrowing RawSpan, into batch: inout SubmitBatch) throws(Wi
         fields["more"] = reply.hasMore
         fields["message"] = reply.message
     case .credit: fields["credit"] = try Credit.read(bytes, header: header)
+    case .events:
+        let head = try EventsHead(reading: bytes, header: header)
+        fields["batch"] = head.batch
+        fields["after"] = head.after
+        fields["first"] = Int(head.first)
+        fields["total"] = Int(head.total)
+        fields["at_us"] = head.at
+        fields["shard"] = Int(head.shard)
+        let names = try head.readNames(bytes, header: header)
+        fields["names"] = names
+        var cursor = try header.recordCursor(atLeast: EventRecord.size)
+        var records: [[String: any Sendable]] = []
+        for _ in 0..<header.count {
+            let record = try EventRecord.read(&cursor, header: header, names: names.count, in: bytes)
+            records.append(record.map { describe($0, names) } ?? [:])
+        }
+        fields["records"] = records
+    case .workerEvents:
+        fields["number"] = try WorkerEventRecord.readNumber(bytes, header: header)
+        var cursor = try header.recordCursor(atLeast: WorkerEventRecord.size)
+        var records: [[String: any Sendable]] = []
+        for _ in 0..<header.count {
+            let record = try WorkerEventRecord.read(&cursor, header: header, in: bytes)
+            records.append(record.map(describe) ?? [:])
+        }
+        fields["records"] = records
     case .accepted, .refused, .await, .results, .cancel, .cancelled, .explanations, .leases, .outcomes, .durable,
         .stale, .claim, .revoke, .kept, .progress, .follow, .report, .checkpoint, .checkpointed:
         if header.type == .outcomes { fields["credit"] = try OutcomeRecord.readCredit(bytes, header: header) }
@@ -220,6 +246,22 @@ private func describe(_ order: Order) -> [String: any Sendable] {
     if !order.filter.requests.isEmpty { fields["requests"] = order.filter.requests.map(\.rawValue) }
     if !order.note.isEmpty { fields["note"] = order.note }
     return fields
+}
+
+private func describe(_ event: EventRecord, _ names: [String]) -> [String: any Sendable] {
+    func name(_ place: UInt16) -> String { place == EventRecord.noName ? "" : names[Int(place)] }
+    return [
+        "type": event.type.name, "id": event.id, "request": event.request, "at_us": event.at, "kind": name(event.kind),
+        "tenant": name(event.tenant), "worker": name(event.worker), "number": Int(event.number),
+        "index": Int(event.index), "ending": event.ending?.name ?? "",
+    ]
+}
+
+private func describe(_ event: WorkerEventRecord) -> [String: any Sendable] {
+    [
+        "type": event.type.name, "incarnation": event.incarnation, "at_us": event.at, "slots": Int(event.slots),
+        "name": event.name,
+    ]
 }
 
 private func inputs(of lease: LeaseRecord, _ bytes: borrowing RawSpan) throws(WireError) -> [String] {

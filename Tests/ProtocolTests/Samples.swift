@@ -25,7 +25,7 @@ struct Sample {
 
     private static let none: [UInt8] = []
 
-    static let all: [Sample] = handshake + submits + answers + questions + orders + work + progress
+    static let all: [Sample] = handshake + submits + answers + questions + orders + work + progress + events
 
     private static let handshake = [
         Sample("hello of a client") {
@@ -334,6 +334,52 @@ struct Sample {
             $0.append([9])
             $0.append(UInt8(4))
             $0.append("tiny")
+        },
+    ]
+
+    private static let events = [
+        Sample("events of a commit") {
+            Header(
+                .events, fields: EventsHead.size, recordLength: EventRecord.size,
+                stamp: SessionStamp(incarnation: stamp.incarnation, epoch: 7), count: 3
+            ).write(to: &$0)
+            var head = EventsHead(batch: 41, after: 38, first: 0, total: 3, at: 1_764_000_000_000_000, shard: 3)
+            head.names = 3
+            head.write(to: &$0)
+            EventRecord(
+                .jobLeased, id: id.rawValue, request: id.rawValue - 1, at: head.at, kind: 0, tenant: 1, worker: 2,
+                number: 2, index: 1
+            ).write(to: &$0)
+            EventRecord(
+                .jobSucceeded, id: id.rawValue + 9, request: id.rawValue + 8, at: head.at - 120, kind: 0, tenant: 1,
+                worker: 2, number: 1, index: 1, ending: .succeeded
+            ).write(to: &$0)
+            EventRecord(
+                .requestCompleted, id: id.rawValue + 8, request: id.rawValue + 8, at: head.at, kind: 0, tenant: 1,
+                number: 2
+            ).write(to: &$0)
+            for name in ["text", "acme", "wörker-1/9"] {
+                $0.append(UInt8(name.utf8.count))
+                $0.append(name)
+            }
+        },
+        Sample("where the event stream stands") {
+            Header(
+                .events, fields: EventsHead.size, recordLength: EventRecord.size,
+                stamp: SessionStamp(incarnation: stamp.incarnation, epoch: 7)
+            ).write(to: &$0)
+            EventsHead(batch: 44, after: 41, at: 1_764_000_001_000_000, shard: 3).write(to: &$0)
+        },
+        Sample("events of workers") {
+            Header(
+                .workerEvents, fields: WorkerEventRecord.fields, recordLength: WorkerEventRecord.size,
+                stamp: SessionStamp(incarnation: stamp.incarnation, epoch: 7), count: 2
+            ).write(to: &$0)
+            $0.append(UInt64(5))
+            WorkerEventRecord(.workerJoined, incarnation: 9, at: 1_764_000_000_000_000, slots: 4, name: "wörker-1")
+                .write(to: &$0)
+            WorkerEventRecord(.workerLost, incarnation: 9, at: 1_764_000_009_000_000, slots: 4, name: "wörker-1")
+                .write(to: &$0)
         },
     ]
 

@@ -10,7 +10,9 @@ struct FormerJournalTests {
     private func isWelcome(_ journal: UInt64) -> Bool { scheduler.core.mayWelcome(peerOf: journal) }
     private func hasCommitTaken() -> Bool { scheduler.core.takeBatch(at: scheduler.now) != nil }
     private func committed() {
-        if let batch = scheduler.core.journalCommitted(into: &scheduler.out) { scheduler.core.recycle(batch) }
+        if let batch = scheduler.core.journalCommitted(at: scheduler.now, into: &scheduler.out) {
+            scheduler.core.recycle(batch)
+        }
     }
 
     @Test("A peer of this journal, or of none, is welcome at once, and nothing is committed for it")

@@ -68,6 +68,8 @@ final class TestScheduler {
     var out = Outbox()
     var now = Now(monotonic: 1_000 * second, wall: Int64(hour) * 3_600_000_000 + 60_000_000)
     private(set) var journal: [Written] = []
+    /// What subscribers were told.
+    private(set) var events: [CommitEvent] = []
     private var sessions: UInt32 = 0
 
     init(head: ChainHead? = nil, seed: UInt64 = 1, _ change: (inout CoreSettings) -> Void = { _ in }) {
@@ -107,7 +109,10 @@ final class TestScheduler {
 
     /// The commit under way became durable.
     func committed() {
-        if let batch = core.journalCommitted(into: &out) { core.recycle(batch) }
+        if let batch = core.journalCommitted(at: now, into: &out) {
+            if core.tellsEvents { events += core.events.all }
+            core.recycle(batch)
+        }
         core.validate()
     }
 
@@ -420,6 +425,18 @@ final class TestScheduler {
             let options = journal.flatMap(\.options).first { $0.id == row.id }?.options
             job.deadline = options?.deadline
             job.notBefore = max(job.notBefore, options?.runAt ?? 0)
+            for index in 0..<UInt64(JobOpts.count(row.opts)) {
+                guard let state = final(of: request + index) else { continue }
+                if state == .cancelled { job.siblings.hasCancelled = true }
+                if state != .cancelled, state != .succeeded { job.siblings.hasFailed = true }
+            }
+            if let first = journal.flatMap(\.jobs).first(where: { $0.id == request }) {
+                job.siblings.kind = first.kind
+                job.siblings.tenant = first.tenant
+            }
+            if let retried = journal.flatMap(\.options).first(where: { $0.id == row.id && $0.retryOf != nil }) {
+                job.retriedRequest = retried.request ?? row.id
+            }
             job.waitsFor = (options?.after ?? []).filter { final(of: request + UInt64($0.index)) != .succeeded }
             return job
         }

@@ -71,7 +71,8 @@ note(
     "started \(getpid()) database=\(environment["STATEX_DATABASE"] ?? "none") \(arguments.dropFirst(2).joined(separator: " "))"
 )
 if let code = code("exit") { exit(code) }
-if !exists("mute") { announceReady(role == "gateway" ? ["http://stand.in:1", "token"] : []) }
+let probes = environment["STATEX_\(role.uppercased())_PROBES"].map { [$0] } ?? []
+if !exists("mute") { announceReady(role == "gateway" ? ["http://stand.in:1", "token"] : probes) }
 while true {
     var signal: Int32 = 0
     sigwait(&signals, &signal)

@@ -30,19 +30,35 @@ struct SupervisionTests {
         let ready = try stack.ready()
         #expect(ready.submitEndpoint == "ipc://\(stack.dataDirectory)/run/submit.sock")
         #expect(ready.workerEndpoint == "ipc://\(stack.dataDirectory)/run/worker.sock")
+        #expect(ready.eventsEndpoint == "ipc://\(stack.dataDirectory)/run/events.sock")
         #expect(ready.pid == stack.pid)
         #expect(ready.pids.workers.count == 2)
+        #expect(ready.probes == ReadyFile.Probes(scheduler: nil, workers: [nil, nil]))
         let processes = [ready.pids.postgres, ready.pids.scheduler].compactMap { $0 } + ready.pids.workers
         #expect(processes.count == 4)
         for pid in processes { #expect(kill(pid, 0) == 0) }
         #expect(try query("SELECT current_user", ready.database) == "statex")
         let text = try String(contentsOfFile: stack.readyFile, encoding: .utf8)
         for key in [
-            "submit_endpoint", "worker_endpoint", "database", "pid", "pids", "postgres", "scheduler", "workers",
+            "submit_endpoint", "worker_endpoint", "events_endpoint", "database", "pid", "pids", "postgres", "scheduler",
+            "workers", "probes",
         ] {
             #expect(text.contains("\"\(key)\":"))
         }
         #expect(stack.stop() == .exited(0))
+    }
+
+    @Test func `says where probes are, and gives several workers free ports`() throws {
+        for (workers, port) in [(1, 7_001), (2, 0)] {
+            let stack = try RunningStack(
+                scratch, workers: workers,
+                settings: ["scheduler_probes=127.0.0.1:7000", "worker_probes=127.0.0.1:7001", elsewhere])
+            try stack.wait(for: "serving")
+            let probes = try stack.ready().probes
+            #expect(probes.scheduler == "127.0.0.1:7000")
+            #expect(probes.workers == [String?](repeating: "127.0.0.1:\(port)", count: workers))
+            #expect(stack.stop() == .exited(0))
+        }
     }
 
     @Test func `passes SIGHUP on to the scheduler, and goes on`() throws {
@@ -62,7 +78,7 @@ struct SupervisionTests {
         let scheduler = try #require(stack.events.first { $0.hasPrefix("scheduler started") })
         #expect(
             scheduler.contains(
-                "database=postgresql://u:p@127.0.0.1:1/x --submit-endpoint \(ready.submitEndpoint) --worker-endpoint \(ready.workerEndpoint)"
+                "database=postgresql://u:p@127.0.0.1:1/x --submit-endpoint \(ready.submitEndpoint) --worker-endpoint \(ready.workerEndpoint) --events-endpoint \(ready.eventsEndpoint)"
             ))
         let workers = stack.events.filter { $0.hasPrefix("worker started") }
         #expect(workers.count == 2)

@@ -58,7 +58,7 @@ extension ClientCore {
             }
         case .hello, .welcome, .fault, .submit, .await, .cancel, .status, .order, .explain, .credit, .leases,
             .outcomes, .durable, .stale, .claim, .revoke, .offerAgain, .kept, .drain, .follow, .report, .checkpoint,
-            .checkpointed:
+            .checkpointed, .events, .workerEvents:
             // Not a scheduler's to say to a client.
             dropped += 1
         }

@@ -38,6 +38,9 @@ public enum MessageType: UInt8, Sendable, CaseIterable {
     case report = 45
     case checkpoint = 46
     case checkpointed = 47
+    // To who subscribes.
+    case events = 48
+    case workerEvents = 49
 }
 
 /// The first 32 bytes of every message.
@@ -45,6 +48,9 @@ public struct Header: Sendable, Equatable {
     public static let size = 32
     public static let magic: UInt16 = 0x5853  // "SX"
     public static let version: UInt8 = 1
+    /// What every message of a type begins with: who wants those alone subscribes to it.
+    public static let topicBytes = 4
+    public static func topic(_ type: MessageType) -> [UInt8] { [0x53, 0x58, version, type.rawValue] }
 
     public var type: MessageType
     /// Where the records (or the body) begin: this header and the type's own fields.

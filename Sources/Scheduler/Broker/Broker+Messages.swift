@@ -59,7 +59,7 @@ extension Broker {
             drop(peer)
         case .hello, .welcome, .fault, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status,
             .statusReply, .order, .orderReply, .explain, .explanations, .leases, .durable, .stale, .revoke,
-            .offerAgain, .drain, .progress, .follow, .checkpointed:
+            .offerAgain, .drain, .progress, .follow, .checkpointed, .events, .workerEvents:
             throw WireError(.type, "message type \(header.type.rawValue) is not a worker's to send")
         }
     }
@@ -109,7 +109,7 @@ extension Broker {
             .leases,
             .outcomes,
             .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain, .progress, .follow, .report,
-            .checkpoint, .checkpointed:
+            .checkpoint, .checkpointed, .events, .workerEvents:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
         }
     }

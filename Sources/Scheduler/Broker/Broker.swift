@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandOff
+import StatexMetrics
 import StatexProtocol
 import StatexSchedulerCore
 import StatexZeroMQ
@@ -14,6 +15,7 @@ package struct Broker: ~Copyable {
     let handOff: HandOff
     let clientSocket: Socket
     let workerSocket: Socket
+    var publisher: EventPublisher
     private var clientEndpoint: BoundEndpoint
     private var workerEndpoint: BoundEndpoint
     private let monitor: Monitor
@@ -36,8 +38,10 @@ package struct Broker: ~Copyable {
     var configurationRefused: String?
     /// Whether the journal said since the last heartbeat that this scheduler is the owner.
     private var isProvenOwner = false
-    private var commitStarted: Int64 = 0
+    private(set) var commitStarted: Int64 = 0
     var commitNanoseconds: Int64 = 0
+    private(set) var commitTime = Histogram()
+    var nextFigures: Int64 = 0
     private var nextHeartbeat: Int64 = 0
     let startedAt: Int64
     // Reused from message to message.
@@ -53,7 +57,7 @@ package struct Broker: ~Copyable {
     /// HELLOs of peers that believed another journal, while a commit is to prove that this one is the present one.
     var unprovenHellos: [(peer: Peer, hello: Hello)] = []
 
-    /// Binds both endpoints.
+    /// Binds all endpoints.
     package init(
         _ settings: BrokerSettings, core: consuming SchedulerCore, handOff: HandOff, context: ZeroMQContext
     ) throws(ZeroMQError) {
@@ -62,11 +66,13 @@ package struct Broker: ~Copyable {
         let clientEndpoint = try BoundEndpoint(settings.submitEndpoint, of: clients)
         let workerEndpoint = try BoundEndpoint(settings.workerEndpoint, of: workers)
         let monitor = try Monitor(workers, name: "workers", in: context)
+        let publisher = try EventPublisher(settings.eventsEndpoint, in: context)
         self.settings = settings
         self.core = core
         self.handOff = handOff
         clientSocket = clients
         workerSocket = workers
+        self.publisher = publisher
         self.clientEndpoint = clientEndpoint
         self.workerEndpoint = workerEndpoint
         self.monitor = monitor
@@ -104,6 +110,7 @@ package struct Broker: ~Copyable {
             let stopItem = poller.add(descriptor: stop.descriptor)
             poller.add(monitor.socket)
             poller.add(workerSocket)
+            let subscriptionItem = poller.add(publisher.socket)
             if takesSubmits { poller.add(clientSocket) }
             _ = try poller.wait(milliseconds: patience)
 
@@ -116,6 +123,7 @@ package struct Broker: ~Copyable {
                 if let reason = journalSaid(event) { return reason }
             }
             for news in handOff.configurations.takeAll() { configurationRead(news) }
+            if poller.isReadable(subscriptionItem) { try takeSubscriptions(frame) }
             while let descriptor = try monitor.next() { connectionClosed(descriptor) }
             try drain(worker: true, messages: 64, identity, frame)
             if takesSubmits { try drain(worker: false, messages: 32, identity, frame) }
@@ -123,10 +131,13 @@ package struct Broker: ~Copyable {
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
             if !isStopping { core.dispatch(at: time, into: &outbox) }
             drainOutbox(results: nil)
+            publishWorkerEvents()
+            if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
             if time.monotonic >= nextHeartbeat {
                 try reclaimEndpoints()
                 beat(time.monotonic)
             }
+            publishFigures(at: time)
             retryParked()
             if let batch = core.takeBatch(at: time) {
                 commitStarted = time.monotonic
@@ -155,7 +166,7 @@ package struct Broker: ~Copyable {
     /// Milliseconds that the loop may sleep.
     private var patience: Int {
         if !parkedPeers.isEmpty { return 2 }
-        var until = nextHeartbeat
+        var until = min(nextHeartbeat, nextEventBeat)
         if let deadline = core.nextDeadline { until = min(until, deadline) }
         let left = until - clinux_monotonic_nanoseconds()
         // Rounded up: waking too early would spin.
@@ -185,11 +196,13 @@ package struct Broker: ~Copyable {
         journalDown = nil
         isProvenOwner = true
         commitNanoseconds = commitNanoseconds == 0 ? nanoseconds : (commitNanoseconds * 7 + nanoseconds) / 8
+        commitTime.add(nanoseconds)
         counts.commits += 1
-        guard let batch = core.journalCommitted(into: &outbox) else { return }
+        guard let batch = core.journalCommitted(at: now, into: &outbox) else { return }
         counts.committedJobs += UInt64(batch.jobs.count)
         cache.keep(batch.payloads, of: batch.head.batch)
         drainOutbox(results: batch)
+        publishEvents(of: batch)
         core.recycle(batch)
         greetProven()
     }
@@ -200,6 +213,7 @@ package struct Broker: ~Copyable {
         isProvenOwner = false
         for isReclaimed in [
             try clientEndpoint.reclaim(for: clientSocket), try workerEndpoint.reclaim(for: workerSocket),
+            try publisher.reclaim(),
         ] where isReclaimed { counts.endpointsReclaimed += 1 }
     }
 

@@ -1,8 +1,11 @@
+import StatexMetrics
 import StatexSchedulerCore
+import StatexThreads
 
 package struct BrokerSettings: Sendable {
     package var submitEndpoint: String
     package var workerEndpoint: String
+    package var eventsEndpoint: String
     /// Payload bytes of committed jobs that are kept in memory.
     package var payloadCacheBytes = 64 << 20
     /// Sessions of both roles together; a HELLO beyond is refused.
@@ -12,10 +15,13 @@ package struct BrokerSettings: Sendable {
     package var gatherJobs = 2_000
     /// What status says of the surroundings, as JSON members: `"durability": {…}, …`.
     package var statusMembers = ""
+    /// Where figures are published each second; nil: nobody looks at any.
+    package var figures: Published<SchedulerSnapshot>?
 
-    package init(submitEndpoint: String, workerEndpoint: String) {
+    package init(submitEndpoint: String, workerEndpoint: String, eventsEndpoint: String) {
         self.submitEndpoint = submitEndpoint
         self.workerEndpoint = workerEndpoint
+        self.eventsEndpoint = eventsEndpoint
     }
 }
 

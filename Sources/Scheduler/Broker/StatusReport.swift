@@ -25,6 +25,11 @@ extension Broker {
                 $0.member("commit_ms", Double(commitNanoseconds) / 1_000_000)
                 $0.member("waiting_jobs", core.gatheredJobs)
             }
+            $0.object("events") {
+                $0.member("subscribed", publisher.isSubscribed)
+                $0.member("messages", Int(publisher.counts.messages))
+                $0.member("events", Int(publisher.counts.events))
+            }
             $0.raw(settings.statusMembers)
             if configurationRead > 0 {
                 $0.object("configuration") {

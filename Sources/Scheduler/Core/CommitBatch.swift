@@ -70,6 +70,22 @@ package final class CommitBatch {
         }
     }
 
+    /// Whose lease an outcome ended, and which attempt it was. Not written: the lease's own row has it.
+    package struct EndedLease: Sendable, Equatable {
+        package var worker: UInt32
+        package var workerIndex: Int32
+        package var attempt: UInt16
+
+        /// The job ended without one.
+        package static let none = EndedLease(worker: 0, workerIndex: -1, attempt: 0)
+
+        package init(worker: UInt32, workerIndex: Int32, attempt: UInt16) {
+            self.worker = worker
+            self.workerIndex = workerIndex
+            self.attempt = attempt
+        }
+    }
+
     package struct LeaseRow: Sendable {
         package var id: UInt64
         package var token: UInt64
@@ -106,16 +122,18 @@ package final class CommitBatch {
         /// Index into `results`, or -1.
         package var result: Int32
         package var slot: Int32
+        package var lease: EndedLease
 
         /// In place of a slot: the journal refused the job's content, so the job ends with its own commit.
         package static let refusedAtCommit: Int32 = -1
 
         package init(
             id: UInt64, token: UInt64, started: Float, ended: Float, retry: Float, ending: Ending, final: JobState?,
-            result: Int32, slot: Int32
+            result: Int32, slot: Int32, lease: EndedLease = .none
         ) {
             self.id = id
             self.token = token
+            self.lease = lease
             self.started = started
             self.ended = ended
             self.retry = retry

@@ -5,6 +5,7 @@ import StatexProtocol
 extension SchedulerCore {
     /// A job is open from now on.
     mutating func open(_ record: JobRecord) -> Int32 {
+        kinds[Int(record.kind)].open += 1
         backlog.add(bytes: record.payloadLength)
         tenants[record.tenant].backlog.add(bytes: record.payloadLength)
         return jobs.insert(record)
@@ -24,11 +25,22 @@ extension SchedulerCore {
         }
         let tenant = resolveTenant(batch, range.lowerBound, &tenantOf, at: now)
         if isOfOneTenant {
-            if let refusal = admissionRefusal(whole, of: tenant) { return refusal }
+            if let refusal = admissionRefusal(whole, of: tenant) { return counted(refusal, ofTenant: true) }
         } else if let refusal = admissionRefusalOfTenants(batch, range, &tenantOf, at: now) {
-            return refusal
+            return counted(refusal, ofTenant: true)
         }
-        return backlog.refusal(whole, policies.bounds, of: "")
+        return backlog.refusal(whole, policies.bounds, of: "").map { counted($0, ofTenant: false) }
+    }
+
+    private mutating func counted(_ refusal: Backlog.Refusal, ofTenant: Bool) -> Backlog.Refusal {
+        counts.refused += 1
+        switch (refusal.bound, ofTenant) {
+        case (.jobs, false): refusals.openJobs += 1
+        case (.bytes, false): refusals.openBytes += 1
+        case (.jobs, true): refusals.tenantOpenJobs += 1
+        case (.bytes, true): refusals.tenantOpenBytes += 1
+        }
+        return refusal
     }
 
     func admissionRefusal(_ request: Backlog, of tenant: Int32) -> Backlog.Refusal? {

@@ -23,7 +23,7 @@ extension SchedulerCore {
     /// The commit under way is durable: now acknowledgements, leases and results may leave.
     ///
     /// The results' bodies stand in the returned batch until the next call.
-    package mutating func journalCommitted(into out: inout Outbox) -> CommitBatch? {
+    package mutating func journalCommitted(at now: Now, into out: inout Outbox) -> CommitBatch? {
         guard let batch = underway else { return nil }
         underway = nil
         committedBatch = batch.head.batch
@@ -39,10 +39,13 @@ extension SchedulerCore {
             serveDesk(into: &out)
         }
         checkpointsCommitted(batch.checkpoints, into: &out)
+        // Before jobs that ended are forgotten.
+        tell(batch)
+        forgetDeparted()
         for row in batch.outcomes {
             guard let final = row.final else { continue }
             let slot = row.slot == CommitBatch.OutcomeRow.refusedAtCommit ? withdraw(row.id, final) : row.slot
-            if let slot { finish(row, slot, final, of: batch, into: &out) }
+            if let slot { finish(row, slot, final, of: batch, at: now, into: &out) }
         }
         for row in batch.leases where jobs[row.slot].token == row.token && jobs[row.slot].id == row.id {
             out.leases.append(Outbox.Lease(worker: row.workerIndex, slot: row.slot, token: row.token))
@@ -63,6 +66,7 @@ extension SchedulerCore {
     /// Takes a job that the journal refused out of wherever it waits; its lease never left.
     private mutating func withdraw(_ id: UInt64, _ final: JobState) -> Int32? {
         guard let slot = jobs.slot(of: id) else { return nil }
+        if !jobs[slot].state.isFinal { kinds[Int(jobs[slot].kind)].ending += 1 }
         // What happened to it meanwhile would be written by the next commit, after its end.
         gathering.outcomes.removeAll { $0.id == id }
         gathering.leases.removeAll { $0.id == id }
@@ -70,20 +74,25 @@ extension SchedulerCore {
         case .queued: unqueue(slot)
         case .leased, .running:
             startUndone(slot)
-            endLease(slot)
-        case .blocked: blocked -= 1
+            _ = endLease(slot)
+        case .blocked:
+            blocked -= 1
+            kinds[Int(jobs[slot].kind)].blocked -= 1
         case .delayed, .succeeded, .failed, .dead, .cancelled, .expired: break
         }
         jobs[slot].state = final
         counts.failed += 1
+        kinds[Int(jobs[slot].kind)].counts.ended.count(final)
         return slot
     }
 
     /// A job's final outcome is durable: tell who waits, and forget it.
     private mutating func finish(
-        _ row: CommitBatch.OutcomeRow, _ slot: Int32, _ final: JobState, of batch: CommitBatch, into out: inout Outbox
+        _ row: CommitBatch.OutcomeRow, _ slot: Int32, _ final: JobState, of batch: CommitBatch, at now: Now,
+        into out: inout Outbox
     ) {
         let job = jobs[slot]
+        measureEnd(of: job, final, at: now)
         if job.waiter != 0 || job.flags.contains(.hasMoreWaits) {
             var record = resultRecord(slot)
             record.state = final
@@ -108,6 +117,8 @@ extension SchedulerCore {
         if job.flags.contains(.hasAffinity) { affinities[job.id] = nil }
         if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
         if job.losses > 0 { lostWith[job.id] = nil }
+        if job.tally >= 0 { tallies.ended(job.tally, as: final) }
+        if job.flags.contains(.isRetry) { retries[job.id] = nil }
         if job.flags.contains(.inGraph) {
             // The journal may have refused the job or its result: then those that wait do not know yet.
             jobs[slot].state = final

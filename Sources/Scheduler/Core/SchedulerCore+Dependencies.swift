@@ -21,6 +21,7 @@ extension SchedulerCore {
     mutating func block(_ slot: Int32, runAt: Int64?, deadline: Int64?, at now: Now) {
         jobs[slot].state = .blocked
         blocked += 1
+        kinds[Int(jobs[slot].kind)].blocked += 1
         watch(deadline, of: slot, at: now)
         if let runAt, runAt > now.wall { graphs[request(of: slot)]?.setStart(of: jobs[slot].index, at: runAt) }
     }
@@ -35,6 +36,7 @@ extension SchedulerCore {
                 graphs[request]?.satisfied(index) == true
             else { continue }
             blocked -= 1
+            kinds[Int(jobs[target].kind)].blocked -= 1
             schedule(target, runAt: graphs[request]?.takeStart(of: index), at: now)
         }
     }
@@ -63,13 +65,14 @@ extension SchedulerCore {
     /// had succeeded until then. Its lease never left: the answer to that very commit is being read.
     mutating func endDependant(_ slot: Int32, fails: Bool, _ reason: String) {
         var token: UInt64 = 0
+        var lease = CommitBatch.EndedLease.none
         switch jobs[slot].state {
         case .blocked, .delayed: break
         case .queued: unqueue(slot)
         case .leased, .running:
             token = jobs[slot].token
             startUndone(slot)
-            endLease(slot)
+            lease = endLease(slot)
         case .succeeded, .failed, .dead, .cancelled, .expired: return
         }
         let ending: Ending = fails ? .failed : .cancelled
@@ -83,7 +86,8 @@ extension SchedulerCore {
         record(
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending,
-                final: fails ? .failed : .cancelled, result: Int32(gathering.results.count - 1), slot: slot))
+                final: fails ? .failed : .cancelled, result: Int32(gathering.results.count - 1), slot: slot,
+                lease: lease))
     }
 
     /// The class of the error that a job ends with that was not run because of another.

@@ -172,6 +172,7 @@ extension SchedulerCore {
         if jobs[slot].failures == 0, !jobs[slot].flags.contains(.hasPaidBudget) {
             jobs[slot].flags.insert(.hasPaidBudget)
             kinds[kind].budget.firstAttempt()
+            kinds[kind].counts.queueWait.add(jobs[slot].age(at: now))
         }
         kinds[kind].circuit.started(jobs[slot].id)
         if !workers[worker].quarantine.isEmpty {
@@ -179,6 +180,7 @@ extension SchedulerCore {
         }
         tenants.leased(jobs[slot].tenant, expected: expected, at: now)
         counts.leased += 1
+        kinds[kind].counts.leased += 1
         gathering.leases.append(
             CommitBatch.LeaseRow(
                 id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt,
@@ -186,8 +188,10 @@ extension SchedulerCore {
     }
 
     /// Takes a job from its worker: the lease is over.
-    mutating func endLease(_ slot: Int32) {
+    mutating func endLease(_ slot: Int32) -> CommitBatch.EndedLease {
         let worker = jobs[slot].worker
+        let ended = CommitBatch.EndedLease(
+            worker: workers[worker].number, workerIndex: worker, attempt: jobs[slot].attempt)
         precondition(worker >= 0 && jobs[slot].token != 0, "a lease ends that is none")
         if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
@@ -206,13 +210,16 @@ extension SchedulerCore {
         jobs[slot].worker = -1
         jobs[slot].token = 0
         jobs[slot].flags.remove(.unclaimed)
+        return ended
     }
 
     /// Learns from how long an attempt ran, and settles what its tenant was charged for it.
     mutating func account(_ slot: Int32, _ record: OutcomeRecord) {
         let ran = Int64(record.ranMicroseconds) * 1_000
         switch record.ending {
-        case .succeeded, .failed: kinds[Int(jobs[slot].kind)].run.ran(nanoseconds: ran)
+        case .succeeded, .failed:
+            kinds[Int(jobs[slot].kind)].run.ran(nanoseconds: ran)
+            kinds[Int(jobs[slot].kind)].counts.run.add(ran)
         case .returned, .cancelled, .expired, .lost: if ran == 0 { return startUndone(slot) }
         }
         tenants[jobs[slot].tenant].settle(overcharged: Int64(jobs[slot].expected) * 1_000 - ran)

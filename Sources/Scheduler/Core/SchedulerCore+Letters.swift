@@ -62,8 +62,11 @@ extension SchedulerCore {
         record.runLimit = options.runLimitMilliseconds ?? 0
         // What it waited for is over; results that it takes as input are read when it is leased.
         if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
+        record.flags.insert(.isRetry)
+        retries[id] = letter.request
         let slot = open(record)
         counts.submitted += 1
+        kinds[Int(kind)].counts.submitted += 1
         if let affinity = options.affinity { setAffinity(affinity, of: slot) }
         watch(options.deadline, of: slot, at: now)
         schedule(slot, runAt: options.runAt, at: now)

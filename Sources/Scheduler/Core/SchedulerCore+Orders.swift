@@ -112,8 +112,8 @@ extension SchedulerCore {
             } else {
                 // Its lease is not durable yet and so has not left: it never will.
                 startUndone(slot)
-                endLease(slot)
-                endUnleased(slot, ending: ending, final: final, token: token)
+                let lease = endLease(slot)
+                endUnleased(slot, ending: ending, final: final, token: token, lease: lease)
             }
         case .succeeded, .failed, .dead, .cancelled, .expired: break
         }

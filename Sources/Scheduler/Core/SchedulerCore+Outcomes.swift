@@ -98,7 +98,7 @@ extension SchedulerCore {
         case .failed, .cancelled, .returned, .lost, .expired: break
         }
         let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
-        endLease(slot)
+        row.lease = endLease(slot)
         let wanted = jobs[slot].flags
         switch record.ending {
         case .succeeded:
@@ -142,6 +142,7 @@ extension SchedulerCore {
         jobs[slot].state = .delayed
         wake(Timers.Entry(due: now.monotonic + delay, id: jobs[slot].id, slot: slot, purpose: .ready))
         counts.retried += 1
+        kinds[Int(jobs[slot].kind)].counts.retried += 1
     }
 
     private mutating func keepResult(_ record: OutcomeRecord, _ bytes: borrowing RawSpan) -> Int32 {
@@ -164,9 +165,16 @@ extension SchedulerCore {
     }
 
     mutating func record(_ row: CommitBatch.OutcomeRow) {
+        let kind = Int(jobs[row.slot].kind)
+        if row.token != 0 { kinds[kind].counts.attempts.count(row.ending) }
         if let final = row.final {
-            if jobs[row.slot].state == .blocked { blocked -= 1 }
+            if jobs[row.slot].state == .blocked {
+                blocked -= 1
+                kinds[kind].blocked -= 1
+            }
             jobs[row.slot].state = final
+            kinds[kind].ending += 1
+            kinds[kind].counts.ended.count(final)
             switch final {
             case .succeeded: counts.succeeded += 1
             case .failed: counts.failed += 1
@@ -180,23 +188,27 @@ extension SchedulerCore {
     }
 
     /// Ends a job that no worker runs.
-    mutating func endUnleased(_ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0) {
+    mutating func endUnleased(
+        _ slot: Int32, ending: Ending, final: JobState, token: UInt64 = 0, lease: CommitBatch.EndedLease = .none
+    ) {
         if jobs[slot].flags.contains(.heldRetry) { unholdRetry(slot) }
         write(
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
-                slot: slot))
+                slot: slot, lease: lease))
     }
 
     /// A worker is gone.
     ///
     /// - Parameter ending: of the leases that it may have had; what was never sent is returned.
-    mutating func workerGone(_ index: Int32, ending: Ending, at now: Now) {
+    mutating func workerGone(_ index: Int32, ending: Ending, isGoodbye: Bool = false, at now: Now) {
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
             loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
         }
+        remember(departing: index)
+        tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)
     }
@@ -206,7 +218,7 @@ extension SchedulerCore {
         let token = jobs[slot].token
         let incarnation = workers[jobs[slot].worker].incarnation
         if ending == .returned { startUndone(slot) }
-        endLease(slot)
+        let lease = endLease(slot)
         var final = jobs[slot].flags.stopState
         if ending == .lost {
             counts.lost += 1
@@ -224,7 +236,7 @@ extension SchedulerCore {
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
                 result: -1,
-                slot: slot))
+                slot: slot, lease: lease))
         if final == nil { makeReady(slot, at: now) }
     }
 }

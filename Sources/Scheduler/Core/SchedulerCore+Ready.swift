@@ -25,8 +25,7 @@ extension SchedulerCore {
         if jobs[slot].flags.contains(.wasReady) {
             queues[queue].insertByAge(slot, isLimited: isLimited, pass: pass, in: &jobs)
         } else {
-            jobs[slot].since = Ticks(now.monotonic)
-            jobs[slot].flags.insert(.wasReady)
+            jobs[slot].setReady(at: now)
             queues[queue].append(slot, isLimited: isLimited, pass: pass, in: &jobs)
         }
     }

@@ -21,8 +21,22 @@ package struct RecoveredJob: Sendable {
     package var isCancelled = false
     package var hasCheckpoint = false
     package var affinity: String?
+    /// Of a retry by hand: the request of the dead letter; 0: it is none.
+    package var retriedRequest: UInt64 = 0
+    /// Of a request of several jobs: what became of those that are final, and the number of its first job's
+    /// kind and tenant.
+    package var siblings = Siblings()
     /// The jobs of its request that it waits for and that did not succeed yet, or will not.
     package var waitsFor: [JobDependency] = []
+
+    package struct Siblings: Sendable, Equatable {
+        package var kind: UInt32 = 0
+        package var tenant: UInt32 = 0
+        package var hasFailed = false
+        package var hasCancelled = false
+
+        package init() {}
+    }
 
     package init(id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32) {
         self.id = id
@@ -60,9 +74,26 @@ extension SchedulerCore {
         for (index, kind) in kinds.enumerated() { kindByNumber[kind.number] = Int32(index) }
         var tenantByNumber: [UInt32: Int32] = [:]
         for index in 0..<Int32(tenants.count) { tenantByNumber[tenants[index].number] = index }
+        var last: (request: UInt64, tally: Int32)?
         for job in open {
             guard let kind = kindByNumber[job.kind], let tenant = tenantByNumber[job.tenant] else { continue }
-            recover(job, kind: kind, tenant: tenant, workerNames: workerNames, at: now)
+            var tally = RequestTallies.single
+            if JobOpts.count(job.opts) > 1 {
+                let request = job.id - UInt64(JobOpts.index(job.opts))
+                if let last, last.request == request {
+                    tally = last.tally
+                    tallies.found(tally)
+                } else {
+                    var standing = RequestStanding(
+                        kind: kindByNumber[job.siblings.kind] ?? kind,
+                        tenant: tenantByNumber[job.siblings.tenant] ?? tenant, open: 1)
+                    standing.hasFailed = job.siblings.hasFailed
+                    standing.hasCancelled = job.siblings.hasCancelled
+                    tally = tallies.add(standing)
+                    last = (request, tally)
+                }
+            }
+            recover(job, kind: kind, tenant: tenant, tally: tally, workerNames: workerNames, at: now)
         }
         // Workers run what they hold in the order in which it was leased.
         for job in open.filter({ $0.token != 0 }).sorted(by: { $0.token < $1.token }) {
@@ -80,7 +111,7 @@ extension SchedulerCore {
     }
 
     private mutating func recover(
-        _ job: RecoveredJob, kind: Int32, tenant: Int32, workerNames: [UInt32: String], at now: Now
+        _ job: RecoveredJob, kind: Int32, tenant: Int32, tally: Int32, workerNames: [UInt32: String], at now: Now
     ) {
         var record = JobRecord()
         record.id = job.id
@@ -88,6 +119,7 @@ extension SchedulerCore {
         record.tenant = tenant
         record.index = JobOpts.index(job.opts)
         record.count = JobOpts.count(job.opts)
+        record.tally = tally
         record.priority = min(JobOpts.priority(job.opts), UInt8(Limits.priorities - 1))
         record.attemptsAllowed = JobOpts.attempts(job.opts)
         record.encoding = JobOpts.encoding(job.opts)
@@ -97,6 +129,10 @@ extension SchedulerCore {
         record.runLimit = job.runLimit
         record.payloadLength = job.payloadLength
         record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
+        if job.retriedRequest != 0 {
+            record.flags.insert(.isRetry)
+            retries[job.id] = job.retriedRequest
+        }
         let slot = open(record)
         if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
@@ -127,8 +163,7 @@ extension SchedulerCore {
     /// A job was leased by a former owner: when it is ready again, it stands where its age says. (Those that are
     /// ready now come in that order.)
     private mutating func hadTurn(_ slot: Int32, at now: Now) {
-        jobs[slot].flags.insert(.wasReady)
-        jobs[slot].since = Ticks(now.monotonic)
+        jobs[slot].setReady(at: now)
     }
 
     /// The record of a worker incarnation that holds leases from before and is not connected.

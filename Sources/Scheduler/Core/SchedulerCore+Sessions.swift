@@ -47,6 +47,7 @@ extension SchedulerCore {
             served.append((index, UInt16(own), batch))
         }
         var superseded: UInt32 = 0
+        var isNew = false
         let index: Int32
         if let known = workers.index(of: hello.incarnation) {
             index = known
@@ -65,6 +66,7 @@ extension SchedulerCore {
             record.incarnation = hello.incarnation
             record.number = number(.worker, Self.incarnationName(hello.name, hello.incarnation))
             index = workers.insert(record)
+            isNew = true
         }
         workers[index].session = session
         workers[index].slots = Int(hello.slots)
@@ -81,6 +83,7 @@ extension SchedulerCore {
         workers[index].unavailable = hello.kinds.filter { !$0.unavailable.isEmpty }
         workers[index].joined = now.wall
         heard(index, at: now)
+        if isNew { tell(.workerJoined, index, at: now) }
         return (index, superseded)
     }
 
@@ -158,6 +161,6 @@ extension SchedulerCore {
         guard let index = workers.index(ofSession: session, at: worker) else { return }
         // One that drained wants nothing and has reported all it had: leases that crossed its goodbye on the
         // way never began.
-        workerGone(index, ending: workers[index].credit == 0 ? .returned : .lost, at: now)
+        workerGone(index, ending: workers[index].credit == 0 ? .returned : .lost, isGoodbye: true, at: now)
     }
 }

@@ -33,6 +33,7 @@ extension SchedulerCore {
         guard let producer = clients[client]?.producer else { return }
         if let reason = busy ?? gatheringRefusal(bytes: batch.payloadBytes) {
             counts.refused += UInt64(batch.requests)
+            refusals.journal += UInt64(batch.requests)
             refuse(batch.firstSequence, UInt32(batch.requests), WireError(.busy, reason), retryAfter: 200, client, &out)
             return
         }
@@ -107,20 +108,26 @@ extension SchedulerCore {
             unique = name
         }
         if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
-            counts.refused += 1
             let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
             refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
             return nil
         }
         let firstID = allocateIDs(range.count, at: now)
         let isInGraph = addGraph(request: firstID, options)
+        var tally = RequestTallies.single
+        if range.count > 1 {
+            tally = tallies.add(
+                RequestStanding(
+                    kind: resolveKind(batch, range.lowerBound, &kindOf, at: now),
+                    tenant: resolveTenant(batch, range.lowerBound, &tenantOf, at: now), open: UInt16(range.count)))
+        }
         for (offset, index) in range.enumerated() {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
                 kind: resolveKind(batch, index, &kindOf, at: now),
                 tenant: resolveTenant(batch, index, &tenantOf, at: now),
-                waiter: batch.notify ? client : 0, isInGraph: isInGraph, now)
+                waiter: batch.notify ? client : 0, isInGraph: isInGraph, tally: tally, now)
         }
         let size = UInt16(range.count)
         if let unique {
@@ -162,7 +169,7 @@ extension SchedulerCore {
 
     mutating func addJob(
         _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
-        waiter: UInt32, isInGraph: Bool, _ now: Now
+        waiter: UInt32, isInGraph: Bool, tally: Int32 = RequestTallies.single, _ now: Now
     ) {
         let attempts = job.attempts == 0 ? kinds[Int(kind)].policy.attempts : job.attempts
         let start = gathering.payloads.buffer.count
@@ -188,6 +195,7 @@ extension SchedulerCore {
         record.waiter = waiter
         record.index = job.index
         record.count = job.count
+        record.tally = tally
         record.attemptsAllowed = attempts
         record.priority = job.priority
         record.encoding = job.encoding
@@ -197,6 +205,7 @@ extension SchedulerCore {
         if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
         let slot = open(record)
         counts.submitted += 1
+        kinds[Int(kind)].counts.submitted += 1
         if let options {
             if let affinity = options.affinity { setAffinity(affinity, of: slot) }
             let numbers = options.labels.map { number(.label, $0) }

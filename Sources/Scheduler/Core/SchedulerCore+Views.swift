@@ -1,3 +1,4 @@
+import StatexMetrics
 import StatexProtocol
 
 // What the shells look at: never changes anything.
@@ -76,6 +77,7 @@ extension SchedulerCore {
         var blocked = 0
         var held = 0
         var joined = 0
+        var ofKinds = kinds.map { _ in SchedulerSnapshot.OpenJobs() }
         jobs.visit { slot, job in
             if job.flags.contains(.joinsBatch) { joined += 1 }
             if job.flags.contains(.heldRetry) {
@@ -85,17 +87,21 @@ extension SchedulerCore {
             switch job.state {
             case .leased, .running:
                 leased += 1
+                ofKinds[Int(job.kind)].leased += 1
                 precondition(job.token != 0 && job.worker >= 0, "a leased job without a lease")
                 precondition(workers.isPresent(job.worker), "a lease of a worker that is gone")
             case .queued:
                 queued += 1
+                ofKinds[Int(job.kind)].queued += 1
                 precondition(job.token == 0 && job.worker < 0, "a queued job with a lease")
             case .blocked:
                 blocked += 1
+                ofKinds[Int(job.kind)].blocked += 1
                 precondition(job.token == 0 && job.worker < 0, "a blocked job with a lease")
                 precondition(
                     graphs[job.id - UInt64(job.index)]?.isBlocked(job.index) == true, "a job is blocked by nothing")
             case .delayed:
+                ofKinds[Int(job.kind)].delayed += 1
                 precondition(job.token == 0 && job.worker < 0, "a delayed job with a lease")
             case .succeeded, .failed, .dead, .cancelled, .expired:
                 precondition(job.token == 0, "a final job with a lease")
@@ -106,6 +112,7 @@ extension SchedulerCore {
         precondition(
             joined == workers.indices.reduce(0) { $0 + workers[$1].batchmates }, "batches and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
+        precondition(zip(kinds, ofKinds).allSatisfy { openJobs(of: $0) == $1 }, "open jobs of kinds disagree")
         precondition(
             workers.indices.allSatisfy { worker in
                 workers[worker].resources.items.map(\.used) == countedResources(of: worker).items.map(\.used)
@@ -131,6 +138,9 @@ extension SchedulerCore {
         precondition(queued == ofTenants.queued && leased == ofTenants.leased, "tenants and jobs disagree")
         precondition(
             stolenFor.count <= workers.indices.reduce(0) { $0 + workers[$1].askedBack }, "steals and workers disagree")
+        var opens = [UInt16](repeating: 0, count: tallies.standings.count)
+        jobs.visit { _, job in if job.tally >= 0 { opens[Int(job.tally)] += 1 } }
+        precondition(opens == tallies.standings.map(\.open), "requests of several jobs and their tallies disagree")
         precondition(nextToken >= durableToken && nextBatch > committedBatch)
     }
 }

@@ -1,3 +1,4 @@
+import StatexMetrics
 import StatexProtocol
 
 /// The scheduler's decisions: an event and the time go in, rows and effects come out.
@@ -15,6 +16,11 @@ package struct SchedulerCore: ~Copyable {
         var queues: [Int32] = []
         var queued = 0
         var leased = 0
+        var blocked = 0
+        /// All open ones, and those of them whose final outcome is on its way to the journal.
+        var open = 0
+        var ending = 0
+        var counts = JobCounts()
         var run = RunTime()
         var policy = Policies.Kind()
         var limit = StartLimit()
@@ -64,6 +70,10 @@ package struct SchedulerCore: ~Copyable {
     var uniqueKeys = UniqueKeys()
     /// By the request's id, for the few that have dependencies.
     var graphs: [UInt64: RequestGraph] = [:]
+    /// Of requests of several jobs.
+    var tallies = RequestTallies()
+    /// The requests that open retries by hand belong to, by their own ids.
+    var retries: [UInt64: UInt64] = [:]
     var names = Names()
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
@@ -111,6 +121,18 @@ package struct SchedulerCore: ~Copyable {
     /// Retries that wait for the budgets of their kinds.
     var heldRetries = 0
     package var counts = CoreCounts()
+    /// Somebody subscribes to events.
+    package var tellsEvents = false
+    /// Those of the commit that became durable last.
+    package internal(set) var events = CommitEvents()
+    /// The last commit that had events, or may have had: none were made. And that of before `events`.
+    package internal(set) var lastTold: UInt64
+    package internal(set) var toldBefore: UInt64
+    var workerEvents: [WorkerEvent] = []
+    var workerEventsMade: UInt64 = 0
+    /// Workers that are gone while rows that name them wait for the journal, through which commit.
+    var departed: [(number: UInt32, name: String, until: UInt64)] = []
+    package var refusals = SchedulerSnapshot.Refusals()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
     package init(_ settings: CoreSettings, head: ChainHead, seed: UInt64) {
@@ -127,6 +149,8 @@ package struct SchedulerCore: ~Copyable {
         durableToken = nextToken
         nextBatch = head.batch + 1
         committedBatch = head.batch
+        lastTold = head.batch
+        toldBefore = head.batch
         names.restore(next: head.nextName)
     }
 

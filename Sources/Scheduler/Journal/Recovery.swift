@@ -190,11 +190,13 @@ package struct Recovery: ~Copyable {
                 array_to_string(o.labels, ' '),
                 -- What a retry by hand waited for is over.
                 CASE WHEN o.retry_of IS NULL THEN array_to_string(o.after_jobs, ' ') END,
-                convert_from(o.affinity, 'UTF8'), octet_length(j.payload)
+                convert_from(o.affinity, 'UTF8'), octet_length(j.payload),
+                CASE WHEN o.retry_of IS NOT NULL THEN coalesce(o.request, j.id) END
             FROM statex.jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id >= \(page) << 12 AND j.id < (\(page) + 1) << 12 ORDER BY j.id
             """, doing: "jobs of a page")
+        var siblings: (request: UInt64, found: RecoveredJob.Siblings)?
         for row in 0..<jobs.rows {
             let id = jobs.integer(row, 0)
             let end = ends[Int(id & 4_095)]
@@ -217,6 +219,14 @@ package struct Recovery: ~Copyable {
             if !jobs.isNull(row, 8) {
                 job.waitsFor = try unmet(dependencies(inList: jobs.text(row, 8)), of: job, ends, page, &state)
             }
+            if !jobs.isNull(row, 11) { job.retriedRequest = UInt64(jobs.integer(row, 11)) }
+            if JobOpts.count(job.opts) > 1 {
+                let request = job.id - UInt64(JobOpts.index(job.opts))
+                if siblings?.request != request {
+                    siblings = (request, try self.siblings(of: job, ends, page, &state))
+                }
+                if let siblings { job.siblings = siblings.found }
+            }
             if end.token != 0, !end.endedTokens.contains(end.token) {
                 job.token = UInt64(end.token)
                 job.worker = end.worker
@@ -232,18 +242,41 @@ package struct Recovery: ~Copyable {
         let request = Int64(job.id) - Int64(JobOpts.index(job.opts))
         var unmet: [JobDependency] = []
         for dependency in after {
-            let id = request + Int64(dependency.index)
-            let final: UInt8
-            if id >> 12 == page {
-                final = ends[Int(id & 4_095)].final
-            } else {
-                // That page may be closed, and so not be read otherwise.
-                if state.finals.page != id >> 12 { state.finals = (id >> 12, try finals(ofPage: id >> 12)) }
-                final = state.finals.states[Int(id & 4_095)]
-            }
+            let final = try final(of: request + Int64(dependency.index), ends, page, &state)
             if final != JobState.succeeded.rawValue { unmet.append(dependency) }
         }
         return unmet
+    }
+
+    /// What became of the jobs of a request that are final.
+    private func siblings(
+        of job: RecoveredJob, _ ends: [Ends], _ page: Int64, _ state: inout RecoveredState
+    ) throws(PostgresError) -> RecoveredJob.Siblings {
+        let request = Int64(job.id) - Int64(JobOpts.index(job.opts))
+        var found = RecoveredJob.Siblings()
+        for id in request..<request + Int64(JobOpts.count(job.opts)) {
+            switch JobState(rawValue: try final(of: id, ends, page, &state)) {
+            case .failed, .dead, .expired: found.hasFailed = true
+            case .cancelled: found.hasCancelled = true
+            case .succeeded, .blocked, .delayed, .queued, .leased, .running, nil: break
+            }
+        }
+        let first = try connection.query(
+            "SELECT kind, tenant FROM statex.jobs WHERE id = \(request)", doing: "the first job of a request")
+        guard first.rows == 1 else { return found }
+        found.kind = UInt32(truncatingIfNeeded: first.integer(0, 0))
+        found.tenant = UInt32(truncatingIfNeeded: first.integer(0, 1))
+        return found
+    }
+
+    /// The number of a job's final state; 0: it is open. It may stand in the page beside the one that is read,
+    /// which may be closed and so not be read otherwise.
+    private func final(
+        of id: Int64, _ ends: [Ends], _ page: Int64, _ state: inout RecoveredState
+    ) throws(PostgresError) -> UInt8 {
+        if id >> 12 == page { return ends[Int(id & 4_095)].final }
+        if state.finals.page != id >> 12 { state.finals = (id >> 12, try finals(ofPage: id >> 12)) }
+        return state.finals.states[Int(id & 4_095)]
     }
 
     private func finals(ofPage page: Int64) throws(PostgresError) -> [UInt8] {

@@ -25,6 +25,8 @@ protocol Checker: AnyObject {
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess)
     /// A commit is durable.
     func committed(_ commit: SimulatedJournal.Commit)
+    /// A scheduler heard that its commit is durable, and has its events for those who subscribe.
+    func told(_ head: CommitBatch.Head, by scheduler: SchedulerProcess)
     /// The journal lost its last commits and has another incarnation: what stands there is all that counts.
     func journalRestored()
     /// The faults are over.
@@ -75,6 +77,7 @@ protocol Checker: AnyObject {
 extension Checker {
     func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {}
     func committed(_ commit: SimulatedJournal.Commit) {}
+    func told(_ head: CommitBatch.Head, by scheduler: SchedulerProcess) {}
     func journalRestored() {}
     func watched() {}
     func looked() {}

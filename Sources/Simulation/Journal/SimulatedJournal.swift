@@ -78,6 +78,8 @@ final class SimulatedJournal {
         /// When it was committed; microseconds since 1970.
         var created: Int64
         var options: JobOptions?
+        /// Of a retry by hand: the dead letter, and the request that both belong to.
+        var retryOf: (letter: UInt64, request: UInt64)?
         /// What it succeeded with.
         var result: [UInt8] = []
         var checkpoints: [Checkpoint] = []
@@ -175,7 +177,10 @@ final class SimulatedJournal {
             ids.append(row.id)
             histories[row.id] = History(row: row, payload: payload, created: head.at)
         }
-        for row in commit.options { histories[row.id]?.options = row.options }
+        for row in commit.options {
+            histories[row.id]?.options = row.options
+            if let letter = row.retryOf { histories[row.id]?.retryOf = (letter, row.request ?? row.id) }
+        }
         for row in commit.leases {
             histories[row.id]?.leases.append(.init(token: row.token, worker: row.worker, batch: head.batch))
         }
@@ -260,6 +265,8 @@ final class SimulatedJournal {
             job.waitsFor = (history.options?.after ?? []).filter {
                 histories[request + UInt64($0.index)]?.final != .succeeded
             }
+            if let letter = history.retryOf { job.retriedRequest = letter.request }
+            if JobOpts.count(history.row.opts) > 1 { job.siblings = siblings(of: request, history.row) }
             if let lease = history.openLease {
                 job.token = lease.token
                 job.worker = lease.worker
@@ -267,6 +274,20 @@ final class SimulatedJournal {
             open.append(job)
         }
         return (open, workerNames)
+    }
+
+    private func siblings(of request: UInt64, _ row: CommitBatch.JobRow) -> RecoveredJob.Siblings {
+        var found = RecoveredJob.Siblings()
+        for id in request..<request + UInt64(JobOpts.count(row.opts)) {
+            switch histories[id]?.final {
+            case .failed, .dead, .expired: found.hasFailed = true
+            case .cancelled: found.hasCancelled = true
+            default: break
+            }
+        }
+        found.kind = histories[request]?.row.kind ?? 0
+        found.tenant = histories[request]?.row.tenant ?? 0
+        return found
     }
 
     /// How the attempt of a token ended, if its outcome is recorded.

@@ -244,7 +244,8 @@ final class SchedulerProcess {
         lastAnswered = clock.monotonic
         if let underway { last.batch = underway.head.batch }
         underway = nil
-        guard let batch = core.journalCommitted(into: &out) else { return true }
+        guard let batch = core.journalCommitted(at: clock, into: &out) else { return true }
+        world.told(batch.head, by: self)
         nextWatch = clock.monotonic + watchNanoseconds
         slabs.append((batch.head.batch, batch.payloads))
         if slabs.count > world.options.cachedCommits { slabs.removeFirst() }

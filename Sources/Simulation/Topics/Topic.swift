@@ -23,6 +23,9 @@ enum Topics {
         LimitTopic(), LabelTopic(), AffinityTopic(), PauseTopic(), ResourceTopic(), TalkTopic(), InputTopic(),
         UniqueTopic(), ScheduleTopic(), FairnessTopic(), OutageTopic(), FormerJournalTopic(),
     ]
+
+    /// Those that only watch. What a seed draws does not depend on them.
+    static let watching: [any Topic] = [EventTopic()]
 }
 
 /// One way in which the world goes wrong.

@@ -18,6 +18,11 @@ extension World {
         for checker in checkers { checker.committed(commit) }
     }
 
+    func told(_ head: CommitBatch.Head, by scheduler: SchedulerProcess) {
+        guard isOfThisJournal(scheduler) else { return }
+        for checker in checkers { checker.told(head, by: scheduler) }
+    }
+
     /// Only the first `kept` commits are left, and an operator adopted them.
     /// - Parameter cause: is counted when an owner of before finds out.
     func restoreJournal(to kept: Int, as cause: Int?) {

@@ -19,7 +19,7 @@ final class World {
     let journal: SimulatedJournal
     private(set) lazy var network = Network(self)
     private(set) lazy var database = Database(self, journal: journal)
-    private(set) lazy var checkers: [any Checker] = Topics.all.flatMap { $0.checkers(of: self) }
+    private(set) lazy var checkers: [any Checker] = (Topics.all + Topics.watching).flatMap { $0.checkers(of: self) }
 
     // Processes; what starts, ends and replaces them is in `World+Processes.swift`.
     var schedulers: [SchedulerProcess] = []

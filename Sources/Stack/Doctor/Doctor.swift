@@ -46,6 +46,7 @@ package struct Doctor: Sendable {
         }
         for (key, endpoint) in [
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
+            ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) {
                 try checkBind(endpoint: endpoint, creatingDirectory: false)

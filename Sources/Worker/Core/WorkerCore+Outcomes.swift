@@ -15,6 +15,7 @@ extension WorkerCore {
         table.rows[row].ending = ending
         table.rows[row].retryable = retryable
         table.rows[row].endedAt = endedAt
+        count(ending, ofKind: table.rows[row].kind, after: table.rows[row].ranNanoseconds)
         if !body.isEmpty {
             table.bodies[row] = body
             keptBytes += body.count

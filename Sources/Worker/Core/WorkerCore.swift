@@ -1,3 +1,4 @@
+import StatexMetrics
 import StatexProtocol
 
 /// A worker as a value: which leases it holds, which outcomes it keeps, what it may believe, how much
@@ -50,12 +51,15 @@ package struct WorkerCore: ~Copyable {
     var loopedAt = Int64.min
 
     package var counters = WorkerCounters()
+    /// By kind.
+    private(set) var attempts: [AttemptCounts]
 
     /// - Parameter seed: for the jitter of reconnects.
     package init(_ settings: WorkerSettings, seed: UInt64) {
         self.settings = settings
         link = Link(seed: seed)
         policy = CreditPolicy(settings)
+        attempts = [AttemptCounts](repeating: AttemptCounts(), count: settings.kinds)
     }
 
     /// What HEARTBEAT says.
@@ -64,6 +68,26 @@ package struct WorkerCore: ~Copyable {
     package var isConnected: Bool { link.isOpen }
     /// Outcomes that are not known to be durable.
     package var keptOutcomes: Int { kept }
+
+    /// What a scrape shows.
+    /// - Parameter kinds: their names.
+    package func metrics(kinds: [String], at now: Int64) -> WorkerSnapshot {
+        var snapshot = WorkerSnapshot(takenAt: now, slots: settings.slots)
+        snapshot.running = running
+        snapshot.held = waiting + running
+        snapshot.credit = credit
+        snapshot.keptOutcomes = kept
+        snapshot.isConnected = isConnected
+        snapshot.isDraining = phase != .working
+        snapshot.kinds = Array(zip(kinds, attempts))
+        return snapshot
+    }
+
+    mutating func count(_ ending: Ending, ofKind kind: UInt16, after nanoseconds: Int64) {
+        // A lease of a kind that is not served here ends too.
+        guard Int(kind) < attempts.count else { return }
+        attempts[Int(kind)].ended(ending, after: nanoseconds)
+    }
 
     /// The shell sleeps until then, or until something happens.
     package var nextDeadline: Int64 {

@@ -18,6 +18,7 @@ package final class ProcessHandler: BatchHandler {
         var isSwept = false
         var isolation: IsolationReport?
         var backoff = StartBackoff()
+        var starts: UInt64 = 0
     }
     private let state = Mutex(State())
     private let permits: Permits
@@ -35,6 +36,9 @@ package final class ProcessHandler: BatchHandler {
 
     /// The isolation of the last process that started; nil: none did yet.
     package var isolation: IsolationReport? { state.withLock { $0.isolation } }
+
+    /// How often one of its processes was started.
+    package var starts: UInt64 { state.withLock { $0.starts } }
 
     /// Blocks the calling thread until the attempt is over.
     package func run(_ job: Job) async throws -> Payload { try attempt(job) }
@@ -148,6 +152,7 @@ package final class ProcessHandler: BatchHandler {
         do {
             let process = try HandlerProcess.start(settings, wake: wake)
             state.withLock { state in
+                state.starts += 1
                 state.isolation = process.isolation
                 state.backoff.succeeded()
             }

@@ -12,6 +12,7 @@ struct Slot: Sendable {
     let kinds: [String]
     let results: ResultRules
     let reports: ReportDesk
+    let failures: FailureLog
 
     /// Runs until the hand-off is closed.
     func work() async {
@@ -37,10 +38,18 @@ struct Slot: Sendable {
             let job = try Job(started, kind: kinds[kind], reports)
             try results.report(try await handlers[kind].run(job), in: &attempt)
         } catch {
-            results.report(error, in: &attempt)
+            report(error, of: lease, in: &attempt)
         }
         attempt.endedAt = clinux_monotonic_nanoseconds()
         return attempt
+    }
+}
+
+extension Slot {
+    private func report(_ error: any Error, of lease: QueuedLease, in attempt: inout EndedAttempt) {
+        results.report(error, in: &attempt)
+        failures.failed(
+            lease.id, attempt: lease.attempt, kind: kinds[Int(lease.kind)], error, at: clinux_monotonic_nanoseconds())
     }
 }
 
@@ -54,11 +63,11 @@ extension Slot {
             let outcomes = try await outcomes(of: batch)
             for (place, outcome) in outcomes.enumerated() {
                 do { try results.report(try outcome.get(), in: &attempts[place]) } catch {
-                    results.report(error, in: &attempts[place])
+                    report(error, of: batch[place].lease, in: &attempts[place])
                 }
             }
         } catch {
-            for place in attempts.indices { results.report(error, in: &attempts[place]) }
+            for place in attempts.indices { report(error, of: batch[place].lease, in: &attempts[place]) }
         }
         // Each ran for its share: so run times add up to what the slot was busy for.
         let now = clinux_monotonic_nanoseconds()

@@ -1,6 +1,8 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexLog
+import StatexMetrics
 import StatexProtocol
 import StatexWorkerCore
 import StatexZeroMQ
@@ -28,6 +30,8 @@ public struct WorkerOptions: Sendable {
     public var logsJSON = false
     /// Called once, when the scheduler has first answered. It must not block.
     public var onReady: (@Sendable () -> Void)?
+    /// Where figures are published each second; nil: nobody looks at any.
+    package var figures: Published<WorkerSnapshot>?
 
     public init() {}
 }
@@ -57,7 +61,7 @@ public final class Worker: Sendable {
         // The system's generator draws from the kernel.
         incarnation = UInt64.random(in: 1...UInt64.max)
         do throws(WakeupError) {
-            shared = try WorkerShared(slots: slots)
+            shared = try WorkerShared(slots: slots, figures: options.figures)
         } catch {
             throw .system("\(error)")
         }
@@ -91,13 +95,14 @@ public final class Worker: Sendable {
     private func start() -> [SlotExecutor] {
         let rules = ResultRules(objectSink: options.objectSink, largestResultBytes: options.largestResultBytes)
         let kinds = handlers.map(\.kind)
+        let failures = FailureLog(log)
         return (0..<slots).map { index in
             let executor = SlotExecutor()
             // As much stack as a program's first thread has: handlers are anybody's code.
             NamedThread("slot-\(index)", stackBytes: 8 << 20) { executor.run() }.detach()
             let slot = Slot(
                 index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules,
-                reports: shared.reports)
+                reports: shared.reports, failures: failures)
             Task(executorPreference: executor) { await slot.work() }
             return executor
         }
@@ -237,8 +242,10 @@ final class WorkerShared: Sendable {
     let reports: ReportDesk
     /// How often a drain was ordered.
     let drainOrders = Atomic<Int>(0)
+    let figures: Published<WorkerSnapshot>?
 
-    init(slots: Int) throws(WakeupError) {
+    init(slots: Int, figures: Published<WorkerSnapshot>?) throws(WakeupError) {
+        self.figures = figures
         wakeup = try Wakeup()
         handOff = HandOff(slots: slots, wakeup: wakeup)
         reports = ReportDesk { [wakeup] in wakeup.signal() }

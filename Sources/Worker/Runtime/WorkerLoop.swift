@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandlerAPI
+import StatexLog
 import StatexProtocol
 import StatexWorkerCore
 import StatexZeroMQ
@@ -38,6 +39,7 @@ struct WorkerLoop: ~Copyable {
     private var nextLook = Int64.max
     /// Reports are taken no earlier: handlers may say something often.
     private var nextReports = Int64.min
+    private var nextFigures = Int64.max
 
     init(
         endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, context: ZeroMQContext,
@@ -51,6 +53,7 @@ struct WorkerLoop: ~Copyable {
         self.onReady = onReady
         self.former = former
         core = WorkerCore(settings, seed: hello.incarnation)
+        if shared.figures != nil { nextFigures = .min }
     }
 
     /// Runs until the worker is drained or cannot go on.
@@ -65,9 +68,17 @@ struct WorkerLoop: ~Copyable {
             stopJobs(at: now)
             if let failure = out.failure { throw .refused(failure.message) }
             flush(at: now)
+            publishFigures(at: now)
             if out.goodbye { return try finish() }
             sleep()
         }
+    }
+
+    /// Once a second, so that a scrape neither waits for this thread nor gives it work.
+    private mutating func publishFigures(at now: Int64) {
+        guard let figures = shared.figures, now >= nextFigures else { return }
+        nextFigures = now + second
+        figures.publish(core.metrics(kinds: hello.kinds.map(\.name), at: now))
     }
 
     private mutating func takeOrders(at now: Int64) {
@@ -165,7 +176,7 @@ struct WorkerLoop: ~Copyable {
             }
         case .hello, .submit, .accepted, .refused, .await, .results, .cancel, .cancelled, .status, .statusReply,
             .order, .orderReply, .explain, .explanations, .credit, .outcomes, .claim, .kept, .progress, .report,
-            .checkpoint:
+            .checkpoint, .events, .workerEvents:
             throw WireError(.type, "a worker is not sent messages of type \(header.type)")
         }
     }
@@ -177,6 +188,8 @@ struct WorkerLoop: ~Copyable {
                 "endpoint": endpoint, "session": "\(welcome.stamp.session)", "epoch": "\(welcome.stamp.epoch)",
                 "heartbeat_ms": "\(welcome.heartbeatMilliseconds)", "lease_ms": "\(welcome.leaseMilliseconds)",
             ])
+        // Who hears that it is ready may ask at once.
+        if shared.figures != nil { nextFigures = .min }
         if !wasReady { onReady?() }
         wasReady = true
     }
@@ -284,7 +297,7 @@ struct WorkerLoop: ~Copyable {
         poller.removeAll()
         poller.add(descriptor: shared.wakeup.descriptor)
         connection?.poll(with: &poller, orWritable: !message.isEmpty)
-        let wait = min(core.nextDeadline, nextLook, former.nextDue) - clinux_monotonic_nanoseconds()
+        let wait = min(core.nextDeadline, nextLook, former.nextDue, nextFigures) - clinux_monotonic_nanoseconds()
         // Rounded up, so that the loop does not spin through the last millisecond.
         let milliseconds = wait <= 0 ? 0 : Int(min((wait - 1) / millisecond + 1, 60_000))
         do throws(ZeroMQError) {

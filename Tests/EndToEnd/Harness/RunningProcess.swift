@@ -33,6 +33,14 @@ final class RunningProcess {
     /// What it said so far.
     var said: String { ProcessTable.text(command.log ?? "/dev/null") }
 
+    /// Where it answers `/metrics`, as it said when it was ready.
+    var probes: String {
+        get throws {
+            guard let address = announcement.first else { throw HarnessError("\(name) said of no probes") }
+            return address
+        }
+    }
+
     func signal(_ number: Int32) { if end == nil { child.signal(number) } }
 
     /// Waits until it says that it serves.

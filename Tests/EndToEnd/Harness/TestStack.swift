@@ -120,6 +120,7 @@ final class TestStack: @unchecked Sendable {
     var database: String { postgres.url }
     func submitEndpoint(_ site: String = "a") -> String { "ipc://\(directory)/run/\(site)-submit.sock" }
     func workerEndpoint(_ site: String = "a") -> String { "ipc://\(directory)/run/\(site)-worker.sock" }
+    func eventsEndpoint(_ site: String = "a") -> String { "ipc://\(directory)/run/\(site)-events.sock" }
 
     /// The last lines of every process' log.
     var lastWords: String {
@@ -131,10 +132,13 @@ final class TestStack: @unchecked Sendable {
 
     // MARK: Processes
 
-    private func start(_ name: String, _ program: String, _ arguments: [String]) throws -> RunningProcess {
+    /// - Parameter announces: whether it says by itself that it serves.
+    func start(
+        _ name: String, _ program: String, _ arguments: [String], announces: Bool = true
+    ) throws -> RunningProcess {
         var command = Command(
             program, arguments, environment: ["PATH": "/usr/bin:/bin", "STATEX_STACK": directory])
-        command.announces = true
+        command.announces = announces
         command.log = "\(directory)/\(processes.count)-\(name).log"
         let process = try RunningProcess(name, command)
         processes.append(process)
@@ -145,7 +149,8 @@ final class TestStack: @unchecked Sendable {
     func launchScheduler(site: String = "a", takesOver: Bool = false) throws -> RunningProcess {
         let arguments = [
             "scheduler", "--database", database, "--submit-endpoint", submitEndpoint(site), "--worker-endpoint",
-            workerEndpoint(site), "--config", directory + "/statex.yaml",
+            workerEndpoint(site), "--events-endpoint", eventsEndpoint(site), "--config",
+            directory + "/statex.yaml",
         ]
         return try start("scheduler", Self.program, arguments + (takesOver ? ["--take-over"] : []))
     }
@@ -191,6 +196,20 @@ final class TestStack: @unchecked Sendable {
 
     func launchSubmit(_ arguments: [String]) throws -> RunningProcess {
         try start("submit", Self.program, ["submit", "--endpoint", submitEndpoint()] + arguments)
+    }
+
+    /// `statex events`, which goes on until it is ended.
+    func launchEvents(_ arguments: [String]) throws -> RunningProcess {
+        try start("events", Self.program, events + arguments)
+    }
+
+    /// `statex events --json`, run to its end.
+    func events(_ arguments: [String]) throws -> (end: ProcessEnd, said: String) {
+        try run(events + ["--json"] + arguments)
+    }
+
+    private var events: [String] {
+        ["events", "--endpoint", eventsEndpoint(), "--database", database, "--config", directory + "/statex.yaml"]
     }
 
     /// One with the gate handler too.

@@ -22,4 +22,12 @@ package struct Ticks: Sendable, Equatable {
     package func isBefore(_ other: Ticks) -> Bool { Int32(bitPattern: value &- other.value) < 0 }
 
     package func nanoseconds(until later: Ticks) -> Int64 { Int64(later.value &- value) << 22 }
+
+    /// What `init` leaves out of a time, in units of 64 ns.
+    package static func rest(_ monotonic: Int64) -> UInt16 { UInt16(truncatingIfNeeded: monotonic >> 6) }
+
+    /// To 64 ns, for who kept the rest too.
+    package func nanoseconds(rest: UInt16, until later: Int64) -> Int64 {
+        nanoseconds(until: Ticks(later)) + (Int64(Self.rest(later)) - Int64(rest)) << 6
+    }
 }

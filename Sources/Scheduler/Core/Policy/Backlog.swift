@@ -15,6 +15,11 @@ package struct Backlog: Sendable, Equatable {
         package var message: String
         /// The bound is less than what was asked for alone.
         package var isForGood: Bool
+        package var bound: Bound
+    }
+
+    package enum Bound: Sendable, Equatable {
+        case jobs, bytes
     }
 
     package var jobs = 0
@@ -45,13 +50,13 @@ package struct Backlog: Sendable, Equatable {
             return Refusal(
                 message:
                     "\(jobs) jobs\(whom()) are open and the request has \(request.jobs), max_open_jobs\(whom()) is \(most)",
-                isForGood: request.jobs > most)
+                isForGood: request.jobs > most, bound: .jobs)
         }
         if let most = bounds.bytes, bytes + request.bytes > most {
             return Refusal(
                 message:
                     "payloads of open jobs\(whom()) have \(bytes) bytes and those of the request \(request.bytes), max_open_bytes\(whom()) is \(most)",
-                isForGood: request.bytes > most)
+                isForGood: request.bytes > most, bound: .bytes)
         }
         return nil
     }

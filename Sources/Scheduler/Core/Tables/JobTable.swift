@@ -21,6 +21,8 @@ package struct JobRecord: Sendable {
     package var lane: Int32 = -1
     /// When it first was ready: it keeps that age when it is retried, returned or stolen.
     package var since = Ticks(0)
+    /// And what `since` leaves out: jobs may be over in less than one of its ticks.
+    package var sinceRest: UInt16 = 0
     /// When it got its live lease.
     package var leasedAt = Ticks(0)
     /// The run time that its tenant and its worker were charged for the live lease, in microseconds.
@@ -28,6 +30,8 @@ package struct JobRecord: Sendable {
     /// The client session that wants the result; 0: none. More of them stand in `Waits`.
     package var waiter: UInt32 = 0
     package var runLimit: UInt32 = 0
+    /// Its request's place in `RequestTallies`, if that has several jobs.
+    var tally = RequestTallies.single
     package var index: UInt16 = 0
     package var count: UInt16 = 1
     package var failures: UInt8 = 0
@@ -70,9 +74,21 @@ package struct JobRecord: Sendable {
         package static let joinsBatch = Flags(rawValue: 512)
         /// Its first attempt was counted in its kind's retry budget, also if that came back unstarted.
         package static let hasPaidBudget = Flags(rawValue: 1_024)
+        /// It retries a dead letter by hand: `retries` knows of which request.
+        package static let isRetry = Flags(rawValue: 2_048)
         /// A slot in use.
         package static let inUse = Flags(rawValue: 128)
     }
+
+    /// It is ready for the first time.
+    mutating func setReady(at now: Now) {
+        flags.insert(.wasReady)
+        since = Ticks(now.monotonic)
+        sinceRest = Ticks.rest(now.monotonic)
+    }
+
+    /// Nanoseconds since it first was ready.
+    func age(at now: Now) -> Int64 { since.nanoseconds(rest: sinceRest, until: now.monotonic) }
 
     /// Counted from 1: attempts that failed or were lost before this one, and it.
     package var attempt: UInt16 { UInt16(failures) + UInt16(losses) + 1 }

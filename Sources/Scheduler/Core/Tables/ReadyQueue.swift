@@ -111,6 +111,14 @@ package struct ReadyQueue: Sendable {
         freeLanes.append(lane)
     }
 
+    /// How long the job has been ready that is so the longest: one that is the first of its lane.
+    func longestWait(in jobs: borrowing JobTable, at now: Now) -> Int64 {
+        guard count > 0 else { return 0 }
+        var longest: Int64 = 0
+        for lane in lanes where !lane.jobs.isEmpty { longest = max(longest, jobs[lane.jobs.head].age(at: now)) }
+        return longest
+    }
+
     // MARK: Whose turn
 
     /// The job that goes next.

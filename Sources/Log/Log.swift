@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import StatexProtocol
 
-/// One line an event on standard error, for people or (`json`) for machines.
+/// One line an event on standard error, for people or (`json`) for machines: what a process says that runs for long.
 package struct Log: Sendable {
     package enum Level: String, Sendable {
         case info
@@ -30,14 +30,14 @@ package struct Log: Sendable {
         write(.error, message, fields)
     }
 
-    private func write(_ level: Level, _ message: String, _ fields: KeyValuePairs<String, String>) {
+    package func write(_ level: Level, _ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
         var line = Self.line(level, component, message, fields, json: json, at: clinux_wall_microseconds())
         // One write(2): lines of several threads and processes do not mix.
         line.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 
     /// `2026-01-31T12:00:00.123Z info worker: message key=value`, or the same as a JSON object.
-    static func line(
+    package static func line(
         _ level: Level, _ component: String, _ message: String, _ fields: KeyValuePairs<String, String>, json: Bool,
         at microseconds: Int64
     ) -> String {

@@ -1,0 +1,136 @@
+import CLinux
+import StatexClient
+import StatexPostgres
+import StatexProtocol
+import StatexZeroMQ
+
+/// The events of a journal from some place on and for ever: heard where they are published, and read in the journal
+/// where something is missing. Each comes once, in order. Blocking, and for one thread.
+package struct EventFollower: ~Copyable {
+    /// What came next. A gap in it could not be filled, and `trouble` says why.
+    package struct News: Sendable {
+        package var all: [EventNews] = []
+        package var trouble: String?
+
+        package init(all: [EventNews] = [], trouble: String? = nil) {
+            self.all = all
+            self.trouble = trouble
+        }
+    }
+
+    private let url: String
+    private let patience: Int64
+    /// Where to start is yet to be found out.
+    private var start: EventStart
+    private var receiver: EventReceiver
+    private var cursor = EventCursor()
+    private var history: EventHistory?
+    /// A part whose events are not all told yet, and what is missing before them.
+    private var held: EventPart?
+    private var gap: EventGap?
+    private var troubledSince: Int64?
+
+    /// - Parameters:
+    ///   - url: of the journal.
+    ///   - patienceSeconds: so long a journal that is not there is waited for before a gap is told.
+    package init(
+        _ endpoint: String, journal url: String, from start: EventStart = .now, patienceSeconds: Int64 = 30,
+        in context: ZeroMQContext
+    ) {
+        self.url = url
+        self.start = start
+        patience = patienceSeconds * 1_000_000_000
+        receiver = EventReceiver(endpoint, in: context)
+    }
+
+    /// What comes next; nothing, if nothing came in this time.
+    package mutating func next(milliseconds: Int, or wakeup: Wakeup? = nil) throws(ZeroMQError) -> News {
+        do throws(PostgresError) {
+            if let first = try begin() { return first }
+            if let gap { return try fill(gap) }
+        } catch {
+            return try troubled(error, wakeup)
+        }
+        if held == nil {
+            guard let message = try receiver.next(milliseconds: milliseconds, or: wakeup) else { return News() }
+            switch message {
+            case .workers(let events): return News(all: events.map { .worker($0) })
+            case .events(let part): held = part
+            }
+        }
+        guard let part = held else { return News() }
+        switch cursor.look(at: part) {
+        case .nothing:
+            held = nil
+            return News()
+        case .gap(let gap):
+            self.gap = gap
+            return News()
+        case .journalChanged(let before, let position):
+            start = position.map { .at(before, $0) } ?? .now
+            return News(all: position == nil ? [.journalChanged(from: before, to: part.incarnation)] : [])
+        case .events(let first):
+            held = nil
+            return News(all: part.events.lazy.filter { $0.sequence.index >= first }.map { .event($0) })
+        }
+    }
+
+    // MARK: The journal
+
+    /// Finds the place to start from; what stands in the journal from there on is a gap.
+    private mutating func begin() throws(PostgresError) -> News? {
+        if case .now = start { return nil }
+        if history == nil { history = try EventHistory(url: url) }
+        let place = try history?.place(of: start)
+        start = .now
+        guard let place else { return nil }
+        cursor.begin(place.incarnation, at: place.from)
+        if place.from < place.end {
+            gap = EventGap(incarnation: place.incarnation, from: place.from, to: place.end)
+        }
+        return News(
+            all: place.left.map { [.journalChanged(from: $0, to: place.incarnation)] } ?? [])
+    }
+
+    private mutating func fill(_ gap: EventGap) throws(PostgresError) -> News {
+        if history == nil { history = try EventHistory(url: url) }
+        let kept = try history?.start() ?? gap.from
+        if gap.from < kept { return giveUp(gap, to: min(kept, gap.to), "retention took them") }
+        guard let found = try history?.events(from: gap.from, to: gap.to) else { return News() }
+        troubledSince = nil
+        reached(found.reached, of: gap)
+        return News(all: found.events.map { .event($0) })
+    }
+
+    private mutating func giveUp(_ gap: EventGap, to end: EventPosition, _ trouble: String) -> News {
+        reached(end, of: gap)
+        let lost = EventGap(incarnation: gap.incarnation, from: gap.from, to: end)
+        return News(all: [.gap(lost)], trouble: trouble)
+    }
+
+    private mutating func reached(_ position: EventPosition, of gap: EventGap) {
+        cursor.filled(to: position)
+        self.gap = position < gap.to ? EventGap(incarnation: gap.incarnation, from: position, to: gap.to) : nil
+    }
+
+    /// The journal is away: it is asked again for a while, then what it would have said is given up.
+    private mutating func troubled(_ error: PostgresError, _ wakeup: Wakeup?) throws(ZeroMQError) -> News {
+        history = nil
+        let now = clinux_monotonic_nanoseconds()
+        let since = troubledSince ?? now
+        troubledSince = since
+        guard now - since >= patience else {
+            var poller = Poller()
+            if let wakeup { poller.add(descriptor: wakeup.descriptor) }
+            _ = try poller.wait(milliseconds: 500)
+            return News(trouble: error.description)
+        }
+        troubledSince = nil
+        if let gap { return giveUp(gap, to: gap.to, error.description) }
+        // From a place that was had, the first message shows a gap. That of a time is not known: the stream begins
+        // where it is.
+        if case .at(let incarnation, let position) = start { cursor.begin(incarnation, at: position) }
+        start = .now
+        return News(trouble: error.description)
+    }
+}
