@@ -180,7 +180,7 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
                 .product(name: "JWTKit", package: "jwt-kit"),
-            ]),
+            ], exclude: ["Page"]),
 
         // Operating it.
         library(

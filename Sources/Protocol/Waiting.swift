@@ -115,6 +115,7 @@ public struct Explanation: Sendable, Equatable {
     }
 
     public func write(to buffer: inout ByteBuffer) {
+        let detail = detail.cut(toBytes: Limits.textBytes)
         buffer.append(id.rawValue)
         buffer.append(until)
         buffer.append(state?.rawValue ?? 0)

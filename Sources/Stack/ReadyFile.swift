@@ -86,6 +86,7 @@ extension ReadyFile {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(submitEndpoint, forKey: .submitEndpoint)
         try container.encode(workerEndpoint, forKey: .workerEndpoint)
+        try container.encode(eventsEndpoint, forKey: .eventsEndpoint)
         try container.encode(database, forKey: .database)
         try container.encode(gateway, forKey: .gateway)
         try container.encode(token, forKey: .token)

@@ -62,8 +62,14 @@ package struct Stack: Sendable {
         plans += (0..<configuration.workers).map { worker($0 + 1, stack: directory) }
         if let address = configuration.gateway.address { plans.append(gateway(address, database, stack: directory)) }
 
-        try Supervisor(plans, log: log) { (services) throws(StackError) in try announce(services, database, log) }.run()
-        // A postmaster does not wait for every child of its own.
+        let supervisor = try Supervisor(plans, log: log) { (services) throws(StackError) in
+            try announce(services, database, log)
+        }
+        // A postmaster does not wait for every child of its own; also after a start that failed.
+        do throws(StackError) { try supervisor.run() } catch {
+            try embedded?.endLeftovers()
+            throw error
+        }
         try embedded?.endLeftovers()
         if let readyFile { unlink(readyFile) }
         lock.release()

@@ -47,7 +47,14 @@ package struct BoundEndpoint: Sendable {
         guard let path, let slash = path.lastIndex(of: "/") else { return try socket.bind(endpoint) }
         let name = path[...slash] + String(UInt32.random(in: .min ... .max), radix: 36)
         try socket.bind("ipc://\(name)")
-        file = FileIdentity(of: String(name))
-        guard rename(String(name), path) == 0 else { throw ZeroMQError(call: "bind \(endpoint)", code: errno) }
+        let identity = FileIdentity(of: String(name))
+        guard rename(String(name), path) == 0 else {
+            let error = ZeroMQError(call: "bind \(endpoint)", code: errno)
+            // Nobody knows of it yet, so no connection ends.
+            try socket.unbind("ipc://\(name)")
+            unlink(String(name))
+            throw error
+        }
+        file = identity
     }
 }

@@ -96,6 +96,11 @@ package struct Socket: ~Copyable {
         guard zmq_bind(pointer, endpoint) == 0 else { throw .last("bind \(endpoint)") }
     }
 
+    /// Listens there no more; connections that came that way end.
+    package borrowing func unbind(_ endpoint: String) throws(ZeroMQError) {
+        guard zmq_unbind(pointer, endpoint) == 0 else { throw .last("unbind \(endpoint)") }
+    }
+
     package borrowing func connect(_ endpoint: String) throws(ZeroMQError) {
         guard zmq_connect(pointer, endpoint) == 0 else { throw .last("connect \(endpoint)") }
     }

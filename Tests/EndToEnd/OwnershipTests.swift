@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 import StatexClient
 import StatexProtocol
 import StatexZeroMQ
@@ -95,6 +95,24 @@ extension EndToEnd {
                     try await client.submit(Request(kind: "echo", payload: .text("x"))).result().jobs[0].text == "x")
                 #expect(owner.end == nil)
                 await client.close()
+            }
+        }
+
+        @Test func `an owner that cannot take an endpoint back goes on, and tries again`() async throws {
+            try await TestStack.with { stack in
+                let owner = try stack.startScheduler()
+                let old = try await stack.client("old")
+                let path = String(stack.submitEndpoint().dropFirst("ipc://".count))
+                try #require(unlink(path) == 0 && mkdir(path, 0o700) == 0)
+                try await owner.eventually("it tried twice") {
+                    try await old.decodedStatus().counts["endpoints_unreachable"] ?? 0 >= 2
+                }
+                let left = try FileManager.default.contentsOfDirectory(atPath: stack.directory + "/run")
+                #expect(left.allSatisfy { $0.hasSuffix(".sock") }, "\(left)")
+                try #require(rmdir(path) == 0)
+                let new = try await stack.client("new")
+                await old.close()
+                await new.close()
             }
         }
 

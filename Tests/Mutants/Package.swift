@@ -16,8 +16,10 @@ let package = Package(
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
-        library("StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules"]),
-        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexProtocol"]),
+        library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
+        library(
+            "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexMetrics", "StatexProtocol", "StatexSchedules"]),
+        library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
         library(
             "StatexSimulation", "Sources/Simulation",
             ["StatexSchedulerCore", "StatexWorkerCore", "StatexProtocol", "StatexSchedules", "StatexThreads", "CLinux"]),

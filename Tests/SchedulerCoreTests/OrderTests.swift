@@ -51,6 +51,22 @@ struct OrderTests {
         #expect(aged.filter { $0 < TestScheduler.firstID + 4 }.count == 4, "one pick in eight")
     }
 
+    @Test("A low priority of one kind gets its share beside a high one of another")
+    func ageingBetweenKinds() throws {
+        let scheduler = TestScheduler { $0.ageing.afterNanoseconds = TestScheduler.second }
+        let client = scheduler.client()
+        try scheduler.submit(
+            (0..<4).map { _ in [TestScheduler.Job(kind: "file", priority: 9)] }, sequence: 1, client: client)
+        try scheduler.submit(jobs(100, "acme", priority: 0), sequence: 5, client: client)
+        let worker = scheduler.worker(1, credit: 1, kinds: ["text", "file"], slots: 1)
+        let young = drain(scheduler, worker, count: 20)
+        #expect(young.allSatisfy { $0 >= TestScheduler.firstID + 4 }, "nothing aged yet")
+        scheduler.now.monotonic += 2 * TestScheduler.second
+        scheduler.hear(worker)
+        let aged = drain(scheduler, worker, count: 32)
+        #expect(aged.filter { $0 < TestScheduler.firstID + 4 }.count == 4, "one turn in eight")
+    }
+
     @Test("A tenant that comes late is not behind another's backlog")
     func lateTenant() throws {
         let scheduler = TestScheduler()

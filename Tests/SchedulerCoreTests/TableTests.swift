@@ -281,7 +281,14 @@ struct TableTests {
             #expect(delays.allSatisfy { (0...bound).contains($0) })
             #expect((delays.max() ?? 0) > bound / 2)
         }
+        var long = policy
+        long.baseNanoseconds = 86_400_000_000_000
+        long.maximumNanoseconds = 604_800_000_000_000
+        for failures in [4, 31, 100] {
+            let delays = (0..<200).map { _ in long.delay(afterFailures: failures, asked: 0, using: &random) }
+            #expect((delays.max() ?? 0) > long.maximumNanoseconds / 2, "after \(failures) failures")
+        }
         #expect(policy.delay(afterFailures: 1, asked: 1_500, using: &random) == 1_500_000_000)
-        #expect(policy.delay(afterFailures: 1, asked: .max, using: &random) == 86_400_000_000_000)
+        #expect(policy.delay(afterFailures: 1, asked: .max, using: &random) == 2_592_000_000_000_000)
     }
 }

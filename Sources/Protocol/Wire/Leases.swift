@@ -69,6 +69,7 @@ public struct LeaseRecord: Sendable, Equatable {
         let start = try cursor.take(Int(header.recordLength), in: bytes, "lease")
         id = JobID(rawValue: bytes.integer(UInt64.self, at: start))
         token = bytes.integer(UInt64.self, at: start + 8)
+        try checkToken(token)
         runLimitMilliseconds = bytes.integer(UInt32.self, at: start + 16)
         payloadLength = bytes.integer(UInt32.self, at: start + 20)
         attempt = bytes.integer(UInt16.self, at: start + 24)
@@ -160,6 +161,7 @@ public struct OutcomeRecord: Sendable, Equatable {
         let start = try cursor.take(Int(header.recordLength), in: bytes, "outcome")
         id = JobID(rawValue: bytes.integer(UInt64.self, at: start))
         token = bytes.integer(UInt64.self, at: start + 8)
+        try checkToken(token)
         ranMicroseconds = bytes.integer(UInt64.self, at: start + 16)
         agoMicroseconds = bytes.integer(UInt32.self, at: start + 24)
         retryAfterMilliseconds = bytes.integer(UInt32.self, at: start + 28)
@@ -248,6 +250,7 @@ public struct TokenRecord: Sendable, Equatable {
         let start = try cursor.take(Int(header.recordLength), in: bytes, "token record")
         id = JobID(rawValue: bytes.integer(UInt64.self, at: start))
         token = bytes.integer(UInt64.self, at: start + 8)
+        try checkToken(token)
         let reasonNumber = bytes.integer(UInt8.self, at: start + 16)
         running = bytes.integer(UInt8.self, at: start + 17) & 1 != 0
         guard let reason = Reason(rawValue: reasonNumber) else {
@@ -265,4 +268,9 @@ public struct TokenRecord: Sendable, Equatable {
         buffer.append(UInt16(0))
         buffer.append(UInt32(0))
     }
+}
+
+/// A counter of tokens stands in the journal as a number with a sign; one above it was never given.
+func checkToken(_ token: UInt64) throws(WireError) {
+    guard token < 1 << 63 else { throw WireError(.malformed, "\(token) is not a token") }
 }

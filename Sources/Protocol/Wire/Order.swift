@@ -286,6 +286,7 @@ public struct OrderReply: Sendable, Equatable {
     }
 
     public func write(to buffer: inout ByteBuffer, stamp: SessionStamp) {
+        let message = message.cut(toBytes: Limits.textBytes)
         Header(.orderReply, fields: Self.fields, stamp: stamp).write(to: &buffer)
         buffer.append(number)
         buffer.append(reached)

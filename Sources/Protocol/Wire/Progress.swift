@@ -49,6 +49,7 @@ public struct ProgressRecord: Sendable, Equatable {
         let start = try cursor.take(Int(header.recordLength), in: bytes, "progress")
         id = JobID(rawValue: bytes.integer(UInt64.self, at: start))
         token = bytes.integer(UInt64.self, at: start + 8)
+        try checkToken(token)
         offset = bytes.integer(UInt64.self, at: start + 16)
         attempt = bytes.integer(UInt16.self, at: start + 24)
         index = bytes.integer(UInt16.self, at: start + 26)
@@ -111,6 +112,7 @@ public struct CheckpointRecord: Sendable, Equatable {
         let start = try cursor.take(Int(header.recordLength), in: bytes, "checkpoint")
         id = JobID(rawValue: bytes.integer(UInt64.self, at: start))
         token = bytes.integer(UInt64.self, at: start + 8)
+        try checkToken(token)
         length = bytes.integer(UInt32.self, at: start + 16)
         guard id.rawValue > 0, id.rawValue < 1 << 63 else { throw WireError(.malformed, "\(id.rawValue) is not an id") }
         guard Int(length) <= Limits.checkpointBytes else {

@@ -31,10 +31,10 @@ public struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
     public let code: Code
     public let message: String
 
-    /// - Parameter message: cut to 1,000 characters; what it quotes may come from anywhere.
+    /// - Parameter message: cut to 4,000 bytes; what it quotes may come from anywhere.
     public init(_ code: Code, _ message: String) {
         self.code = code
-        self.message = String(message.prefix(1_000))
+        self.message = message.cut(toBytes: 4_000)
     }
 
     public var description: String { message }

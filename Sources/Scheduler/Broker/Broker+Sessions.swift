@@ -14,7 +14,7 @@ extension Broker {
             throw WireError(.type, "this endpoint is for \(peer.role)s, the HELLO says \(hello.role)")
         }
         guard hello.incarnation != 0 else { throw WireError(.malformed, "incarnation is 0, it takes a random number") }
-        guard sessions.count + unprovenHellos.count < settings.maxPeers else {
+        guard sessions.count + unprovenHellos.count + waitingHellos.count < settings.maxPeers else {
             throw WireError(.busy, "\(sessions.count) peers are connected, the limit is \(settings.maxPeers)")
         }
         if peer.session != 0 { forget(peer, at: time) }
@@ -41,6 +41,8 @@ extension Broker {
             throw WireError(.busy, reason)
         } else {
             register(peer)
+            // The last HELLO of a peer counts: two that were welcomed would leave a session that nobody ends.
+            waitingHellos = waitingHellos.filter { $0.value.peer !== peer }
             waitingHellos[nextTag] = (peer, hello)
             handOff.reads.put(.producer(hello.producer, tag: nextTag))
             nextTag += 1

@@ -134,7 +134,7 @@ package struct Broker: ~Copyable {
             publishWorkerEvents()
             if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
             if time.monotonic >= nextHeartbeat {
-                try reclaimEndpoints()
+                reclaimEndpoints()
                 beat(time.monotonic)
             }
             publishFigures(at: time)
@@ -207,14 +207,18 @@ package struct Broker: ~Copyable {
         greetProven()
     }
 
-    /// Only for a proven owner: one that was replaced would take the paths back from its successor.
-    private mutating func reclaimEndpoints() throws(ZeroMQError) {
+    /// Only for a proven owner: one that was replaced would take the paths back from its successor. One that cannot
+    /// be taken back is tried again: whoever is connected is served meanwhile.
+    private mutating func reclaimEndpoints() {
         guard isProvenOwner else { return }
         isProvenOwner = false
-        for isReclaimed in [
-            try clientEndpoint.reclaim(for: clientSocket), try workerEndpoint.reclaim(for: workerSocket),
-            try publisher.reclaim(),
-        ] where isReclaimed { counts.endpointsReclaimed += 1 }
+        do { counts.reclaimed(try clientEndpoint.reclaim(for: clientSocket)) } catch {
+            counts.endpointsUnreachable += 1
+        }
+        do { counts.reclaimed(try workerEndpoint.reclaim(for: workerSocket)) } catch {
+            counts.endpointsUnreachable += 1
+        }
+        do { counts.reclaimed(try publisher.reclaim()) } catch { counts.endpointsUnreachable += 1 }
     }
 
     mutating func nextHeartbeatAfter(_ monotonic: Int64) {

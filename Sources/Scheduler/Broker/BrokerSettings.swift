@@ -37,4 +37,8 @@ struct BrokerCounts {
     var progressDropped: UInt64 = 0
     /// How often the path of an endpoint led elsewhere and was taken back.
     var endpointsReclaimed: UInt64 = 0
+    /// How often that could not be done.
+    var endpointsUnreachable: UInt64 = 0
+
+    mutating func reclaimed(_ isTakenBack: Bool) { endpointsReclaimed += isTakenBack ? 1 : 0 }
 }

@@ -107,7 +107,7 @@ extension Broker {
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
             ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
-            ("endpoints_reclaimed", counts.endpointsReclaimed),
+            ("endpoints_reclaimed", counts.endpointsReclaimed), ("endpoints_unreachable", counts.endpointsUnreachable),
         ] { json.member(name, Int(value)) }
     }
 }

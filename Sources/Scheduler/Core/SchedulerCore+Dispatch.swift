@@ -31,7 +31,9 @@ extension SchedulerCore {
         dispatchRound += 1
         mostUrgentSkipped = .max
         while let (queue, first) = nextQueue(at: now) {
+            let before = queued
             dealTurn(of: queue, first, toFreeSlots, at: now)
+            if queued < before { turns &+= 1 }
         }
     }
 
@@ -48,7 +50,28 @@ extension SchedulerCore {
             }
             best = (Int32(queue), choice)
         }
-        return best
+        guard let best, settings.ageing.isTurn(turns) else { return best }
+        return agedQueue(behind: best, at: now) ?? best
+    }
+
+    /// Of the queues whose next job is of a lower priority than the best one, that whose has waited longest, and for
+    /// long enough: a kind of high priority must not starve another as it would not starve its own.
+    private mutating func agedQueue(
+        behind best: (queue: Int32, choice: ReadyQueue.Choice), at now: Now
+    ) -> (queue: Int32, ReadyQueue.Choice)? {
+        var aged: (queue: Int32, choice: ReadyQueue.Choice)?
+        var longest = settings.ageing.afterNanoseconds
+        for queue in queues.indices where queues[queue].count > 0 && queues[queue].skippedInRound != dispatchRound {
+            guard mayStart(queues[queue].kind, at: now), var choice = next(Int32(queue), at: now),
+                choice.level > best.choice.level
+            else { continue }
+            let waited = jobs[choice.slot].age(at: now)
+            guard waited >= longest else { continue }
+            longest = waited
+            choice.level = 0
+            aged = (Int32(queue), choice)
+        }
+        return aged
     }
 
     private mutating func next(_ queue: Int32, at now: Now) -> ReadyQueue.Choice? {

@@ -112,6 +112,8 @@ package struct SchedulerCore: ~Copyable {
     var tripped: [(kind: Int32, worker: Int32?)] = []
     /// The level of the most urgent job that found no worker in this round.
     var mostUrgentSkipped = UInt8.max
+    /// How often a queue had its turn, for ageing between queues.
+    var turns: UInt32 = 0
     /// All that is open.
     var backlog = Backlog()
     /// Jobs in all ready queues.

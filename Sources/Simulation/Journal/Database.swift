@@ -304,16 +304,11 @@ final class Database {
 
     func comeUp() { isDown = false }
 
-    /// From one scheduler nothing gets here any more, for a while. What it had under way goes on unheard.
-    func sever(_ process: Int, for time: Int64) {
+    /// It goes down, and for longer nothing gets here from one scheduler, whoever else is heard again.
+    func goDown(for time: Int64, cuttingOff process: Int, for longer: Int64) {
+        goDown(for: time, as: nil)
         severed.insert(process)
-        connected.remove(process)
-        if lockHolder == process { lockHolder = nil }
-        for index in tries.indices where tries[index].try.commit.owner == process && tries[index].try.isHeard {
-            tries[index].try.isHeard = false
-            tryAgain(tries[index].try.commit)
-        }
-        world.act("a way to the database is whole again", after: time) { $0.database.severed.remove(process) }
+        world.act("a way to the database is whole again", after: longer) { $0.database.severed.remove(process) }
     }
 
     func failCommits(for time: Int64, as cause: Int) {

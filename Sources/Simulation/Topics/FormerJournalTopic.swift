@@ -16,8 +16,8 @@ private struct LeadToFormerOwner: SimulatedFault {
             former.number == world.journal.owner, !former.isPaused
         else { return false }
         let time = world.dice.within(8_000_000_000...20_000_000_000)
-        world.database.goDown(for: world.dice.within(100_000_000...1_000_000_000), as: nil)
-        world.database.sever(former.number, for: time)
+        world.database.goDown(
+            for: world.dice.within(100_000_000...1_000_000_000), cuttingOff: former.number, for: time)
         world.restoreJournal(to: commits - 1 - world.dice.below(min(commits - 2, 4)), as: nil)
         world.takeOverFrom(former, after: 0, as: nil)
         awaitOwner(world, Ambush(former: former.number, cause: cause, until: world.now + time))

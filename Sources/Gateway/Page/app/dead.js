@@ -1,0 +1,128 @@
+// Dead letters by what went wrong, and orders for all that fit a filter: never without having counted them first.
+import { h, name, replace } from "./dom.js";
+import { get, post } from "./api.js";
+import { repeat } from "./connection.js";
+import { ask } from "./dialog.js";
+import { addressOf, filters } from "./filters.js";
+import { count, idLink, state, time } from "./format.js";
+import { show } from "./problem.js";
+import { session } from "./session.js";
+import { table } from "./table.js";
+
+export function dead({ signal, query }) {
+  const mayOperate = session.allows("operate");
+  const said = h("div", { role: "status" });
+  const all = h("span", { class: "orders" });
+  const form = filters({ view: "dead", query, fields: { kind: { title: "Kind" }, error_class: { title: "Error class" }, tenant: { title: "Tenant" } }, onChange: changed }, all);
+  let filter = form.values();
+  let cursor = "";
+  let next = null;
+
+  const groups = table({
+    caption: "Dead letters by kind and error", empty: "Nothing failed for good. ", keyOf: (group) => JSON.stringify([filter, group.kind, group.error_class, group.first_line]),
+    columns: [
+      { title: "Count", class: "number", cell: (group) => h("strong", {}, count(group.count)) },
+      { title: "Kind", fixed: true, cell: (group) => h("a", { href: addressOf("dead", { ...filter, kind: group.kind }) }, name(group.kind, 32)) },
+      { title: "Error", head: true, class: "error", fixed: true, cell: (group) => [h("a", { href: addressOf("dead", { ...filter, kind: group.kind, error_class: group.error_class }) }, name(group.error_class || "unknown", 40)), " ", name(group.first_line, 160)] },
+      { title: "Newest", class: "number wide", cell: (group) => time(group.newest) },
+      { title: "Oldest", class: "number wide", cell: (group) => time(group.oldest) },
+      ...(mayOperate ? [{ title: h("span", { class: "hidden" }, "Order"), class: "order wide", fixed: true, cell: (group) => orders({ ...filter, kind: group.kind, error_class: group.error_class }) }] : []),
+    ],
+  });
+  const letters = table({
+    caption: "Single dead letters, newest first", empty: "No dead letters fit.", keyOf: (letter) => letter.id,
+    columns: [
+      { title: "Job", head: true, fixed: true, cell: (letter) => idLink("jobs", letter.id) },
+      { title: "State", class: "wide", cell: (letter) => state(letter.state) },
+      { title: "Kind", fixed: true, cell: (letter) => name(letter.kind, 24) },
+      { title: "Tenant", class: "wide", fixed: true, cell: (letter) => name(letter.tenant, 24) },
+      { title: "Error", class: "error", fixed: true, cell: (letter) => name(`${letter.error_class ?? ""}: ${letter.error ?? ""}`, 140) },
+      { title: "Ended", class: "number wide", fixed: true, cell: (letter) => time(letter.ended_at) },
+    ],
+  });
+  const older = h("button", { type: "button", onclick: () => turn(next) }, "Older");
+  const newest = h("button", { type: "button", onclick: () => turn("") }, "Newest");
+
+  function changed() {
+    filter = form.values();
+    if (mayOperate) replace(all, "All that fit: ", orders(filter));
+    turn("");
+  }
+
+  function turn(to) {
+    cursor = to;
+    asking.soon();
+  }
+
+  const asking = repeat(async () => {
+    const [grouped, single] = await Promise.all([
+      get("/v1/dead-letters", { ...filter, group: "true" }, signal), get("/v1/dead-letters", { ...filter, limit: 50, cursor }, signal),
+    ]);
+    groups.show(grouped.groups);
+    letters.show(single.letters);
+    next = single.next;
+    older.hidden = !next;
+    newest.hidden = !cursor;
+  }, { every: 5, signal, onProblem: (problem) => replace(said, show(problem)) });
+
+  function orders(what) {
+    return [["Retry", retry], ["Drop", drop]].map(([word, order]) => h("button", {
+      type: "button", class: "small", "data-focus": word, onclick: () => order(what, () => asking.soon()), "aria-label": `${word} ${words(what)}`,
+    }, `${word} …`));
+  }
+
+  if (mayOperate) replace(all, "All that fit: ", orders(filter));
+  return {
+    title: "Dead letters",
+    element: h("div", {}, h("h1", {}, "Dead letters"),
+      form.element, said,
+      h("section", {}, h("h2", {}, "By error"), groups.element),
+      h("section", {}, h("h2", {}, "One by one"), letters.element, h("div", { class: "pages" }, newest, older))),
+  };
+}
+
+function words(filter) {
+  const parts = Object.entries(filter).filter(([, value]) => value).map(([field, value]) => `${field.replace("_", " ")} ${value}`);
+  return parts.length ? `all of ${parts.join(", ")}` : "all dead letters";
+}
+
+/** What is counted, and that the filter has no words for the text of an error. */
+async function counted(order, filter, nothing) {
+  const { matched } = await post(`/v1/dead-letters/${order}`, { ...filter, dry_run: true });
+  return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing) };
+}
+
+function retry(filter, soon) {
+  const rate = h("input", { type: "number", min: 1, max: 10_000, placeholder: "as fast as it goes", id: "rate" });
+  ask({
+    title: "Retry dead letters?", action: "Retry",
+    async look() {
+      const { matched, body } = await counted("retry", filter, "There is nothing to retry.");
+      return {
+        ready: matched > 0, action: `Retry ${count(matched)}`,
+        body: [body, matched > 0 && [h("p", {}, "Each becomes a new job that starts from the beginning. That cannot be undone, only cancelled."), h("label", { for: "rate" }, "Jobs a second"), rate]],
+      };
+    },
+    async act() {
+      await post("/v1/dead-letters/retry", { ...filter, ...(rate.value ? { per_second: Number(rate.value) } : {}) });
+      soon();
+    },
+  });
+}
+
+function drop(filter, soon) {
+  ask({
+    title: "Drop dead letters?", action: "Drop", danger: true,
+    async look() {
+      const { matched, body } = await counted("drop", filter, "There is nothing to drop.");
+      return {
+        ready: matched > 0, action: `Drop ${count(matched)}`,
+        body: [body, matched > 0 && h("p", {}, "They leave these lists and can never be retried. This cannot be undone. Their history stays in the journal.")],
+      };
+    },
+    async act() {
+      await post("/v1/dead-letters/drop", filter);
+      soon();
+    },
+  });
+}

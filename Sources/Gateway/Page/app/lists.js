@@ -1,0 +1,103 @@
+// Lists of jobs and of requests, newest first, with filters that are part of the address.
+import { h, name, replace } from "./dom.js";
+import { get } from "./api.js";
+import { repeat } from "./connection.js";
+import { addressOf, filters } from "./filters.js";
+import { count, duration, idLink, state, time } from "./format.js";
+import { jobTable } from "./overview.js";
+import { show } from "./problem.js";
+import { table } from "./table.js";
+
+const pageLength = 50;
+/** A list walks back in bounded steps and may answer nothing but a cursor; so many are followed by themselves. */
+const steps = 40;
+/** What took more steps is not asked for again and again. */
+const mostRepeated = 3;
+
+export function jobs(context) {
+  return list(context, {
+    title: "Jobs", one: "jobs", path: "/v1/jobs", member: "jobs", shown: jobTable("Jobs"),
+    states: ["queued", "delayed", "blocked", "leased", "running", "succeeded", "failed", "dead", "cancelled", "expired"], tag: true,
+  });
+}
+
+export function requests(context) {
+  return list(context, {
+    title: "Requests", one: "requests", path: "/v1/requests", member: "requests", states: ["open", "succeeded", "failed", "cancelled"],
+    shown: table({
+      caption: "Requests", empty: "No requests here.", keyOf: (request) => request.id,
+      columns: [
+        { title: "Request", head: true, fixed: true, cell: (request) => idLink("requests", request.id) },
+        { title: "State", cell: (request) => state(request.state) },
+        { title: "Tenant", class: "wide", fixed: true, cell: (request) => name(request.tenant, 24) },
+        { title: "Jobs", cell: (request) => tally(request.jobs) },
+        { title: "Took", class: "number", cell: (request) => duration((Date.parse(request.ended_at) - Date.parse(request.created_at)) / 1_000) },
+        { title: "Submitted", class: "number", fixed: true, cell: (request) => time(request.created_at) },
+      ],
+    }),
+  });
+}
+
+/** `3 audio, 1 text`; a list may also say only how many there are. */
+function tally(jobs) {
+  if (!Array.isArray(jobs)) return jobs === undefined ? "" : count(jobs);
+  const kinds = Map.groupBy(jobs, (job) => job.kind);
+  return name([...kinds].map(([kind, of]) => (of.length > 1 ? `${of.length} ${kind}` : kind)).join(", "), 60);
+}
+
+function list({ signal, query }, { title, one, path, member, shown, states, tag }) {
+  const form = filters({
+    view: one, query, onChange: () => begin(true),
+    fields: {
+      state: { title: "State", options: [["", "any"], ...states.map((word) => [word, word])] },
+      kind: { title: "Kind" },
+      tenant: { title: "Tenant" },
+      ...(tag && { tag: { title: "Tag" } }),
+      since: { title: "Submitted", options: [["", "any time"], ["900", "last 15 min"], ["3600", "last hour"], ["86400", "last day"], ["604800", "last 7 days"]] },
+    },
+  });
+  const older = h("a", { hidden: true }, "Older");
+  const newest = h("a", { hidden: true }, "Newest");
+  const said = h("div", { role: "status" });
+  let cursor = query.get("cursor") ?? "";
+  let current;
+
+  async function page(signal) {
+    const filter = form.values();
+    const since = Number(filter.since);
+    let found = [];
+    let next = cursor;
+    let step = 0;
+    while (step < steps) {
+      step += 1;
+      const answer = await get(path, {
+        ...filter, since: since ? new Date(Date.now() - since * 1_000).toISOString() : "", limit: pageLength - found.length, cursor: next,
+      }, signal);
+      found = found.concat(answer[member]);
+      next = answer.next;
+      if (!next || found.length >= pageLength) break;
+      if (!found.length) replace(said, "Looking further back …");
+    }
+    shown.show(found);
+    older.hidden = !next;
+    older.href = addressOf(one, { ...filter, cursor: next });
+    newest.hidden = !cursor;
+    newest.href = addressOf(one, filter);
+    const long = step > mostRepeated;
+    replace(said, !found.length && next && "Nothing yet; older ones were not looked at. ", long && "It was a long search, and is not repeated by itself: Show looks again.");
+    // What is old changes little, and is not asked for again.
+    return !cursor && !long;
+  }
+
+  /** Anew, from the newest on, when the filter changed. */
+  function begin(changed = false) {
+    if (changed) cursor = "";
+    current?.abort();
+    current = new AbortController();
+    replace(said);
+    repeat(page, { every: 3, signal: AbortSignal.any([signal, current.signal]), onProblem: (problem) => replace(said, show(problem)) });
+  }
+
+  begin();
+  return { title, element: h("div", {}, h("h1", {}, title), form.element, shown.element, said, h("div", { class: "pages" }, newest, older)) };
+}

@@ -1,0 +1,71 @@
+"""Dead letters: counted before anything is ordered."""
+
+import pytest
+
+
+@pytest.fixture
+def letters(world):
+    def add(kind, error_class, error, count, tenant="acme"):
+        for _ in range(count):
+            world.next_id += 1
+            world.letters.append({"id": str(world.next_id), "request": str(world.next_id), "kind": kind, "tenant": tenant, "state": "dead", "ended_at": "2026-11-26T01:00:00.000000Z",
+                                  "error_class": error_class, "error": error, "tags": [], "retried_as": None, "dropped": False})
+
+    add("audio", "timeout", "the attempt ran past its limit", 41)
+    add("file", "broken_file", "no pages\nat byte 17", 3)
+    return add
+
+
+def test_letters_are_grouped_by_error(browser, letters):
+    browser.open("#/dead")
+    browser.sees("41")
+    rows = [" ".join(row.text.split()) for row in browser.all("section:first-of-type tbody tr")]
+    assert rows[0].startswith("41 audio timeout the attempt ran past its limit") and rows[1].startswith("3 file broken_file no pages")
+
+
+def test_a_retry_says_how_many_before_it_is_ordered(browser, world, letters):
+    browser.open("#/dead")
+    browser.button("Retry all of kind audio, error class timeout").click()
+    browser.sees("41 dead letters fit", "dialog")
+    filter = {"kind": "audio", "error_class": "timeout"}
+    assert world.orders == [("/v1/dead-letters/retry", {**filter, "dry_run": True})]
+    browser.find("#rate").send_keys("20")
+    browser.button("Retry 41").click()
+    browser.wait(lambda: world.orders[1:] == [("/v1/dead-letters/retry", {**filter, "per_second": 20})])
+    browser.wait(lambda: "timeout" not in browser.text("main section"))
+
+
+def test_a_drop_says_that_it_cannot_be_undone_and_can_be_left(browser, world, letters):
+    browser.open("#/dead?kind=file")
+    browser.button("Drop all of kind file").click()
+    browser.sees("This cannot be undone.", "dialog")
+    browser.button("Cancel").click()
+    assert [body.get("dry_run") for _, body in world.orders] == [True]
+    browser.button("Drop all of kind file").click()
+    browser.button("Drop 3").click()
+    browser.sees("Nothing failed for good.")
+    assert world.orders[-1] == ("/v1/dead-letters/drop", {"kind": "file"})
+
+
+def test_an_order_that_fails_stays_in_its_dialog(browser, world, letters):
+    browser.expected_errors = ["503"]
+    browser.open("#/dead")
+    browser.button("Retry all of kind file, error").click()
+    browser.sees("3 dead letters fit", "dialog")
+    world.problems = {"/v1/dead-letters/retry": (503, "unavailable", "the scheduler does not answer")}
+    browser.button("Retry 3").click()
+    browser.sees("the scheduler does not answer", "dialog")
+    world.problems = {}
+    browser.button("Retry 3").click()
+    browser.wait(lambda: len(world.letters) == 41)
+
+
+def test_ten_thousand_letters_come_in_pages(browser, world, letters):
+    letters("text", "crash", "exit code 1", 10_000)
+    browser.open("#/dead")
+    browser.sees("10,000")
+    assert len(browser.all("tbody tr")) == 3 + 50
+    first = browser.all("section:last-of-type tbody tr")[0].text
+    browser.button("Older").click()
+    browser.wait(lambda: browser.all("section:last-of-type tbody tr")[0].text != first)
+    assert len(browser.all("tbody tr")) == 3 + 50
