@@ -46,7 +46,7 @@ extension S3Bucket {
         guard let key = entry.key.removingPercentEncoding, key.hasPrefix(prefix),
             let name = key.split(separator: "/").last, let sha256 = SHA256Digest(hex: name),
             key == prefix + StoredObject.path(of: sha256), let size = UInt64(entry.size),
-            let putAt = Self.listedTime(entry.modified)
+            size <= Self.largest, let putAt = Self.listedTime(entry.modified)
         else { return nil }
         return StoredObject(sha256: sha256, size: size, putAt: putAt)
     }

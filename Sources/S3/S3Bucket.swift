@@ -158,7 +158,8 @@ package final class S3Bucket: ObjectPlace {
         format.locale = Locale(identifier: "en_US_POSIX")
         format.timeZone = .gmt
         format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        guard let date = format.date(from: text) else { return nil }
-        return Int64(date.timeIntervalSince1970) * 1_000_000
+        // The year may have any number of digits.
+        guard let seconds = format.date(from: text)?.timeIntervalSince1970, abs(seconds) < 1e11 else { return nil }
+        return Int64(seconds) * 1_000_000
     }
 }

@@ -54,7 +54,7 @@ final class S3XML: NSObject, XMLParserDelegate {
             default: break
             }
         }
-        path.removeLast()
+        _ = path.popLast()
         text = ""
     }
 }

@@ -49,19 +49,30 @@ struct ObjectSweep {
     }
 }
 
-/// Of a scheduler: soon after it started, and a day after each sweep. What fails is tried again an hour later.
+/// Of a scheduler: a lease time after it started, and a day after each sweep. What fails is tried again an hour later.
 struct DailySweep {
     private let sweep: ObjectSweep
+    private var isFirst = true
+    private let leaseTime: Duration
     private var next: Int64 = 0
     private var said = ""
 
-    init(url: String, _ configuration: Configuration) { sweep = ObjectSweep(url: url, configuration) }
+    init(url: String, _ configuration: Configuration) {
+        sweep = ObjectSweep(url: url, configuration)
+        leaseTime = configuration.leaseTime
+    }
 
     mutating func run() {
+        // However long no scheduler was there: clients whose objects are put are back within seconds, and a worker
+        // whose result is put names it within a lease time, or never.
+        if isFirst { sleep(UInt32(clamping: leaseTime.components.seconds + 1)) }
+        isFirst = false
         let now = clinux_monotonic_nanoseconds()
         guard now >= next else { return }
         do throws(ObjectError) {
-            for report in try sweep.run(removing: true) where report.removed > 0 { complain("objects: \(report)", .info) }
+            for report in try sweep.run(removing: true) where report.removed > 0 {
+                complain("objects: \(report)", .info)
+            }
             next = now + 86_400_000_000_000
             said = ""
         } catch {

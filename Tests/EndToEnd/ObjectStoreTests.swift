@@ -51,10 +51,10 @@ extension EndToEnd {
 
         @Test func `while S3 is busy for too long an attempt is retried, and the job succeeds`() async throws {
             let server = try S3TestServer()
-            try await TestStack.with(server.settings.merging(["retry_backoff_seconds": "0.01"]) { $1 }) { stack in
-                let scheduler = try stack.startScheduler()
-                // It sweeps, and would meet a fault that is not meant for it.
-                try await scheduler.eventually("the sweep") { try server.requests().contains("GET /objects") }
+            // A lease time after its start the scheduler sweeps, and would meet a fault that is not meant for it.
+            let keys = ["retry_backoff_seconds": "0.01", "lease_seconds": "300"]
+            try await TestStack.with(server.settings.merging(keys) { $1 }) { stack in
+                _ = try stack.startScheduler()
                 let client = try await stack.client(s3: server.access)
                 let handle = try await client.submit(
                     Request(kind: "child", payload: .bytes([UInt8](repeating: 1, count: 100_000))))
@@ -99,6 +99,8 @@ extension EndToEnd {
                 let done = try await client.submit(
                     Request(kind: "echo", payload: .bytes([UInt8](repeating: 2, count: 100_000))))
                 #expect(try await done.result().jobs[0].state == .succeeded)
+                // So that it does not sweep first.
+                _ = try scheduler.stop()
                 let sums = try [1, 2, 3].map {
                     try SHA256.digest(of: [UInt8](repeating: $0, count: 100_000))
                 }
@@ -108,8 +110,7 @@ extension EndToEnd {
                 let dry = try stack.sweepObjects("--dry-run")
                 #expect(dry.list("stores").first?["removed"] as? Int == 1, "\(dry)")
                 #expect(try server.keys().count == 3)
-                // And so does a scheduler, by itself.
-                _ = try scheduler.stop()
+                // And so does a scheduler, by itself, a lease time after its start.
                 let second = try stack.startScheduler()
                 let words = "s3://objects/e2e: 1 of 3 objects removed, 100000 of 300000 bytes"
                 try await second.eventually("the scheduler swept") { second.said.contains(words) }
