@@ -27,11 +27,11 @@ package struct Gateway: Sendable {
         self.logger = logger
         verifier = try await TokenVerifier(settings.tokens)
         scheduler = SchedulerLink(
-            endpoint: settings.submitEndpoint, objectFolders: settings.objectFolders,
+            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
-        objects = ObjectReader(folders: settings.objectFolders ?? [])
+        objects = ObjectReader(settings.objects ?? [], settings.s3)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -89,9 +89,10 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        health + requests + jobs
+        page + health + requests + jobs
     }
 
+    private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, bodyLimit: settings.bodyLimit).endpoints

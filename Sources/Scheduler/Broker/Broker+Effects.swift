@@ -51,10 +51,7 @@ extension Broker {
         for worker in outbox.offerAgain { sayBare(.offerAgain, to: worker) }
         for worker in outbox.drains { sayBare(.drain, to: worker) }
         if !outbox.outcomeLookups.isEmpty { handOff.reads.put(.outcomes(outbox.outcomeLookups)) }
-        if !outbox.resultLookups.isEmpty {
-            lookups.began(outbox.resultLookups.count)
-            handOff.reads.put(.results(outbox.resultLookups))
-        }
+        if !outbox.resultLookups.isEmpty { handOff.reads.put(.results(outbox.resultLookups)) }
         for lookup in outbox.orderLookups { handOff.reads.put(.order(lookup)) }
         outbox.removeAll()
         flushAll()
@@ -102,6 +99,12 @@ extension Broker {
         effect.record.write(to: &peer.buffer)
         peer.buffer.append(outbox.progressBytes.span.bytes.extracting(effect.bytes))
         peer.added()
+    }
+
+    /// A client that has not taken its last answers waits for the next ones.
+    mutating func answerQuestions() {
+        let sessions = sessions
+        core.answerQuestions(unless: { sessions[$0]?.parked.isEmpty == false }, into: &outbox)
     }
 
     // MARK: Leases

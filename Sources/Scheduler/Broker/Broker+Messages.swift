@@ -83,7 +83,9 @@ extension Broker {
             for _ in 0..<header.count {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
             }
-            try awaited(records, by: peer.session)
+            guard core.awaited(records, client: peer.session) else {
+                throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
+            }
         case .cancel:
             var records: [CancelRecord] = []
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)
@@ -172,6 +174,21 @@ extension Broker {
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
         case .refused(let request, let reason): readRefused(request, reason)
+        }
+    }
+
+    /// Answers about jobs that memory does not know.
+    private mutating func resultsRead(_ found: [FoundResult]) {
+        for result in found {
+            core.lookedUp(result.lookup, result.record)
+            guard let peer = sessions[result.lookup.client] else { continue }
+            append(.results, recordLength: ResultRecord.size, to: peer)
+            var record = result.record
+            record.kindLength = UInt8(truncatingIfNeeded: result.kind.utf8.count)
+            record.write(to: &peer.buffer)
+            peer.buffer.append(result.kind)
+            peer.buffer.append(result.body)
+            peer.added()
         }
     }
 }

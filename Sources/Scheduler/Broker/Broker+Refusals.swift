@@ -15,10 +15,11 @@ extension Broker {
             // Its job is open no more, or held by another: the worker may let go of it.
             for lookup in lookups { core.outcomeLookedUp(lookup, isRecorded: false, into: &outbox) }
         case .results(let lookups):
-            self.lookups.ended(lookups.count)
             var told = Set<UInt32>()
-            for lookup in lookups where told.insert(lookup.client).inserted {
-                if let peer = sessions[lookup.client] { fault(error, to: peer) }
+            for lookup in lookups {
+                core.lookedUp(lookup, ResultRecord(id: lookup.record.id, count: 0, state: nil))
+                guard told.insert(lookup.client).inserted, let peer = sessions[lookup.client] else { continue }
+                fault(error, to: peer)
             }
         case .producer(_, let tag):
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }

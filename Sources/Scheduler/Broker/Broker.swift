@@ -51,7 +51,6 @@ package struct Broker: ~Copyable {
     var scratch = ByteBuffer(capacity: 4_096)
     /// Submits with user keys, while the journal is asked about those.
     var keyedSubmits = KeyedSubmits()
-    var lookups = Lookups()
     var nextTag: UInt64 = 1
     /// HELLOs of clients whose producer is being read.
     var waitingHellos: [UInt64: (peer: Peer, hello: Hello)] = [:]
@@ -131,6 +130,7 @@ package struct Broker: ~Copyable {
             let time = now
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
             if !isStopping { core.dispatch(at: time, into: &outbox) }
+            if core.hasQuestions { answerQuestions() }
             drainOutbox(results: nil)
             publishWorkerEvents()
             if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
@@ -167,6 +167,7 @@ package struct Broker: ~Copyable {
     /// Milliseconds that the loop may sleep.
     private var patience: Int {
         if !parkedPeers.isEmpty { return 2 }
+        if core.hasQuestions { return 0 }
         var until = min(nextHeartbeat, nextEventBeat)
         if let deadline = core.nextDeadline { until = min(until, deadline) }
         let left = until - clinux_monotonic_nanoseconds()
