@@ -168,8 +168,9 @@ extension Broker {
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)
         case .producer(let producer, let runs, let tag):
-            core.producerLoaded(producer, runs: runs)
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
+            waiting.peer.waitingTag = nil
+            core.producerLoaded(producer, runs: runs)
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)

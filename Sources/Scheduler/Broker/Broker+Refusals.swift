@@ -23,6 +23,7 @@ extension Broker {
             }
         case .producer(_, let tag):
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
+            waiting.peer.waitingTag = nil
             fault(error, to: waiting.peer)
         case .keys(_, _, let tag): keysRefused(reason, tag: tag)
         case .order:

@@ -11,14 +11,18 @@ struct RawClient: ~Copyable {
 
     static let context = Result { () throws(ZeroMQError) in try ZeroMQContext() }
 
-    init(_ endpoint: String, producer: Producer) throws {
+    /// - Parameter hellos: how often it says HELLO before it hears the answer, each time as another producer but the last.
+    init(_ endpoint: String, producer: Producer, hellos: Int = 1) throws {
         let socket = try Socket(.dealer, in: Self.context.get())
         try socket.connect(endpoint)
         var hello = Hello(role: .client, incarnation: .random(in: 1 ... .max), name: "by hand")
-        hello.producer = producer
         var buffer = ByteBuffer(capacity: 256)
-        hello.write(to: &buffer)
-        _ = try socket.send(buffer.bytes)
+        for left in (0..<hellos).reversed() {
+            hello.producer = left == 0 ? producer : Producer(high: producer.high, low: .random(in: 1 ... .max))
+            buffer.removeAll()
+            hello.write(to: &buffer)
+            _ = try socket.send(buffer.bytes)
+        }
         var welcome: Welcome?
         try Self.answer(socket, of: .welcome) { bytes, header in
             welcome = try Welcome(reading: bytes, header: header)
@@ -49,33 +53,26 @@ struct RawClient: ~Copyable {
         return run
     }
 
-    /// Asks how jobs with ids in a row stand.
-    borrowing func ask(from first: UInt64, count: Int) throws {
-        var message = ByteBuffer(capacity: 70_000)
-        Header(.await, recordLength: AwaitRecord.size, stamp: stamp, count: count).write(to: &message)
-        for id in first..<first + UInt64(count) {
-            AwaitRecord(JobID(rawValue: id), isRequest: false, waits: false).write(to: &message)
-        }
+    /// Asks so many times how the same request stands, in one message.
+    borrowing func ask(_ request: JobID, times: Int) throws {
+        var message = ByteBuffer(capacity: 64 + times * AwaitRecord.size)
+        Header(.await, recordLength: AwaitRecord.size, stamp: stamp).write(to: &message)
+        for _ in 0..<times { AwaitRecord(request, isRequest: true, waits: false).write(to: &message) }
+        Header.setCount(times, in: &message)
         _ = try socket.send(message.bytes)
     }
 
-    borrowing func fault() throws -> Fault {
-        var fault: Fault?
-        try Self.answer(socket, of: .fault) { fault = try Fault(reading: $0, header: $1) }
-        guard let fault else { throw HarnessError("no FAULT") }
-        return fault
-    }
-
-    /// How many answers stand in the next message of them; later faults say the same as the first.
-    borrowing func results() throws -> Int {
+    /// Takes RESULTS until so many records came.
+    /// - Returns: how many came.
+    borrowing func takeResults(_ wanted: Int) throws -> Int {
         var count = 0
-        try Self.answer(socket, of: .results, but: .fault) { count = Int($1.count) }
+        while count < wanted { try Self.answer(socket, of: .results) { count += Int($1.count) } }
         return count
     }
 
     /// Waits for a message of that type; heartbeats may come before it.
     static func answer(
-        _ socket: borrowing Socket, of type: MessageType, but other: MessageType = .heartbeat,
+        _ socket: borrowing Socket, of type: MessageType,
         _ body: (borrowing RawSpan, Header) throws -> Void
     ) throws {
         let deadline = clinux_monotonic_nanoseconds() + 30_000_000_000
@@ -88,9 +85,7 @@ struct RawClient: ~Copyable {
             while try socket.receive(into: frame) {
                 let header = try Header(reading: frame.bytes)
                 if header.type == type { return try body(frame.bytes, header) }
-                guard header.type == .heartbeat || header.type == other else {
-                    throw HarnessError("\(type) was expected, \(header.type) came")
-                }
+                guard header.type == .heartbeat else { throw HarnessError("\(type) was expected, \(header.type) came") }
             }
         }
         throw HarnessError("no \(type) within 30 s")
