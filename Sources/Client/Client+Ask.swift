@@ -61,7 +61,7 @@ extension Client {
         }
     }
 
-    /// Stores a file that the user named in the object folder, durably.
+    /// Stores a file that the user named in the object store, durably.
     /// - Returns: the payload that names it.
     public func store(file path: String) async throws(ClientError) -> Payload {
         let limit = UInt64(clamping: settings.largestObject)
@@ -71,7 +71,7 @@ extension Client {
         return .object(reference: reference.text)
     }
 
-    /// Runs `body` with the object folders, asking the scheduler for them if none were given.
+    /// Runs `body` with the object stores, asking the scheduler for them if none were given.
     func withObjects<T: Sendable>(
         _ body: @escaping @Sendable (any ObjectStore) throws(ObjectError) -> T
     ) async throws(ClientError) -> T {

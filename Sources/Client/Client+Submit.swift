@@ -65,7 +65,7 @@ extension Client {
         return .failure(run.map(ClientError.init) ?? .closed)
     }
 
-    /// The request, checked, its large payloads in the object folder.
+    /// The request, checked, its large payloads in the object store.
     private func prepared(_ request: Request) async throws(ClientError) -> Request {
         var request = request
         let limit = RequestPacker.inlineLimit(of: request)
@@ -77,7 +77,7 @@ extension Client {
                 )
             }
             try await learnObjects()
-            // Without a folder the check below refuses it, and says what to do.
+            // Without a store the check below refuses it, and says what to do.
             guard !objects.isEmpty else { continue }
             let reference = try await withObjects { store throws(ObjectError) in try store.put(bytes) }
             request.jobs[index].payload = .object(reference: reference.text)

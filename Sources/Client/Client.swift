@@ -26,7 +26,7 @@ public final class Client: JobQueue {
     package init(_ endpoint: String, settings: ClientSettings, context: ZeroMQContext) async throws(ClientError) {
         try Self.check(settings)
         self.settings = settings
-        objects = ObjectAccess(folders: settings.objectFolders)
+        objects = ObjectAccess(settings.objects, settings.s3)
         do { calls = try CallBox() } catch { throw .unreachable(error.description) }
         var core = ClientCore.Settings()
         core.name = settings.name

@@ -14,17 +14,35 @@ public struct ClientSettings: Sendable {
     /// at 300,000 jobs of 256 bytes a second.
     public var windowBytes = 16 << 20
     public var windowRequests = 32_768
-    /// Folders for payloads and results above `Limits.inlineBytes`: put into the first, read from all. Opened when
-    /// first needed. nil: those that the scheduler names, which suits a client on its machine; empty: such payloads
-    /// are refused.
-    public var objectFolders: [String]?
+    /// Folders, or buckets as `s3://BUCKET/PREFIX`, for payloads and results above `Limits.inlineBytes`: put into the
+    /// first, read from all. Opened when first needed. nil: those that the scheduler names, which suits a client on its
+    /// machine, and buckets anywhere; empty: such payloads are refused.
+    public var objects: [String]?
+    /// How buckets are reached.
+    public var s3 = S3Access()
     /// The largest object that is stored, and that `bytes(of:)` reads into memory.
     public var largestObject = 256 << 20
 
-    public init(name: String = "client", objectFolders: [String]? = nil, patience: Duration? = nil) {
+    public init(name: String = "client", objects: [String]? = nil, patience: Duration? = nil) {
         self.name = name
-        self.objectFolders = objectFolders
+        self.objects = objects
         self.patience = patience
         producer = Producer(high: .random(in: 1 ... .max), low: .random(in: 1 ... .max))
     }
+}
+
+/// How buckets of S3, or of a service that speaks like it, are reached.
+public struct S3Access: Sendable {
+    /// Scheme, host and port, such as `http://127.0.0.1:9000`; nil: AWS.
+    public var endpoint: String?
+    public var region = "us-east-1"
+    /// Whether the bucket stands in front of the host: `https://bucket.host/key`, not `https://host/bucket/key`.
+    public var namesBucketInHost = false
+    /// A file as AWS' own tools write it, read again for each request; nil: `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of the environment.
+    public var credentialsFile: String?
+    /// The authorities that sign the service's certificate, in PEM, instead of the system's.
+    public var authoritiesFile: String?
+
+    public init() {}
 }

@@ -2,32 +2,38 @@ import Dispatch
 import Foundation
 import StatexObjects
 import StatexProtocol
+import StatexS3
 import Synchronization
 
-/// The object folders of a client, opened when one is first needed, and used on threads that may wait for the disk.
+/// Where the objects of a client lie: opened when one is first needed, and used on threads that may wait for the disk
+/// and for the network.
 final class ObjectAccess: Sendable {
     private struct State {
         /// nil: not known yet, the scheduler names them.
-        var folders: [String]?
-        var store: (any ObjectStore)?
+        var locations: [String]?
+        var stores: Stores?
     }
     private let state: Mutex<State>
+    private let s3: S3Settings
 
-    init(folders: [String]?) { state = Mutex(State(folders: folders)) }
+    init(_ locations: [String]?, _ s3: S3Access) {
+        state = Mutex(State(locations: locations))
+        self.s3 = S3Settings(s3)
+    }
 
-    var isKnown: Bool { state.withLock { $0.folders != nil } }
-    var isEmpty: Bool { state.withLock { $0.folders?.isEmpty ?? true } }
+    var isKnown: Bool { state.withLock { $0.locations != nil } }
+    var isEmpty: Bool { state.withLock { $0.locations?.isEmpty ?? true } }
 
-    /// Takes the folders over that a scheduler's status names; they are of use on its machine only.
+    /// Takes over what a scheduler's status names; folders are of use on its machine only.
     func learn(from status: String) {
         let json = try? JSONSerialization.jsonObject(with: Data(status.utf8)) as? [String: Any]
         let named = json?["objects"] as? [String] ?? []
         state.withLock { state in
-            if state.folders == nil { state.folders = named }
+            if state.locations == nil { state.locations = named }
         }
     }
 
-    /// Runs `body` with the store.
+    /// Runs `body` with the stores.
     func use<T: Sendable>(
         _ body: @escaping @Sendable (any ObjectStore) throws(ObjectError) -> T
     ) async throws(ClientError) -> T {
@@ -39,15 +45,23 @@ final class ObjectAccess: Sendable {
         do { return try result.get() } catch { throw .object(error.description) }
     }
 
-    private func opened() throws(ObjectError) -> any ObjectStore {
+    private func opened() throws(ObjectError) -> Stores {
         try state.withLock { state throws(ObjectError) in
-            if let store = state.store { return store }
-            guard let folders = state.folders, let first = folders.first else {
-                throw .path("no object folder is given, and the scheduler names none")
+            if let stores = state.stores { return stores }
+            guard let stores = try Stores.open(state.locations ?? [], s3) else {
+                throw .path("no place for objects is given, and the scheduler names none (key `objects`)")
             }
-            let folder = try ObjectFolder(root: first, otherRoots: Array(folders.dropFirst()))
-            state.store = folder
-            return folder
+            state.stores = stores
+            return stores
         }
+    }
+}
+
+extension S3Settings {
+    package init(_ access: S3Access) {
+        self.init(
+            endpoint: access.endpoint, region: access.region, addressing: access.namesBucketInHost ? .host : .path,
+            credentials: access.credentialsFile.map(CredentialSource.file) ?? .environment,
+            authorities: access.authoritiesFile)
     }
 }

@@ -56,8 +56,13 @@ package struct Configuration: Sendable, Equatable {
     package var tenants: [String: TenantConfiguration]
     package var schedules: [String: ScheduleConfiguration]
 
-    /// The first is where new objects are put; all are where objects are opened.
+    /// Folders, and buckets as `s3://BUCKET/PREFIX`. New objects are put into the first; all are where objects are
+    /// opened.
     package var objectRoots: [String]
+    /// How the buckets are reached.
+    package var s3: S3Configuration
+    /// How long objects stay that no job in the journal names.
+    package var objectRetentionDays: Int
     /// The largest object that `statex submit` stores or reads.
     package var maximumObjectBytes: Int
     /// nil: those of the checkout.
@@ -119,7 +124,10 @@ package struct Configuration: Sendable, Equatable {
             ScheduleConfiguration(from: &$0)
         }
 
-        objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .list(of: .path, count: 1...16))
+        objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .objectRoots)
+        s3 = S3Configuration(from: &values)
+        objectRetentionDays = values.take(
+            "object_retention_days", default: min(36_500, retentionDays + 1), .integer(1...36_500))
         maximumObjectBytes = values.take("max_object_bytes", default: 256 << 20, .bytes(1 << 20...1 << 40))
         modelsDirectory = values.take("models", .path)
         python = values.take("python", .program)

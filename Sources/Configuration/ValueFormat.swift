@@ -1,6 +1,7 @@
 // How the text of a value is read, and shown again.
 
 import Foundation
+import StatexObjects
 import StatexProtocol
 
 /// What a source says, before it is understood.
@@ -308,6 +309,51 @@ extension ValueFormat<[String]> {
                 for text in texts { values.append(try element.parse(.text(text), base)) }
                 return values
             }, show: { $0.map(element.show).joined(separator: " ") })
+    }
+}
+
+extension ValueFormat<[String]> {
+    /// Folders, made absolute, and buckets.
+    static var objectRoots: Self {
+        let texts = Self.list(of: .objectRoot, count: 1...16)
+        return Self(
+            raw: { raw, base throws(FormatError) in
+                guard case .text(let text) = raw else { return try texts.parse(raw, base) }
+                // The colon of `s3://` joins nothing.
+                var parts: [String] = []
+                for part in text.split(separator: ":").map(String.init) {
+                    if parts.last == "s3", part.hasPrefix("//") {
+                        parts[parts.count - 1] += ":" + part
+                    } else {
+                        parts.append(part)
+                    }
+                }
+                return try texts.parse(.list(parts), base)
+            }, show: texts.show)
+    }
+}
+
+extension ValueFormat<String> {
+    fileprivate static var objectRoot: Self {
+        Self(
+            { text, base throws(FormatError) in
+                let location: ObjectLocation
+                do throws(ObjectError) { location = try ObjectLocation(text) } catch {
+                    throw FormatError("has an entry that is none: \(error)")
+                }
+                guard case .folder(let path) = location else { return location.text }
+                return try Self.path.parse(.text(path), base)
+            }, show: { $0 })
+    }
+
+    /// A region of AWS, or what another service calls its own.
+    static var region: Self {
+        Self(
+            "1 to 64 letters, digits and hyphens, such as eu-central-1",
+            { text in
+                (1...64).contains(text.utf8.count)
+                    && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+            })
     }
 }
 

@@ -21,6 +21,13 @@ package enum ObjectError: Error, Equatable, CustomStringConvertible {
     /// The hash could not be computed (out of memory, or a library without SHA-256).
     case hash
     case system(String, Int32)
+    /// A store on the network refused, or is set up wrongly: the same again would fail again.
+    case refused(String)
+    /// A store on the network could not be reached, or is too busy, after several tries.
+    case unavailable(String)
+
+    /// Whether the same may succeed later without anybody doing anything.
+    package var isTransient: Bool { if case .unavailable = self { true } else { false } }
 
     package var description: String {
         switch self {
@@ -36,13 +43,14 @@ package enum ObjectError: Error, Equatable, CustomStringConvertible {
         case .unsupported:
             "this kernel has no openat2 (Linux 5.6 or newer), or a filter forbids it: object paths cannot be confined, so none is opened"
         case .hash: "libcrypto could not compute SHA-256"
+        case .refused(let problem), .unavailable(let problem): problem
         case .system(let action, let number): "\(action): \(String(cString: strerror(number)))"
         }
     }
 }
 
 /// A path as it may be shown on a terminal: control characters escaped, cut to 200 characters.
-func quoted(_ text: String) -> String {
+package func quoted(_ text: String) -> String {
     var shown = "'"
     for scalar in text.unicodeScalars.prefix(200) {
         shown +=

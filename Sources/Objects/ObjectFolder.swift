@@ -11,7 +11,7 @@ enum Flags {
     static let create = O_WRONLY | O_CREAT | O_EXCL
 }
 
-package final class ObjectFolder: ObjectStore {
+package final class ObjectFolder: ObjectPlace {
     /// Begins the names of files that are being written.
     static let temporaryPrefix = ".incoming-"
     /// Who writes a file holds its lock; without one, and silent for so many seconds, it was left by a process that
@@ -19,18 +19,15 @@ package final class ObjectFolder: ObjectStore {
     private static let silence = 60
 
     package let path: String
-    private let root: FileDescriptor
-    private let otherRoots: [ObjectFolder]
+    let root: FileDescriptor
+    package var scheme: ObjectReference.Scheme { .file }
+    package var location: String { path }
 
     /// Opens the folder, creating it when it is missing.
-    /// - Parameter otherRoots: further folders to open objects from, tried in order; nothing is put there.
-    package init(root path: String, otherRoots: [String] = []) throws(ObjectError) {
+    package init(root path: String) throws(ObjectError) {
         self.path = path
         try Self.create(path)
         root = try FileDescriptor.open(path, Flags.directory)
-        var others: [ObjectFolder] = []
-        for other in otherRoots { others.append(try ObjectFolder(root: other)) }
-        self.otherRoots = others
         removeLeftovers()
     }
 
@@ -61,17 +58,10 @@ package final class ObjectFolder: ObjectStore {
     }
 
     package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
-        do throws(ObjectError) {
-            let file = try root.openBeneath(reference.path, Flags.read | O_NONBLOCK | O_NOCTTY)
-            let size = try file.regularFileSize()
-            guard size == reference.size else { throw .size(expected: reference.size, found: size) }
-            return file
-        } catch .notFound {
-            for other in otherRoots {
-                do throws(ObjectError) { return try other.open(reference) } catch .notFound { continue }
-            }
-            throw .notFound(reference.path)
-        }
+        let file = try root.openBeneath(reference.path, Flags.read | O_NONBLOCK | O_NOCTTY)
+        let size = try file.regularFileSize()
+        guard size == reference.size else { throw .size(expected: reference.size, found: size) }
+        return file
     }
 
     /// Writes to a temporary name while hashing, and renames: whatever stood under the name, also a
@@ -95,15 +85,18 @@ package final class ObjectFolder: ObjectStore {
             }
             try file.synchronize()
             let digest = try hash.finish()
+            let path = StoredObject.path(of: digest)
+            let folder = String(path.prefix(2))
             let name = digest.hex
-            let folder = String(name.prefix(2))
             if mkdirat(root.raw, folder, 0o750) != 0, errno != EEXIST { throw .system("creating a folder", errno) }
             let directory = try root.openBeneath(folder, Flags.directory)
+            // A sweep looks at the old file and removes it under the other lock.
+            _ = flock(directory.raw, LOCK_SH)
             guard renameat(root.raw, temporary, directory.raw, name) == 0 else { throw .system("renaming", errno) }
             try directory.synchronize()
             // Also when the folder was there: whoever made it may not have come this far yet.
             try root.synchronize()
-            return try ObjectReference(path: "\(folder)/\(name)", size: size, sha256: digest)
+            return try ObjectReference(path: path, size: size, sha256: digest)
         } catch {
             unlinkat(root.raw, temporary, 0)
             throw error
@@ -117,18 +110,31 @@ package final class ObjectFolder: ObjectStore {
 
     /// Deletes what processes left that died while they wrote.
     private func removeLeftovers() {
-        guard let listing = opendir(path) else { return }
-        defer { closedir(listing) }
         let now = time(nil)
-        while let entry = readdir(listing) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
+        for name in (try? root.names()) ?? [] where name.hasPrefix(Self.temporaryPrefix) {
             var status = stat()
-            guard name.hasPrefix(Self.temporaryPrefix), fstatat(root.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+            guard fstatat(root.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
                 now - status.st_mtim.tv_sec > Self.silence, isUnlocked(name)
             else { continue }
             unlinkat(root.raw, name, 0)
         }
+    }
+}
+
+extension FileDescriptor {
+    /// The names in this directory.
+    borrowing func names() throws(ObjectError) -> [String] {
+        // A directory's stream owns its descriptor, and stands where that one stands.
+        let copy = openat(raw, ".", Flags.directory | O_CLOEXEC)
+        guard copy >= 0, let listing = fdopendir(copy) else { throw .system("listing a directory", errno) }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) {
+                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+        return names
     }
 }

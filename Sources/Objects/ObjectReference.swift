@@ -1,7 +1,9 @@
 // Names an object: where it lies, how long it is and what it contains.
 
 /// In messages and in the journal it is JSON text of at most 4 KiB:
-/// `{"url":"file:<path relative to the root>","size":N,"sha256":"<64 hexadecimal digits>"}`.
+/// `{"url":"file:<path relative to the root>","size":N,"sha256":"<64 hexadecimal digits>"}`, with `s3:` for
+/// `file:` where the root is a bucket. Which folder or bucket that is stands in the configuration of whoever
+/// reads, so a store may move.
 ///
 /// The path is taken as it stands: `%2e` is three characters, not a dot. It is relative, and no part
 /// of it is empty, `.` or `..`. That is a first wall with good messages; the one that holds is the
@@ -13,14 +15,23 @@ package struct ObjectReference: Hashable, Sendable {
     /// As much as a path may have on Linux is 4,096; with this the text always fits.
     package static let maximumPathLength = 1024
 
+    /// In what kind of store an object lies.
+    package enum Scheme: String, CaseIterable, Sendable {
+        case file, s3
+    }
+
+    package let scheme: Scheme
     /// Relative to the root.
     package let path: String
     package let size: UInt64
     package let sha256: SHA256Digest
 
-    package init(path: String, size: UInt64, sha256: SHA256Digest) throws(ObjectError) {
+    package init(
+        scheme: Scheme = .file, path: String, size: UInt64, sha256: SHA256Digest
+    ) throws(ObjectError) {
         try Self.check(path)
         guard size <= Self.maximumSize else { throw .tooLarge(size: size, limit: Self.maximumSize) }
+        self.scheme = scheme
         self.path = path
         self.size = size
         self.sha256 = sha256
@@ -40,8 +51,12 @@ package struct ObjectReference: Hashable, Sendable {
         guard let sha256 = SHA256Digest(hex: hex) else {
             throw .reference("`sha256` must be 64 lower-case hexadecimal digits")
         }
-        guard url.hasPrefix("file:") else { throw .reference("`url` must begin with `file:`; no other store is known") }
-        try self.init(path: String(url.dropFirst(5)), size: size, sha256: sha256)
+        guard let colon = url.firstIndex(of: ":"), let scheme = Scheme(rawValue: String(url[..<colon])) else {
+            throw .reference(
+                "`url` must begin with `file:` or `s3:`; no other store is known (those that are open stand in the key `objects`)"
+            )
+        }
+        try self.init(scheme: scheme, path: String(url[url.index(after: colon)...]), size: size, sha256: sha256)
     }
 
     /// The JSON text.
@@ -52,7 +67,7 @@ package struct ObjectReference: Hashable, Sendable {
             if character == "\"" || character == "\\" { escaped += "\\" }
             escaped.unicodeScalars.append(character)
         }
-        return Array("{\"url\":\"file:\(escaped)\",\"size\":\(size),\"sha256\":\"\(sha256)\"}".utf8)
+        return Array("{\"url\":\"\(scheme.rawValue):\(escaped)\",\"size\":\(size),\"sha256\":\"\(sha256)\"}".utf8)
     }
 
     private static func check(_ path: String) throws(ObjectError) {

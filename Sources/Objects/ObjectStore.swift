@@ -1,7 +1,6 @@
 /// Where inputs and results lie that are too large for a message.
 ///
-/// `ObjectFolder` is the one that exists; a bucket joins by conforming, with its own scheme in the
-/// reference's `url`.
+/// `ObjectFolder` is one, a bucket of S3 (module `StatexS3`) another; `Stores` is all that are configured.
 package protocol ObjectStore: Sendable {
     /// Stores `bytes` durably: when it returns, they survive a power cut.
     func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference

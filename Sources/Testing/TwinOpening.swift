@@ -46,7 +46,7 @@ struct TwinOpening: Sendable {
             loop.run()
         }.detach()
         do throws(ClientError) {
-            let settings = ClientSettings(name: "twin", objectFolders: objectFolder.map { [$0] } ?? [])
+            let settings = ClientSettings(name: "twin", objects: objectFolder.map { [$0] } ?? [])
             return .success(try await Client(endpoint, settings: settings, context: context))
         } catch {
             return .failure(error)

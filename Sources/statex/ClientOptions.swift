@@ -30,9 +30,10 @@ struct ClientOptions: ParsableArguments {
         var settings = ClientSettings(name: "statex", patience: patience)
         settings.connectTimeout = patience
         settings.largestObject = loaded.configuration.maximumObjectBytes
-        // Unless an operator says otherwise, the folder is the one that this scheduler names.
+        // Unless an operator says otherwise, objects lie where this scheduler says.
         let isNamed = loaded.entries.contains { $0.key == "objects" && $0.source != .standard }
-        settings.objectFolders = isNamed ? loaded.configuration.objectRoots : nil
+        settings.objects = isNamed ? loaded.configuration.objectRoots : nil
+        settings.s3 = S3Access(loaded.configuration.s3)
         return try await asClient { () throws(ClientError) in
             try await Client(loaded.configuration.submitEndpoint, settings: settings)
         }

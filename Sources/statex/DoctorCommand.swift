@@ -1,8 +1,11 @@
 import ArgumentParser
 import Foundation
+import StatexClient
 import StatexConfiguration
 import StatexHandlers
+import StatexObjects
 import StatexProcesses
+import StatexS3
 import StatexStack
 import StatexZeroMQ
 
@@ -21,13 +24,35 @@ struct DoctorCommand: AsyncParsableCommand {
         let findings: [Finding]
         do {
             let loaded = try LoadedConfiguration.load(options.sources(["data_dir": dataDir, "database": database]))
-            let handlers = await examineHandlers(loaded)
-            findings = Doctor(loaded, environment: environment, versions: versions(), handlers: handlers).examine()
+            let others = await examineHandlers(loaded) + examineObjects(loaded.configuration)
+            findings = Doctor(loaded, environment: environment, versions: versions(), others: others).examine()
         } catch let error as ConfigurationError {
             findings = error.problems.map { .error("configuration", $0, "correct it; see config/statex.yaml") }
         }
         json ? try printJSON(findings) : printTable(findings)
         if findings.contains(where: { $0.status == .error }) { throw ExitCode(Exit.failed.code) }
+    }
+
+    /// Asks each place of objects whether it can be used.
+    private func examineObjects(_ configuration: Configuration) -> [Finding] {
+        configuration.objectRoots.map { root in
+            guard root.hasPrefix("s3://") else { return examineFolder(root) }
+            do throws(ObjectError) {
+                for place in try Stores.open([root], S3Settings(S3Access(configuration.s3)))?.places ?? [] {
+                    try place.check()
+                }
+                return .ok("objects", "\(root) answers")
+            } catch {
+                return .error("objects", error.description, "correct objects, s3_endpoint or the credentials")
+            }
+        }
+    }
+
+    private func examineFolder(_ path: String) -> Finding {
+        if access(path, F_OK) != 0 { return .ok("objects", "\(path) does not exist yet; who needs it makes it") }
+        if access(path, R_OK | W_OK | X_OK) == 0 { return .ok("objects", "\(path) can be used") }
+        return .error(
+            "objects", "\(path): \(String(cString: strerror(errno)))", "make it ours, or choose another")
     }
 
     /// Starts each built-in handler as a worker would: programs, libraries, models and their sums are

@@ -10,7 +10,7 @@ struct Exit {
     static let failed = Exit(1, "it ended badly: a job, a check or a process failed")
     static let usage = Exit(2, "wrong arguments, configuration or input; nothing was done")
     static let refused = Exit(3, "the scheduler refused it, or was busy for too long")
-    static let unreachable = Exit(4, "the scheduler, or the database, was not there")
+    static let unreachable = Exit(4, "the scheduler, the database or an object store was not there")
     static let unknown = Exit(5, "no request, job or worker of that name is known")
     static let conflict = Exit(6, "the --key was used before, with another content")
     static let open = Exit(7, "--timeout was over before all jobs were final; they go on")

@@ -14,13 +14,13 @@ struct HandlerCatalog {
     let installation: Installation
     let environment: [String: String]
     let slots: Int
-    let objects: ObjectFolder?
+    let objects: Stores?
 
     /// Where handlers' private directories are made.
     let scratch: String
 
     /// - Parameter scratch: nil: in the data directory.
-    init(_ loaded: LoadedConfiguration, slots: Int, objects: ObjectFolder?, scratch: String? = nil) {
+    init(_ loaded: LoadedConfiguration, slots: Int, objects: Stores?, scratch: String? = nil) {
         configuration = loaded.configuration
         self.scratch = scratch ?? configuration.dataDirectory + "/scratch"
         self.slots = slots
@@ -116,12 +116,12 @@ struct HandlerCatalog {
     private var readObject: @Sendable ([UInt8], _ limit: Int) throws(HandlerError) -> [UInt8] {
         { [objects] text, limit throws(HandlerError) in
             guard let objects else {
-                throw HandlerError("object", "this worker has no object folder", retryable: false)
+                throw HandlerError("object", "this worker has no place for objects", retryable: false)
             }
             do throws(ObjectError) {
                 return try objects.read(try ObjectReference(text: text), limit: limit)
             } catch {
-                throw HandlerError("object", error.description, retryable: false)
+                throw HandlerError("object", error.description, retryable: error.isTransient)
             }
         }
     }
@@ -138,13 +138,13 @@ struct HandlerCatalog {
     private var openObject: @Sendable ([UInt8]) throws(HandlerError) -> CInt {
         { [objects] text throws(HandlerError) in
             guard let objects else {
-                throw HandlerError("object", "this worker has no object folder", retryable: false)
+                throw HandlerError("object", "this worker has no place for objects", retryable: false)
             }
             do throws(ObjectError) {
                 let file = try objects.open(try ObjectReference(text: text))
                 return file.release()
             } catch {
-                throw HandlerError("object", error.description, retryable: false)
+                throw HandlerError("object", error.description, retryable: error.isTransient)
             }
         }
     }

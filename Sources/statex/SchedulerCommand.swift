@@ -87,8 +87,10 @@ struct SchedulerCommand: ParsableCommand {
             reader.run()
         }.detach()
         let retentionDays = configuration.retentionDays
+        let sweep = DailySweep(url: url, configuration)
         NamedThread("retention") {
-            Retention.keepUp(url: url, days: retentionDays) { complain("retention: \($0)") }
+            var sweep = sweep
+            Retention.keepUp(url: url, days: retentionDays, say: { complain("retention: \($0)") }) { sweep.run() }
         }.detach()
         let context = try ZeroMQContext()
         var settings = BrokerSettings(

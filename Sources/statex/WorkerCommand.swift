@@ -16,7 +16,8 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "The scheduler's worker endpoint, such as ipc:///run/statex/worker.sock.") var endpoint: String?
     @Option(help: "How many jobs run at the same time.") var slots: String?
     @Option(help: "The worker's name in status (default: host and process id).") var name: String?
-    @Option(help: "Folders of objects, joined by `:`; results above 64 KiB go to the first.") var objects: String?
+    @Option(help: "Folders and buckets of objects, joined by `:`; results above 64 KiB go to the first.")
+    var objects: String?
     @Option(help: "How long running jobs may go on after SIGTERM, in seconds.") var drainSeconds: String?
     @Option(help: "Kinds to serve, separated by commas (default: all but crash, fail and hang, which tests ask for).")
     var handlers: String?
@@ -46,15 +47,15 @@ struct WorkerCommand: AsyncParsableCommand {
         } catch {
             throw ending(.failed, "data_dir: \(error)")
         }
-        let folder = try objectFolder(configuration.objectRoots)
-        let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: folder)
+        let stores = try openStores(configuration)
+        let catalog = HandlerCatalog(loaded, slots: configuration.slots, objects: stores)
         var options = WorkerOptions()
         options.name = name
         options.labels = configuration.labels
         options.resources = configuration.resources
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
         options.logsJSON = configuration.logFormat == .json
-        options.objectSink = folder.map(sink)
+        options.objectSink = stores.map(sink)
         options.isolation =
             probeIsolation(
                 launcher: catalog.installation.launcher, scratchRoot: catalog.scratch
@@ -75,19 +76,10 @@ struct WorkerCommand: AsyncParsableCommand {
         }
     }
 
-    private func objectFolder(_ roots: [String]) throws -> ObjectFolder? {
-        guard let first = roots.first else { return nil }
-        do throws(ObjectError) {
-            return try ObjectFolder(root: first, otherRoots: Array(roots.dropFirst()))
-        } catch {
-            throw ending(.failed, "objects: \(error)")
-        }
-    }
-
-    private func sink(_ folder: ObjectFolder) -> ObjectSink {
+    private func sink(_ stores: Stores) -> ObjectSink {
         { bytes throws(HandlerError) in
             do throws(ObjectError) {
-                return try folder.put(bytes).text
+                return try stores.put(bytes).text
             } catch {
                 throw HandlerError("objects", "the result could not be stored: \(error)")
             }

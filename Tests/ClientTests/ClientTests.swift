@@ -184,7 +184,7 @@ import Testing
     }
 
     @Test func aLargePayloadGoesThroughTheObjectFolder() async throws {
-        let settings = ClientSettings(objectFolders: [scheduler.objectFolder])
+        let settings = ClientSettings(objects: [scheduler.objectFolder])
         let client = try await Client(scheduler.endpoint, settings: settings)
         let large = [UInt8](repeating: 7, count: Limits.inlineBytes + 1)
         let handle = try await client.submit(Request(kind: "file", payload: .bytes(large)))

@@ -120,6 +120,26 @@ struct LoadingTests {
         #expect(try load(environment: ["STATEX_OBJECTS": "/a:/b"]).configuration.objectRoots == ["/a", "/b"])
     }
 
+    @Test func `objects may lie in folders and in buckets, in any order`() throws {
+        let scratch = try ScratchFolder()
+        let file = try scratch.write("objects: [s3://bucket/a/b/, c]\n")
+        let roots = ["s3://bucket/a/b", scratch.path + "/c"]
+        #expect(
+            try LoadedConfiguration.load(ConfigurationSources(file: file, environment: [:])).configuration.objectRoots
+                == roots)
+        let variables = ["STATEX_OBJECTS": "/a:s3://bucket/x:/b:s3://other"]
+        #expect(
+            try load(environment: variables).configuration.objectRoots
+                == ["/a", "s3://bucket/x", "/b", "s3://other"])
+    }
+
+    @Test func `objects stay a day longer than history, unless it is said otherwise`() throws {
+        #expect(try load().configuration.objectRetentionDays == 8)
+        #expect(try load("retention_days: 30").configuration.objectRetentionDays == 31)
+        #expect(try load("retention_days: 36500").configuration.objectRetentionDays == 36_500)
+        #expect(try load("object_retention_days: 2").configuration.objectRetentionDays == 2)
+    }
+
     @Test(arguments: [
         "- a", "just text", "a: [", "workers: 1\nworkers: 2", "a: &x 1", "a: *x", "[[[[[[[[[[[[1]]]]]]]]]]]]",
         "? [1]\n: 2", "\t: x", "--- 1\n--- 2",

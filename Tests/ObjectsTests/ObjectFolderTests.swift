@@ -84,15 +84,6 @@ struct ObjectFolderTests {
         #expect(throws: ObjectError.self) { try ObjectFolder(root: scratch.path + "/file/objects") }
     }
 
-    @Test func `other roots are searched in turn and never written`() throws {
-        let other = try ObjectFolder(root: scratch.path + "/other")
-        let reference = try other.put([5])
-        let both = try ObjectFolder(root: root, otherRoots: [scratch.path + "/other"])
-        #expect(try both.read(reference, limit: 1) == [5])
-        let mine = try both.put([6])
-        #expect(throws: ObjectError.notFound(mine.path)) { _ = try other.open(mine) }
-    }
-
     @Test func `opens regular files only, and does not wait for a FIFO's writer`() throws {
         let digest = try SHA256.digest(of: [])
         #expect(mkfifo(root + "/fifo", 0o600) == 0)

@@ -15,7 +15,16 @@ struct ObjectReferenceTests {
         #expect(reference.path == "ab/x")
         #expect(reference.size == 12)
         #expect(reference.sha256.hex == sum)
+        #expect(reference.scheme == .file)
         #expect(String(decoding: reference.text, as: UTF8.self) == text)
+        let inBucket = text.replacing("file:", with: "s3:")
+        #expect(try parse(inBucket).scheme == .s3)
+        #expect(String(decoding: try parse(inBucket).text, as: UTF8.self) == inBucket)
+    }
+
+    @Test func `an unknown store names the key of those that are open`() {
+        let error = #expect(throws: ObjectError.self) { try parse(#"{"url":"gs:a","size":1,"sha256":"\#(sum)"}"#) }
+        #expect(error?.description.contains("key `objects`") == true)
     }
 
     @Test func `takes the fields in any order, with space and escapes`() throws {
@@ -42,6 +51,10 @@ struct ObjectReferenceTests {
         #"{"url":"file:a","size":18446744073709551616,"sha256":"\#(sum)"}"#,
         #"{"url":"file:a","size":18446744073709551615,"sha256":"\#(sum)"}"#,
         #"{"url":"http:a","size":1,"sha256":"\#(sum)"}"#,
+        #"{"url":"s3://bucket/a","size":1,"sha256":"\#(sum)"}"#,
+        #"{"url":"S3:a","size":1,"sha256":"\#(sum)"}"#,
+        #"{"url":"s3:","size":1,"sha256":"\#(sum)"}"#,
+        #"{"url":"file","size":1,"sha256":"\#(sum)"}"#,
         #"{"url":"FILE:a","size":1,"sha256":"\#(sum)"}"#,
         #"{"url":"file:","size":1,"sha256":"\#(sum)"}"#,
         #"{"url":"file:\u0000","size":1,"sha256":"\#(sum)"}"#,

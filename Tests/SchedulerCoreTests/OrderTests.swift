@@ -58,7 +58,7 @@ struct OrderTests {
         try scheduler.submit(
             (0..<4).map { _ in [TestScheduler.Job(kind: "file", priority: 9)] }, sequence: 1, client: client)
         try scheduler.submit(jobs(100, "acme", priority: 0), sequence: 5, client: client)
-        let worker = scheduler.worker(1, credit: 1, kinds: ["text", "file"], slots: 1)
+        let worker = scheduler.worker(1, credit: 1, slots: 1, kinds: ["text", "file"])
         let young = drain(scheduler, worker, count: 20)
         #expect(young.allSatisfy { $0 >= TestScheduler.firstID + 4 }, "nothing aged yet")
         scheduler.now.monotonic += 2 * TestScheduler.second

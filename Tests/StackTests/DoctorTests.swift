@@ -17,7 +17,7 @@ struct DoctorTests {
         let loaded = try LoadedConfiguration.load(ConfigurationSources(file: file, environment: environment))
         return Doctor(
             loaded, environment: environment, versions: [("statex", "1.2.3")],
-            handlers: [.ok("isolation", "strict")]
+            others: [.ok("isolation", "strict")]
         ).examine()
     }
 

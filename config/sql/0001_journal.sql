@@ -202,6 +202,10 @@ CREATE TABLE statex.carried (
     losses   smallint NOT NULL
 );
 
+-- What names an object: a sweep of the stores reads them all, and they are few.
+CREATE INDEX jobs_objects ON statex.jobs (id) WHERE (opts >> 41) & 15 = 1;
+CREATE INDEX results_objects ON statex.results (job) WHERE encoding = 1;
+
 CREATE INDEX jobs_batch ON statex.jobs USING brin (batch);
 CREATE INDEX job_options_unique ON statex.job_options (unique_key, id) WHERE unique_key IS NOT NULL;
 CREATE INDEX job_options_batch ON statex.job_options USING brin (batch);

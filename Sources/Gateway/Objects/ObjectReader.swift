@@ -2,20 +2,26 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOPosix
+import StatexClient
 import StatexObjects
 import StatexProtocol
 import StatexReads
+import StatexS3
 import Synchronization
 
 /// Answers contents: inline ones at once, objects in pieces as they are read, never held in memory.
 final class ObjectReader: Sendable {
-    private let folders: [String]
-    private let opened = Mutex<ObjectFolder?>(nil)
+    private let locations: [String]
+    private let s3: S3Access
+    private let opened = Mutex<Stores?>(nil)
 
     /// What is read from a file at once.
     private static let pieceBytes = 64 << 10
 
-    init(folders: [String]) { self.folders = folders }
+    init(_ locations: [String], _ s3: S3Access) {
+        self.locations = locations
+        self.s3 = s3
+    }
 
     func response(_ content: Content) async throws -> Response {
         switch content.encoding {
@@ -57,20 +63,21 @@ final class ObjectReader: Sendable {
 
     private func open(_ bytes: [UInt8]) throws(ObjectError) -> OpenedObject {
         let reference = try ObjectReference(text: bytes)
-        let folder = try folder()
+        let stores = try stores()
         guard let size = Int(exactly: reference.size) else {
             throw .tooLarge(size: reference.size, limit: UInt64(Int.max))
         }
-        return OpenedObject(try folder.open(reference), size: size, pieceBytes: Self.pieceBytes)
+        return OpenedObject(try stores.open(reference), size: size, pieceBytes: Self.pieceBytes)
     }
 
-    private func folder() throws(ObjectError) -> ObjectFolder {
+    private func stores() throws(ObjectError) -> Stores {
         try opened.withLock { opened throws(ObjectError) in
             if let opened { return opened }
-            guard let first = folders.first else { throw .path("no object folder is configured") }
-            let folder = try ObjectFolder(root: first, otherRoots: Array(folders.dropFirst()))
-            opened = folder
-            return folder
+            guard let stores = try Stores.open(locations, S3Settings(s3)) else {
+                throw .path("no place for objects is configured")
+            }
+            opened = stores
+            return stores
         }
     }
 }

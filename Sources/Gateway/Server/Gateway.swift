@@ -31,11 +31,11 @@ package struct Gateway: Sendable {
         verifier = try await TokenVerifier(settings.tokens)
         tickets = try await TicketOffice(settings.tokens)
         scheduler = SchedulerLink(
-            endpoint: settings.submitEndpoint, objectFolders: settings.objectFolders,
+            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
-        objects = ObjectReader(folders: settings.objectFolders ?? [])
+        objects = ObjectReader(settings.objects ?? [], settings.s3)
         hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
     }

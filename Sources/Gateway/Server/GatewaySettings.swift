@@ -1,3 +1,5 @@
+import StatexClient
+
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
     package struct TLSFiles: Sendable {
@@ -23,8 +25,10 @@ package struct GatewaySettings: Sendable {
     package var eventsEndpoint: String
     /// The journal, as a libpq URL.
     package var journalURL: String
-    /// Folders of objects; none: those that the scheduler names.
-    package var objectFolders: [String]?
+    /// Folders and buckets of objects; none: those that the scheduler names.
+    package var objects: [String]?
+    /// How buckets are reached.
+    package var s3 = S3Access()
     package var largestObject: Int
     /// The largest JSON body.
     package var bodyLimit: Int

@@ -16,11 +16,11 @@ final class SchedulerLink: Service {
 
     private static let retryPause = Duration.milliseconds(500)
 
-    init(endpoint: String, objectFolders: [String]?, largestObject: Int, logger: Logger) {
+    init(endpoint: String, objects: [String]?, s3: S3Access, largestObject: Int, logger: Logger) {
         self.endpoint = endpoint
         self.logger = logger
-        var settings = ClientSettings(
-            name: "gateway", objectFolders: objectFolders, patience: GatewayLimits.patience)
+        var settings = ClientSettings(name: "gateway", objects: objects, patience: GatewayLimits.patience)
+        settings.s3 = s3
         settings.connectTimeout = GatewayLimits.patience
         settings.largestObject = largestObject
         self.settings = settings

@@ -57,12 +57,16 @@ package struct Retention: ~Copyable {
 
     /// Does what is due, again and again, with a connection only while it is at it. It has a thread of its
     /// own: a copy may take minutes, and readers wait for nobody's copy.
-    package static func keepUp(url: String, days: Int, say: (String) -> Void) -> Never {
+    /// - Parameter afterwards: called after each round that went well: what is to be done with what is no longer named.
+    package static func keepUp(
+        url: String, days: Int, say: (String) -> Void, afterwards: () -> Void = {}
+    ) -> Never {
         var said = ""
         while true {
             var trouble = ""
             do throws(PostgresError) {
                 if let gone = try Retention(url: url, days: days).run() { say(gone.description) }
+                afterwards()
             } catch {
                 // Said once, until it is another.
                 trouble = error.description

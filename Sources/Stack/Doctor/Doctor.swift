@@ -9,24 +9,24 @@ package struct Doctor: Sendable {
     let environment: [String: String]
     /// Of statex and of libraries that this room does not know, by name.
     let versions: [(name: String, version: String)]
-    /// What became of starting the handlers here, and of their isolation.
-    let handlers: [Finding]
+    /// What became of starting the handlers here, of their isolation, and of asking the object stores.
+    let others: [Finding]
 
     package init(
         _ loaded: LoadedConfiguration, environment: [String: String], versions: [(name: String, version: String)],
-        handlers: [Finding] = []
+        others: [Finding] = []
     ) {
         configuration = loaded.configuration
         ignoredVariables = loaded.ignoredVariables
         self.environment = environment
         self.versions = versions
-        self.handlers = handlers
+        self.others = others
     }
 
     package func examine() -> [Finding] {
         examineVersions() + examineConfiguration() + examineKernel() + examineLimits() + examineClock()
             + examineDataDirectory()
-            + examineDatabase() + examineHandlers() + handlers
+            + examineDatabase() + examineHandlers() + others
     }
 
     private func examineVersions() -> [Finding] {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Logging
+import StatexClient
 import StatexConfiguration
 import StatexGateway
 import StatexStack
@@ -17,7 +18,7 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Where it listens (key gateway), for instance 127.0.0.1:8420.") var listen: String?
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
     @Option(help: "Where the scheduler publishes events.") var eventsEndpoint: String?
-    @Option(help: "Folders of objects, joined by `:`.") var objects: String?
+    @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
     @OptionGroup var place: JournalPlace
     @OptionGroup var options: ConfigurationOptions
 
@@ -62,7 +63,8 @@ struct GatewayCommand: AsyncParsableCommand {
             submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
             journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
             bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
-        settings.objectFolders = configuration.objectRoots
+        settings.objects = configuration.objectRoots
+        settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
             settings.tls = .init(certificate: certificate, key: key)
         }

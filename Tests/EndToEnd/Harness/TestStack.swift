@@ -46,9 +46,9 @@ final class TestStack: @unchecked Sendable {
     /// runs up to four together, says how many, and dies in the first attempt at `die`.
     private func writeConfiguration() throws {
         try """
-        \(settings.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
+        \(settings.filter { $0.key != "objects" }.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
         data_dir: \(directory)
-        objects: [\(directory)/objects]
+        objects: \(settings["objects"] ?? "[\(directory)/objects]")
         handlers:
           - kind: child
             process:
@@ -222,8 +222,11 @@ final class TestStack: @unchecked Sendable {
 
     func gate() throws -> Gate { try Gate(directory + "/run/gate.sock") }
 
-    func client(_ name: String = "test", site: String = "a", patience: Duration? = nil) async throws -> Client {
+    func client(
+        _ name: String = "test", site: String = "a", patience: Duration? = nil, s3: S3Access = S3Access()
+    ) async throws -> Client {
         var settings = ClientSettings(name: name, patience: patience)
+        settings.s3 = s3
         settings.connectTimeout = .seconds(30)
         return try await Client(submitEndpoint(site), settings: settings)
     }
