@@ -9,6 +9,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var tokens: TokenConfiguration?
     /// The largest JSON body.
     package var bodyLimit: Int
+    /// Event streams that a subject may have open at once.
+    package var streamsPerSubject: Int
 
     init(from values: inout ValueReader) {
         let standard = ListenAddress(host: "127.0.0.1", port: 8420)
@@ -21,6 +23,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
                 "goes with \(certificate == nil ? "gateway_tls_certificate" : "gateway_tls_key"), which is not set")
         }
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
+        streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)
         }
