@@ -251,7 +251,7 @@ let package = Package(
         test(
             "GatewayTests",
             [
-                "StatexGateway", "StatexReads", "StatexClient", "StatexProtocol",
+                "StatexGateway", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),

@@ -9,6 +9,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var tokens: TokenConfiguration?
     /// The largest JSON body.
     package var bodyLimit: Int
+    /// The largest form, with all its files.
+    package var uploadLimit: Int
 
     init(from values: inout ValueReader) {
         let standard = ListenAddress(host: "127.0.0.1", port: 8420)
@@ -21,6 +23,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
                 "goes with \(certificate == nil ? "gateway_tls_certificate" : "gateway_tls_key"), which is not set")
         }
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
+        uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)
         }

@@ -7,6 +7,7 @@ import StatexReads
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let uploads: Uploads
     let bodyLimit: Int
 
     var endpoints: [Endpoint] {
@@ -20,12 +21,26 @@ struct RequestRoutes: Sendable {
     @Sendable private func submit(_ call: Call) async throws -> Response {
         let key = try Self.key(call.request)
         let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
-        let body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
+        let body = try await body(of: call.request)
         let submission = try Submission(body, key: key, trace: trace, by: call.identity)
         let receipt = try await submission.send(over: scheduler.client())
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,
             headers: [.location: "/v1/requests/\(receipt.id)"])
+    }
+
+    private func body(of request: Request) async throws -> SubmitBody {
+        switch Body.mediaType(request) {
+        case Body.json:
+            var body = try await Body.decode(SubmitBody.self, from: request, limit: bodyLimit)
+            try body.attach([])
+            return body
+        case UploadedForm.mediaType:
+            // Before much is taken in for nothing.
+            _ = try scheduler.client()
+            return try SubmitBody(try await uploads.read(request))
+        default: throw Problem.unsupportedMediaType([Body.json, UploadedForm.mediaType])
+        }
     }
 
     private static func key(_ request: Request) throws(Problem) -> String? {

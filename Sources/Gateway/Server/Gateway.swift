@@ -21,6 +21,7 @@ package struct Gateway: Sendable {
     private let reads: ReadPool
     private let readiness: Readiness
     private let objects: ObjectReader
+    private let uploads: Uploads
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
@@ -31,7 +32,9 @@ package struct Gateway: Sendable {
             largestObject: settings.largestObject, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
-        objects = ObjectReader(settings.objects ?? [], settings.s3)
+        let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
+        objects = ObjectReader(places: places)
+        uploads = Uploads(settings, places)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -94,7 +97,7 @@ package struct Gateway: Sendable {
 
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
-        RequestRoutes(scheduler: scheduler, reads: reads, bodyLimit: settings.bodyLimit).endpoints
+        RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
     }
     private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
 

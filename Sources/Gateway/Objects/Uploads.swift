@@ -1,0 +1,66 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import Synchronization
+
+/// Takes forms in: what every one of them has to keep to.
+final class Uploads: Sendable {
+    struct Limits: Sendable {
+        /// Of the whole form, and of one file.
+        var formBytes: Int
+        var fileBytes: Int
+        /// Of all fields that are no files together: they are held in memory.
+        var fieldBytes: Int
+    }
+
+    let places: ObjectPlaces
+    private let limits: Limits
+    private let underWay = Atomic<Int>(0)
+
+    init(_ settings: GatewaySettings, _ places: ObjectPlaces) {
+        self.places = places
+        limits = Limits(
+            formBytes: settings.uploadLimit, fileBytes: settings.largestObject, fieldBytes: settings.bodyLimit)
+    }
+
+    /// Returns when all has come and the files are durable. Of a form that is cut or refused nothing stays but files
+    /// that had come whole: nothing names them, and a sweep takes them.
+    func read(_ request: Request) async throws -> UploadedForm {
+        let boundary = try Self.boundary(request)
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.formBytes {
+            throw Problem.tooLarge("the form", limit: limits.formBytes)
+        }
+        defer { underWay.subtract(1, ordering: .relaxed) }
+        guard underWay.add(1, ordering: .relaxed).newValue <= GatewayLimits.uploads else {
+            throw Problem.unavailable("\(GatewayLimits.uploads) uploads are under way", code: "busy")
+        }
+        var reader = FormReader(boundary: boundary, limits, places)
+        let end = ContinuousClock.now + GatewayLimits.uploadTime
+        do {
+            for try await bytes in request.body {
+                guard ContinuousClock.now < end else { throw Problem.uploadTooSlow }
+                try await reader.take(bytes)
+            }
+            return try reader.finish()
+        } catch let error as MultipartError {
+            throw Problem.malformed("the form cannot be read: \(error.reason)")
+        }
+    }
+
+    private static func boundary(_ request: Request) throws(Problem) -> String {
+        let type = request.headers[.contentType].flatMap(HeaderValue.init)
+        guard let boundary = type?.parameters["boundary"], (1...70).contains(boundary.utf8.count),
+            boundary.unicodeScalars.allSatisfy(isOfBoundary), boundary.last != " "
+        else {
+            throw .malformed("Content-Type has no boundary of 1 to 70 characters as RFC 2046 has them")
+        }
+        return boundary
+    }
+
+    private static func isOfBoundary(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "'", "(", ")", "+", "_", ",", "-", ".", "/", ":", "=", "?", " ": true
+        default: false
+        }
+    }
+}
