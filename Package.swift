@@ -164,10 +164,16 @@ let package = Package(
             ]),
         // What people are shown: reads of the journal, and the gateway.
         library("StatexReads", "Sources/Reads", ["StatexPostgres", "StatexProtocol", "StatexThreads"]),
+        .target(
+            name: "StatexPage", path: "Sources/Gateway/Page",
+            resources: [
+                .embedInCode("index.html"), .embedInCode("app.css"), .embedInCode("icon.svg"), .embedInCode("app"),
+            ]),
         library(
             "StatexGateway", "Sources/Gateway",
             [
-                "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects", "StatexS3",
+                "StatexReads", "StatexClient", "StatexEvents", "StatexProtocol", "StatexObjects", "StatexPage",
+                "StatexS3", "StatexThreads", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -251,7 +257,7 @@ let package = Package(
         test(
             "GatewayTests",
             [
-                "StatexGateway", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
+                "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),

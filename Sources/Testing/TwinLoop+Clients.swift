@@ -56,7 +56,9 @@ extension TwinLoop {
             for _ in 0..<header.count {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: bytes))
             }
-            scheduler.awaited(records, client: link.session, into: &outbox)
+            guard scheduler.awaited(records, client: link.session) else {
+                throw WireError(.busy, "too many questions wait")
+            }
         case .cancel:
             var records: [CancelRecord] = []
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)

@@ -49,25 +49,19 @@ extension TwinLoop {
         outbox.removeAll()
     }
 
-    /// What memory does not know. A request's other jobs are asked for in turn.
+    /// What clients asked, and what memory does not know.
     private mutating func lookUp() {
         for lookup in outbox.outcomeLookups {
             let isRecorded = journal.ending(ofLease: lookup.token).map(lookup.isAnswered) ?? false
             scheduler.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox)
         }
-        while !outbox.resultLookups.isEmpty {
+        while scheduler.hasQuestions || !outbox.resultLookups.isEmpty {
+            scheduler.answerQuestions(into: &outbox)
             let lookups = outbox.resultLookups
             outbox.resultLookups = []
             for lookup in lookups {
                 let (record, kind, body) = journal.result(of: lookup.record.id)
-                if lookup.record.isRequest, record.state != nil, record.index == 0, record.count > 1 {
-                    let others = (1..<UInt64(record.count)).map {
-                        AwaitRecord(
-                            JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits,
-                            follows: lookup.record.follows)
-                    }
-                    scheduler.awaited(others, client: lookup.client, into: &outbox)
-                }
+                scheduler.lookedUp(lookup, record)
                 say(record, kind: kind, body: body, to: lookup.client)
             }
         }

@@ -26,6 +26,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `of several HELLOs in a row the last one counts, and leaves one session`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let producer = Producer(high: 7, low: .random(in: 1 ... .max))
+                let raw = try RawClient(stack.submitEndpoint(), producer: producer, hellos: 5)
+                // Its own producer is read after theirs: what they leave stands when it is welcome.
+                let client = try await stack.client()
+                #expect(try await client.decodedStatus().clients == 2)
+                await client.close()
+                #expect(raw.lastSequence == 0)
+            }
+        }
+
+        @Test func `one message may ask for more than a client takes at once`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let client = try await stack.client()
+                let job = JobSpec(kind: "echo", payload: .text("a"))
+                let handle = try await client.submit(Request([JobSpec](repeating: job, count: 1_000)))
+                let raw = try RawClient(stack.submitEndpoint(), producer: Producer(high: 8, low: 1))
+                try raw.ask(handle.id, times: 200)
+                // Somebody else is not behind it.
+                #expect(try await client.decodedStatus().epoch > 0)
+                #expect(try raw.takeResults(200_000) == 200_000)
+                await client.close()
+            }
+        }
+
         @Test func `who holds a unique key is known after a restart`() async throws {
             try await TestStack.with { stack in
                 let first = try stack.startScheduler()

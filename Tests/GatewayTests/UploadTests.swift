@@ -19,9 +19,10 @@ final class UploadTests {
     private func uploads(
         formBytes: Int = 1 << 20, fileBytes: Int = 200_000, fieldBytes: Int = 1_000
     ) -> Uploads {
-        let settings = GatewaySettings(
+        var settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: Scene.tokens, submitEndpoint: "ipc:///nowhere", journalURL: "",
-            largestObject: fileBytes, bodyLimit: fieldBytes, uploadLimit: formBytes)
+            largestObject: fileBytes, bodyLimit: fieldBytes)
+        settings.uploadLimit = formBytes
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         return Uploads(settings, ObjectPlaces([folder], S3Access(), logger: logger))
     }

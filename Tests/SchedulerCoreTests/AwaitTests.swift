@@ -81,4 +81,68 @@ struct AwaitTests {
         for offset: UInt64 in 0..<4 { scheduler.await(TestScheduler.firstID + offset, client: two) }
         #expect(scheduler.finals().map(\.id) == [TestScheduler.firstID + 2, TestScheduler.firstID + 3])
     }
+
+    @Test("One message that asks for a million jobs is answered in slices, to each client in turn")
+    func slices() throws {
+        let scheduler = TestScheduler()
+        let (greedy, modest) = (scheduler.client(1), scheduler.client(2))
+        try scheduler.submit(
+            [(0..<Limits.jobsInRequest).map { _ in .init() }], sequence: 1, client: greedy)
+        scheduler.settle()
+        scheduler.await(TestScheduler.firstID, isRequest: true, waits: false, times: 250, client: greedy)
+        scheduler.await(TestScheduler.firstID, waits: false, client: modest)
+        var (told, wasTold) = ([UInt32: Int](), false)
+        repeat {
+            let slice = scheduler.finals()
+            #expect(slice.count <= 2 * Limits.recordsInMessage, "a slice for each time that it answered, at most")
+            for final in slice { told[final.client, default: 0] += 1 }
+            if told[greedy, default: 0] < 10 * Limits.jobsInRequest { wasTold = wasTold || told[modest] != nil }
+            scheduler.core.answerQuestions(into: &scheduler.out)
+        } while !scheduler.out.finals.isEmpty
+        #expect(told == [greedy: 250 * Limits.jobsInRequest, modest: 1])
+        #expect(wasTold, "not behind all that the other asked")
+        #expect(!scheduler.hasQuestions)
+    }
+
+    @Test(
+        "A client that does not take its answers gets no more of them; one that asks on is told to wait; one that leaves is forgotten"
+    )
+    func doesNotTake() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit([(0..<100).map { _ in .init() }], sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.await(TestScheduler.firstID, isRequest: true, waits: false, times: 4_096, client: client)
+        #expect(scheduler.finals().count < 2 * Limits.recordsInMessage)
+        scheduler.core.answerQuestions(unless: { $0 == client }, into: &scheduler.out)
+        #expect(scheduler.finals().isEmpty)
+        let hasRoom = scheduler.await(TestScheduler.firstID, waits: false, times: 4_096, answers: false, client: client)
+        #expect(hasRoom)
+        let hasMoreRoom = scheduler.await(
+            TestScheduler.firstID, waits: false, times: 4_096, answers: false, client: client)
+        #expect(!hasMoreRoom)
+        scheduler.core.clientLeft(client)
+        scheduler.core.answerQuestions(into: &scheduler.out)
+        scheduler.core.answerQuestions(into: &scheduler.out)
+        #expect(!scheduler.hasQuestions)
+    }
+
+    @Test("The journal is asked for some hundred jobs at once, and for the rest when it has answered")
+    func lookupsInSlices() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let first = TestScheduler.firstID
+        scheduler.await(first, isRequest: true, times: 3, client: client)
+        var asked = 0
+        while let lookup = scheduler.out.resultLookups.popLast() {
+            #expect(scheduler.out.resultLookups.count < 512)
+            asked += 1
+            let place = lookup.record.id.rawValue - first
+            scheduler.core.lookedUp(
+                lookup, ResultRecord(id: lookup.record.id, index: UInt16(place), count: 4_096, state: .succeeded))
+            scheduler.core.answerQuestions(into: &scheduler.out)
+        }
+        #expect(asked == 3 * 4_096)
+        #expect(!scheduler.hasQuestions)
+    }
 }

@@ -239,6 +239,82 @@ struct LeaseTests {
         #expect(scheduler.core.openJobs == 0)
     }
 
+    @Test("What waits in a worker behind poison does not die with it")
+    func neighboursOfPoison() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit((0..<8).map { _ in [.init()] }, sequence: 1, client: client)
+        let (poison, dead) = (TestScheduler.firstID, { scheduler.final(of: TestScheduler.firstID) })
+        for incarnation: UInt64 in 1...3 {
+            let worker = scheduler.worker(incarnation, credit: 6, slots: 1)
+            scheduler.settle()
+            #expect(scheduler.leases.last { $0.workerIndex == worker.index } != nil)
+            #expect(dead() == nil)
+            scheduler.leave(worker)
+            scheduler.settle()
+        }
+        #expect(dead() == .dead)
+        #expect(scheduler.outcomes.filter { $0.ending == .lost }.allSatisfy { $0.id == poison })
+        #expect(scheduler.outcomes.filter { $0.ending == .returned }.count == 5, "who was behind it, and once only")
+        let worker = scheduler.worker(4, credit: 6, slots: 1)
+        for _ in 0..<10 { _ = drainOne(scheduler, worker) }
+        #expect(scheduler.core.openJobs == 0)
+        #expect(scheduler.outcomes.filter { $0.final == .succeeded }.count == 7)
+    }
+
+    @Test("Poison that was taken for a neighbour is found out: what was in a lost worker stands behind nobody")
+    func poisonBehindOthers() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit((0..<4).map { _ in [.init()] }, sequence: 1, client: client)
+        // The first lease ended unheard and the second one had begun when the worker went.
+        let poison = TestScheduler.firstID + 1
+        for incarnation: UInt64 in 1...8 where scheduler.final(of: poison) == nil {
+            let worker = scheduler.worker(incarnation, credit: 4, slots: 1)
+            scheduler.settle()
+            while let lease = scheduler.held(by: worker).first, lease.id != poison {
+                // Once only: that it went with its outcome unheard was chance.
+                guard incarnation > 1 else { break }
+                scheduler.report(lease, by: worker)
+                scheduler.settle()
+            }
+            scheduler.leave(worker)
+            scheduler.settle()
+        }
+        #expect(scheduler.final(of: poison) == .dead)
+        #expect(scheduler.outcomes.filter { $0.final == .dead }.count == 1)
+    }
+
+    @Test("A job that waits for a free slot gets one, however much of another kind could wait in its worker")
+    func suspectGetsASlot() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit(.init(), sequence: 1, client: client)
+        let first = scheduler.worker(1, credit: 4, slots: 1, kinds: ["text", "file"])
+        scheduler.settle()
+        try scheduler.submit((0..<40).map { _ in [.init(kind: "file")] }, sequence: 2, client: client)
+        scheduler.settle()
+        let second = scheduler.worker(2, credit: 4, slots: 1, kinds: ["text", "file"])
+        scheduler.settle()
+        scheduler.leave(first)
+        scheduler.settle()
+        var runs = 0
+        while scheduler.final(of: TestScheduler.firstID) == nil, runs < 40 {
+            _ = drainOne(scheduler, second)
+            runs += 1
+        }
+        #expect(scheduler.final(of: TestScheduler.firstID) == .succeeded)
+        #expect(runs < 8, "it is the oldest: what was in the worker already goes before it, and no more")
+    }
+
+    private func drainOne(_ scheduler: TestScheduler, _ worker: TestScheduler.Worker) -> UInt64? {
+        scheduler.settle()
+        guard let lease = scheduler.held(by: worker).first else { return nil }
+        scheduler.report(lease, by: worker)
+        scheduler.settle()
+        return lease.id
+    }
+
     @Test("A retried, returned or lost job keeps its place before younger ones")
     func keepsItsPlace() throws {
         let scheduler = TestScheduler()

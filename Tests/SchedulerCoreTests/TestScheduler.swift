@@ -132,6 +132,12 @@ final class TestScheduler {
     }
 
     var leases: [CommitBatch.LeaseRow] { journal.flatMap(\.leases) }
+    /// The leases that a worker was given and has not ended, in their order.
+    func held(by worker: Worker) -> [CommitBatch.LeaseRow] {
+        let ended = Set(outcomes.map(\.token))
+        return leases.filter { $0.workerIndex == worker.index && !ended.contains($0.token) }
+    }
+
     var outcomes: [CommitBatch.OutcomeRow] { journal.flatMap(\.outcomes) }
     var errors: [ErrorText] { journal.flatMap(\.errors) }
 
@@ -194,10 +200,17 @@ final class TestScheduler {
         core.validate()
     }
 
-    func await(_ id: UInt64, isRequest: Bool = false, waits: Bool = true, follows: Bool = false, client: UInt32) {
-        core.awaited(
-            [AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits, follows: follows)], client: client,
-            into: &out)
+    /// - Returns: whether the core had room for the question.
+    @discardableResult
+    func await(
+        _ id: UInt64, isRequest: Bool = false, waits: Bool = true, follows: Bool = false, times: Int = 1,
+        answers: Bool = true,
+        client: UInt32
+    ) -> Bool {
+        let record = AwaitRecord(JobID(rawValue: id), isRequest: isRequest, waits: waits, follows: follows)
+        guard core.awaited([AwaitRecord](repeating: record, count: times), client: client) else { return false }
+        if answers { core.answerQuestions(into: &out) }
+        return true
     }
 
     // MARK: Workers
@@ -346,6 +359,8 @@ final class TestScheduler {
             ($0.client, $0.record.attempt, String(decoding: out.progressBytes[$0.bytes], as: UTF8.self))
         }
     }
+
+    var hasQuestions: Bool { core.hasQuestions }
 
     /// The tokens that workers were asked to report on since the last call.
     func follows() -> [UInt64] {

@@ -21,7 +21,7 @@ struct RequestRoutes: Sendable {
     @Sendable private func submit(_ call: Call) async throws -> Response {
         let key = try Self.key(call.request)
         let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
-        let body = try await body(of: call.request)
+        let body = try await body(of: call)
         let submission = try Submission(body, key: key, trace: trace, by: call.identity)
         let receipt = try await submission.send(over: scheduler.client())
         return Response(
@@ -29,16 +29,16 @@ struct RequestRoutes: Sendable {
             headers: [.location: "/v1/requests/\(receipt.id)"])
     }
 
-    private func body(of request: Request) async throws -> SubmitBody {
-        switch Body.mediaType(request) {
+    private func body(of call: Call) async throws -> SubmitBody {
+        switch Body.mediaType(call.request) {
         case Body.json:
-            var body = try await Body.decode(SubmitBody.self, from: request, limit: bodyLimit)
+            var body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
             try body.attach([])
             return body
         case UploadedForm.mediaType:
             // Before much is taken in for nothing.
             _ = try scheduler.client()
-            return try SubmitBody(try await uploads.read(request))
+            return try SubmitBody(try await uploads.read(call.request) { call.context.goOn(call.request) })
         default: throw Problem.unsupportedMediaType([Body.json, UploadedForm.mediaType])
         }
     }

@@ -25,7 +25,8 @@ final class Uploads: Sendable {
 
     /// Returns when all has come and the files are durable. Of a form that is cut or refused nothing stays but files
     /// that had come whole: nothing names them, and a sweep takes them.
-    func read(_ request: Request) async throws -> UploadedForm {
+    /// - Parameter begins: called when nothing speaks against it.
+    func read(_ request: Request, begins: () -> Void = {}) async throws -> UploadedForm {
         let boundary = try Self.boundary(request)
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.formBytes {
             throw Problem.tooLarge("the form", limit: limits.formBytes)
@@ -34,6 +35,7 @@ final class Uploads: Sendable {
         guard underWay.add(1, ordering: .relaxed).newValue <= GatewayLimits.uploads else {
             throw Problem.unavailable("\(GatewayLimits.uploads) uploads are under way", code: "busy")
         }
+        begins()
         var reader = FormReader(boundary: boundary, limits, places)
         let end = ContinuousClock.now + GatewayLimits.uploadTime
         do {

@@ -92,9 +92,10 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        health + requests + jobs
+        page + health + requests + jobs
     }
 
+    private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints

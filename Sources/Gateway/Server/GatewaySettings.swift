@@ -31,11 +31,11 @@ package struct GatewaySettings: Sendable {
     /// The largest JSON body.
     package var bodyLimit: Int
     /// The largest form with all its files.
-    package var uploadLimit: Int
+    package var uploadLimit = 1 << 30
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, journalURL: String,
-        largestObject: Int = 256 << 20, bodyLimit: Int = 4 << 20, uploadLimit: Int = 1 << 30
+        largestObject: Int = 256 << 20, bodyLimit: Int = 4 << 20
     ) {
         self.host = host
         self.port = port
@@ -44,7 +44,6 @@ package struct GatewaySettings: Sendable {
         self.journalURL = journalURL
         self.largestObject = largestObject
         self.bodyLimit = bodyLimit
-        self.uploadLimit = uploadLimit
     }
 }
 

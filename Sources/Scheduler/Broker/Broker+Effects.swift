@@ -101,6 +101,12 @@ extension Broker {
         peer.added()
     }
 
+    /// A client that has not taken its last answers waits for the next ones.
+    mutating func answerQuestions() {
+        let sessions = sessions
+        core.answerQuestions(unless: { sessions[$0]?.parked.isEmpty == false }, into: &outbox)
+    }
+
     // MARK: Leases
 
     private mutating func leaseOut() {

@@ -83,7 +83,9 @@ extension Broker {
             for _ in 0..<header.count {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
             }
-            core.awaited(records, client: peer.session, into: &outbox)
+            guard core.awaited(records, client: peer.session) else {
+                throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
+            }
         case .cancel:
             var records: [CancelRecord] = []
             var cursor = try header.recordCursor(atLeast: CancelRecord.size)
@@ -159,29 +161,20 @@ extension Broker {
             for (lookup, isRecorded) in found { core.outcomeLookedUp(lookup, isRecorded: isRecorded, into: &outbox) }
         case .results(let found): resultsRead(found)
         case .producer(let producer, let runs, let tag):
-            core.producerLoaded(producer, runs: runs)
             guard let waiting = waitingHellos.removeValue(forKey: tag), !waiting.peer.isGone else { return }
+            waiting.peer.waitingTag = nil
+            core.producerLoaded(producer, runs: runs)
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
         }
     }
 
-    /// Answers about jobs that memory does not know. A request's other jobs are asked for in turn.
+    /// Answers about jobs that memory does not know.
     private mutating func resultsRead(_ found: [FoundResult]) {
         for result in found {
+            core.lookedUp(result.lookup, result.record)
             guard let peer = sessions[result.lookup.client] else { continue }
-            let id = result.record.id
-            if result.lookup.record.isRequest, result.record.state != nil, result.record.index == 0,
-                result.record.count > 1
-            {
-                let others = (1..<UInt64(result.record.count)).map {
-                    AwaitRecord(
-                        JobID(rawValue: id.rawValue + $0), isRequest: false, waits: result.lookup.record.waits,
-                        follows: result.lookup.record.follows)
-                }
-                core.awaited(others, client: result.lookup.client, into: &outbox)
-            }
             append(.results, recordLength: ResultRecord.size, to: peer)
             var record = result.record
             record.kindLength = UInt8(truncatingIfNeeded: result.kind.utf8.count)

@@ -18,6 +18,10 @@ extension Broker {
             throw WireError(.busy, "\(sessions.count) peers are connected, the limit is \(settings.maxPeers)")
         }
         if peer.session != 0 { forget(peer, at: time) }
+        // The last HELLO counts: two that were welcomed would leave a session that nobody ends.
+        if let tag = peer.waitingTag { waitingHellos[tag] = nil }
+        peer.waitingTag = nil
+        unprovenHellos.removeAll { $0.peer === peer }
         peer.heard = time.monotonic
         peer.isGone = false
         peer.name = hello.name
@@ -31,7 +35,6 @@ extension Broker {
         if !core.mayWelcome(peerOf: hello.journal) {
             if let reason = busyReason { throw WireError(.busy, reason) }
             register(peer)
-            unprovenHellos.removeAll { $0.peer === peer }
             unprovenHellos.append((peer, hello))
         } else if peer.role == .worker {
             welcomeWorker(peer, hello, at: time)
@@ -41,9 +44,8 @@ extension Broker {
             throw WireError(.busy, reason)
         } else {
             register(peer)
-            // The last HELLO of a peer counts: two that were welcomed would leave a session that nobody ends.
-            waitingHellos = waitingHellos.filter { $0.value.peer !== peer }
             waitingHellos[nextTag] = (peer, hello)
+            peer.waitingTag = nextTag
             handOff.reads.put(.producer(hello.producer, tag: nextTag))
             nextTag += 1
         }

@@ -130,6 +130,7 @@ package struct Broker: ~Copyable {
             let time = now
             if let deadline = core.nextDeadline, deadline <= time.monotonic { core.tick(at: time, into: &outbox) }
             if !isStopping { core.dispatch(at: time, into: &outbox) }
+            if core.hasQuestions { answerQuestions() }
             drainOutbox(results: nil)
             publishWorkerEvents()
             if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
@@ -166,6 +167,7 @@ package struct Broker: ~Copyable {
     /// Milliseconds that the loop may sleep.
     private var patience: Int {
         if !parkedPeers.isEmpty { return 2 }
+        if core.hasQuestions { return 0 }
         var until = min(nextHeartbeat, nextEventBeat)
         if let deadline = core.nextDeadline { until = min(until, deadline) }
         let left = until - clinux_monotonic_nanoseconds()

@@ -18,6 +18,8 @@ final class Peer {
     var sent: Int64 = 0
     var descriptor: Int32 = -1
     var isGone = false
+    /// Of its HELLO, while its producer is being read.
+    var waitingTag: UInt64?
 
     // The message under construction.
     var buffer = ByteBuffer(capacity: 4_096)

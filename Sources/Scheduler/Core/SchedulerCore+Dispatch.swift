@@ -128,7 +128,7 @@ extension SchedulerCore {
 
     private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
         if toFreeSlots { return workers[worker].freeSlots }
-        guard !workers[worker].isOverrun else { return 0 }
+        guard !workers[worker].isOverrun, !isKept(worker) else { return 0 }
         guard !workers[worker].forming.isEmpty else { return workers[worker].freeCredit }
         return max(
             workers[worker].freeCredit, workers[worker].batchRoom(of: queues[queue].kind, at: now.monotonic))
@@ -155,6 +155,11 @@ extension SchedulerCore {
         let isKindLimited = kinds[Int(kind)].limit.isSet || !kinds[Int(kind)].circuit.isClosed
         var choice = first
         while left > 0 {
+            if !toFreeSlots, isSuspect(choice.slot) {
+                keepSlots(for: queue)
+                queues[Int(queue)].skippedInRound = dispatchRound
+                return
+            }
             guard
                 let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice, at: now)
                     ?? nextTaker(Int(queue), toFreeSlots, at: now)

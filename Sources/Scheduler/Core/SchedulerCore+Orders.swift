@@ -1,61 +1,8 @@
 import StatexProtocol
 
+// Jobs are to stop: by a client, or because their time is up.
+
 extension SchedulerCore {
-    /// A client asks how jobs stand, and maybe waits for their end.
-    package mutating func awaited(_ records: [AwaitRecord], client: UInt32, into out: inout Outbox) {
-        for record in records {
-            guard record.isRequest else {
-                awaitJob(record, client, &out)
-                continue
-            }
-            guard let slot = jobs.slot(of: record.id.rawValue), jobs[slot].index == 0 else {
-                // Its first job is final, or it is none of ours: the journal knows how many jobs it has.
-                out.resultLookups.append(Outbox.ResultLookup(client: client, record: record))
-                continue
-            }
-            for offset in 0..<UInt64(jobs[slot].count) {
-                let id = JobID(rawValue: record.id.rawValue + offset)
-                awaitJob(AwaitRecord(id, isRequest: false, waits: record.waits, follows: record.follows), client, &out)
-            }
-        }
-    }
-
-    private mutating func awaitJob(_ record: AwaitRecord, _ client: UInt32, _ out: inout Outbox) {
-        guard let slot = jobs.slot(of: record.id.rawValue) else {
-            out.resultLookups.append(Outbox.ResultLookup(client: client, record: record))
-            return
-        }
-        if record.waits, addWait(client, slot) {
-            if record.follows { follow(slot, client: client, into: &out) }
-            return
-        }
-        var result = resultRecord(slot)
-        // Final but not yet durable: still open for everybody else.
-        if jobs[slot].state.isFinal { result.state = .running }
-        out.finals.append(Outbox.Final(client: client, record: result, result: -1, kind: jobs[slot].kind))
-    }
-
-    /// - Returns: false if the client waits for too many jobs already: then it hears how this one stands now.
-    private mutating func addWait(_ client: UInt32, _ slot: Int32) -> Bool {
-        if jobs[slot].waiter == client { return true }
-        if jobs[slot].waiter == 0 || clients[jobs[slot].waiter] == nil {
-            jobs[slot].waiter = client
-            return true
-        }
-        guard waits.count(of: client) < settings.maxWaits else { return false }
-        waits.add(client, job: jobs[slot].id)
-        jobs[slot].flags.insert(.hasMoreWaits)
-        return true
-    }
-
-    func resultRecord(_ slot: Int32) -> ResultRecord {
-        let job = jobs[slot]
-        var record = ResultRecord(id: JobID(rawValue: job.id), index: job.index, count: job.count, state: job.state)
-        record.attempts = UInt16(job.failures) + UInt16(job.losses) + (job.token == 0 ? 0 : 1)
-        record.losses = UInt16(job.losses)
-        return record
-    }
-
     /// A client orders jobs or requests to stop. The answer leaves when the order is durable.
     package mutating func cancelOrdered(_ records: [CancelRecord], client: UInt32, at now: Now, into out: inout Outbox)
     {

@@ -198,47 +198,6 @@ extension SchedulerCore {
                 result: -1,
                 slot: slot, lease: lease))
     }
-
-    /// A worker is gone.
-    ///
-    /// - Parameter ending: of the leases that it may have had; what was never sent is returned.
-    mutating func workerGone(_ index: Int32, ending: Ending, isGoodbye: Bool = false, at now: Now) {
-        while workers[index].leases.head >= 0 {
-            let slot = workers[index].leases.head
-            loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
-        }
-        remember(departing: index)
-        tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
-        names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
-        workers.remove(index)
-    }
-
-    /// Ends a lease that its worker will not report.
-    mutating func loseLease(_ slot: Int32, ending: Ending, at now: Now) {
-        let token = jobs[slot].token
-        let incarnation = workers[jobs[slot].worker].incarnation
-        if ending == .returned { startUndone(slot) }
-        let lease = endLease(slot)
-        var final = jobs[slot].flags.stopState
-        if ending == .lost {
-            counts.lost += 1
-            let id = jobs[slot].id
-            // Counted once a worker incarnation: one that comes and goes must not make a job poison.
-            if lostWith[id]?.contains(incarnation) != true {
-                lostWith[id, default: []].append(incarnation)
-                jobs[slot].losses += 1
-                if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
-            }
-        } else {
-            counts.returned += 1
-        }
-        write(
-            CommitBatch.OutcomeRow(
-                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
-                result: -1,
-                slot: slot, lease: lease))
-        if final == nil { makeReady(slot, at: now) }
-    }
 }
 
 extension JobRecord.Flags {

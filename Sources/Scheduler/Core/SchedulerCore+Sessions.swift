@@ -21,6 +21,7 @@ extension SchedulerCore {
         guard let record = clients.removeValue(forKey: client) else { return }
         producers.sessionEnded(record.producer, committed: committedBatch)
         waits.remove(client: client)
+        questions.remove(client: client)
         followers.remove(client: client)
     }
 

@@ -61,6 +61,9 @@ package struct SchedulerCore: ~Copyable {
     var workers = Workers()
     var clients: [UInt32: ClientRecord] = [:]
     var waits = Waits()
+    var questions = Questions()
+    /// Jobs that the journal is being asked about for clients.
+    var lookupsUnderway = 0
     /// Clients that want to hear how far a job is, and wait for it too.
     var followers = Waits()
     /// The keys of those open jobs that name one.
@@ -78,7 +81,8 @@ package struct SchedulerCore: ~Copyable {
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
     var stolenFor: [UInt64: UInt64] = [:]
-    /// Worker incarnations that a job was lost with, for the few jobs that were.
+    /// Worker incarnations that a job was lost with, for the few jobs that were in a lost worker; none for one that
+    /// stood behind its slots.
     var lostWith: [UInt64: [UInt64]] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.

@@ -124,25 +124,18 @@ extension SchedulerProcess {
         buffer.append(name)
     }
 
-    /// The answer about a job that memory does not know, and a request's other jobs in turn.
+    /// The answer about a job that memory does not know.
     func sendResult(
         _ lookup: StatexSchedulerCore.Outbox.ResultLookup, _ history: SimulatedJournal.History?
     ) {
-        guard let peer = sessions[lookup.client] else { return }
         var record = ResultRecord(id: lookup.record.id, count: 0, state: nil)
         if let history {
             record = ResultRecord(
                 id: lookup.record.id, index: JobOpts.index(history.row.opts), count: JobOpts.count(history.row.opts),
                 state: history.final ?? .running)
-            if lookup.record.isRequest, record.index == 0, record.count > 1 {
-                let others = (1..<UInt64(record.count)).map {
-                    AwaitRecord(
-                        JobID(rawValue: record.id.rawValue + $0), isRequest: false, waits: lookup.record.waits,
-                        follows: lookup.record.follows)
-                }
-                core.awaited(others, client: lookup.client, into: &out)
-            }
         }
+        core.lookedUp(lookup, record)
+        guard let peer = sessions[lookup.client] else { return }
         append(.results, ResultRecord.size, to: peer) { record.write(to: &$0) }
     }
 

@@ -66,7 +66,9 @@ extension SchedulerProcess {
             for _ in 0..<header.count {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: bytes))
             }
-            core.awaited(records, client: peer.session, into: &out)
+            guard core.awaited(records, client: peer.session) else {
+                throw WireError(.busy, "too many questions wait")
+            }
         case .cancel:
             if let reason = busyReason { throw WireError(.busy, reason) }
             var records: [CancelRecord] = []

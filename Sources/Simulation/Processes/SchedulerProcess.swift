@@ -141,6 +141,10 @@ final class SchedulerProcess {
         let now = clock
         if let deadline = core.nextDeadline, deadline <= now.monotonic { core.tick(at: now, into: &out) }
         core.dispatch(at: now, into: &out)
+        if core.hasQuestions {
+            let sessions = sessions
+            core.answerQuestions(unless: { sessions[$0]?.parked.isEmpty == false }, into: &out)
+        }
         drain(results: nil)
         if now.monotonic >= nextHeartbeat { beat() }
         retryParked()
@@ -152,7 +156,7 @@ final class SchedulerProcess {
         guard isAlive else { return }
         core.validate()
         world.turned(self)
-        let retry = hasParked ? now.monotonic + Self.parkNanoseconds : .max
+        let retry = hasParked ? now.monotonic + Self.parkNanoseconds : core.hasQuestions ? now.monotonic : .max
         planTurn(atOwn: min(nextHeartbeat, nextWatch, core.nextDeadline ?? .max, retry))
     }
 

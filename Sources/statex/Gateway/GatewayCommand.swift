@@ -59,8 +59,8 @@ struct GatewayCommand: AsyncParsableCommand {
         var settings = GatewaySettings(
             host: address.host, port: address.port, tokens: try loaded.gatewayTokens(),
             submitEndpoint: configuration.submitEndpoint, journalURL: loaded.journalURL,
-            largestObject: configuration.maximumObjectBytes, bodyLimit: configuration.gateway.bodyLimit,
-            uploadLimit: configuration.gateway.uploadLimit)
+            largestObject: configuration.maximumObjectBytes, bodyLimit: configuration.gateway.bodyLimit)
+        settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {

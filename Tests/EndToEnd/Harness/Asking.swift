@@ -16,6 +16,7 @@ struct SchedulerStatus: Decodable {
         var state: String
     }
     var epoch: Int
+    var clients: Int
     var journal: Journal
     var counts: [String: Int]
     var workers: [Worker]

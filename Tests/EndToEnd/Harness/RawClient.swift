@@ -11,14 +11,18 @@ struct RawClient: ~Copyable {
 
     static let context = Result { () throws(ZeroMQError) in try ZeroMQContext() }
 
-    init(_ endpoint: String, producer: Producer) throws {
+    /// - Parameter hellos: how often it says HELLO before it hears the answer, each time as another producer but the last.
+    init(_ endpoint: String, producer: Producer, hellos: Int = 1) throws {
         let socket = try Socket(.dealer, in: Self.context.get())
         try socket.connect(endpoint)
         var hello = Hello(role: .client, incarnation: .random(in: 1 ... .max), name: "by hand")
-        hello.producer = producer
         var buffer = ByteBuffer(capacity: 256)
-        hello.write(to: &buffer)
-        _ = try socket.send(buffer.bytes)
+        for left in (0..<hellos).reversed() {
+            hello.producer = left == 0 ? producer : Producer(high: producer.high, low: .random(in: 1 ... .max))
+            buffer.removeAll()
+            hello.write(to: &buffer)
+            _ = try socket.send(buffer.bytes)
+        }
         var welcome: Welcome?
         try Self.answer(socket, of: .welcome) { bytes, header in
             welcome = try Welcome(reading: bytes, header: header)
@@ -47,6 +51,23 @@ struct RawClient: ~Copyable {
         }
         guard let run else { throw HarnessError("no ACCEPTED") }
         return run
+    }
+
+    /// Asks so many times how the same request stands, in one message.
+    borrowing func ask(_ request: JobID, times: Int) throws {
+        var message = ByteBuffer(capacity: 64 + times * AwaitRecord.size)
+        Header(.await, recordLength: AwaitRecord.size, stamp: stamp).write(to: &message)
+        for _ in 0..<times { AwaitRecord(request, isRequest: true, waits: false).write(to: &message) }
+        Header.setCount(times, in: &message)
+        _ = try socket.send(message.bytes)
+    }
+
+    /// Takes RESULTS until so many records came.
+    /// - Returns: how many came.
+    borrowing func takeResults(_ wanted: Int) throws -> Int {
+        var count = 0
+        while count < wanted { try Self.answer(socket, of: .results) { count += Int($1.count) } }
+        return count
     }
 
     /// Waits for a message of that type; heartbeats may come before it.

@@ -42,14 +42,14 @@ extension SchedulerCore {
         // Jobs that wait in a worker would use a limit up, or be before more urgent ones that it has no room for.
         let mayWait =
             settings.affinityWaitNanoseconds > 0 && !kinds[Int(key.kind)].limit.isSet
-            && choice.level <= mostUrgentSkipped
+            && choice.level <= mostUrgentSkipped && !isSuspect(slot)
         var best: Int32?
         var shortest = Int64.max
         for worker in workers.indices where workers[worker].warm.contains(key) && serves(worker, queue) {
             let isFree = workers[worker].freeSlots > 0
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
-                isFree || workers[worker].warmRoom > 0, !workers[worker].isOverrun,
+                isFree || workers[worker].warmRoom > 0 && !isKept(worker), !workers[worker].isOverrun,
                 hasResources(worker, for: key.kind),
                 workers[worker].quarantine.isEmpty
                     || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)

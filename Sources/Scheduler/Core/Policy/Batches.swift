@@ -56,7 +56,7 @@ extension SchedulerCore {
 
     /// A worker that forms a batch which the job fits into.
     func batchTaker(_ slot: Int32, at now: Now) -> Int32? {
-        guard let key = batchKey(slot) else { return nil }
+        guard let key = batchKey(slot), !isSuspect(slot) else { return nil }
         return workers.indices.first { worker in
             workers[worker].fillsBatches && workers[worker].batch(of: key, at: now.monotonic) != nil
                 && serves(worker, jobs[slot].queue)
@@ -144,29 +144,47 @@ extension SchedulerCore {
         return (share * Int64(rule.size) + rule.waitNanoseconds, rule.waitNanoseconds)
     }
 
-    /// Whether a leased job stands behind its worker's slots. Slots take leases in their order, and with one that
-    /// begins a batch those that joined it.
-    func isBehindOthers(_ slot: Int32) -> Bool {
-        let worker = jobs[slot].worker
-        // How many those are is not known of a worker of before a restart that has not come back.
-        guard workers[worker].slots > 0 else { return false }
+    /// Whether a leased job stands behind its worker's slots.
+    func isBehindOthers(_ wanted: Int32) -> Bool {
+        var isBehind = false
+        lookAtLeases(of: jobs[wanted].worker) { slot, isRunning in
+            if slot == wanted { isBehind = !isRunning }
+            return slot != wanted
+        }
+        return isBehind
+    }
+
+    /// The leases that stand behind their worker's slots, in their order.
+    func waiting(in worker: Int32) -> [Int32] {
+        var waiting: [Int32] = []
+        lookAtLeases(of: worker) { slot, isRunning in
+            if !isRunning { waiting.append(slot) }
+            return true
+        }
+        return waiting
+    }
+
+    /// Shows the leases of a worker in their order until `look` says false, and whether each has a slot. Slots take
+    /// leases in their order, and with one that begins a batch those that joined it.
+    private func lookAtLeases(of worker: Int32, _ look: (_ slot: Int32, _ isRunning: Bool) -> Bool) {
+        // How many slots there are is not known of a worker of before a restart that has not come back.
+        guard workers[worker].slots > 0 else { return }
         var before = 0
         var running: Set<AffinityKey> = []
-        var other = workers[worker].leases.head
-        while other >= 0 {
+        var slot = workers[worker].leases.head
+        while slot >= 0 {
             let isRunning: Bool
-            if jobs[other].flags.contains(.joinsBatch) {
-                isRunning = batchKey(other).map { running.contains($0) } ?? false
+            if jobs[slot].flags.contains(.joinsBatch) {
+                isRunning = batchKey(slot).map { running.contains($0) } ?? false
             } else {
                 isRunning = before < workers[worker].slots
                 before += 1
-                if let key = batchKey(other) {
+                if let key = batchKey(slot) {
                     if isRunning { running.insert(key) } else { running.remove(key) }
                 }
             }
-            if other == slot { return !isRunning }
-            other = jobs[other].next
+            guard look(slot, isRunning) else { return }
+            slot = jobs[slot].next
         }
-        return false
     }
 }

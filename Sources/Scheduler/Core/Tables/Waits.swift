@@ -3,7 +3,7 @@ import StatexProtocol
 /// Clients that wait for a job besides the one that its record names.
 package struct Waits: Sendable {
     private var byJob: [UInt64: [UInt32]] = [:]
-    private var byClient: [UInt32: [UInt64]] = [:]
+    private var byClient: [UInt32: Set<UInt64>] = [:]
 
     package init() {}
 
@@ -12,7 +12,7 @@ package struct Waits: Sendable {
     package mutating func add(_ client: UInt32, job: UInt64) {
         if byJob[job]?.contains(client) == true { return }
         byJob[job, default: []].append(client)
-        byClient[client, default: []].append(job)
+        byClient[client, default: []].insert(job)
     }
 
     package func clients(of job: UInt64) -> [UInt32] { byJob[job] ?? [] }
@@ -21,7 +21,7 @@ package struct Waits: Sendable {
     package mutating func take(job: UInt64) -> [UInt32] {
         let clients = byJob.removeValue(forKey: job) ?? []
         for client in clients {
-            byClient[client]?.removeAll { $0 == job }
+            byClient[client]?.remove(job)
         }
         return clients
     }

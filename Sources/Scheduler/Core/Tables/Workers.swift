@@ -20,6 +20,8 @@ package struct WorkerRecord: Sendable {
     /// Each of its slots has a job that runs much longer than was expected.
     package var isOverrun = false
     package var awaitedSteals = 0
+    /// The round of dispatch in which nothing more may wait in it, see `Losses`.
+    var keptInRound: UInt64 = 0
     /// What it says of itself: a job may require some of them.
     package var labels: [String] = []
     /// What it has amounts of, and what its leases take of that.

@@ -1,0 +1,75 @@
+import StatexProtocol
+
+// What a worker's end says of the jobs that it had. One that takes its worker down with it, time and again, is poison;
+// those that stood beside it are not.
+//
+// Slots take leases in their order: what stood behind the slots cannot be told to have begun, and goes back as it came.
+// What was in a lost worker, wherever it stood there, gets free slots alone from then on: it never stands behind
+// another again, so that the next loss says whose it was.
+
+extension SchedulerCore {
+    /// A worker is gone.
+    ///
+    /// - Parameter ending: of the leases that it may have had; what was never sent is returned.
+    mutating func workerGone(_ index: Int32, ending: Ending, isGoodbye: Bool = false, at now: Now) {
+        if ending == .lost {
+            // From the end: the first of a batch goes after those that joined it.
+            for slot in waiting(in: index).reversed() where wasSent(jobs[slot].token) {
+                lostWith[jobs[slot].id, default: []] += []
+                loseLease(slot, ending: .returned, mayHaveBegun: true, at: now)
+            }
+        }
+        while workers[index].leases.head >= 0 {
+            let slot = workers[index].leases.head
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
+        }
+        remember(departing: index)
+        tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
+        names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
+        workers.remove(index)
+    }
+
+    /// Ends a lease that its worker will not report.
+    ///
+    /// - Parameter mayHaveBegun: of one that is returned; its start then stays counted in the limits.
+    mutating func loseLease(_ slot: Int32, ending: Ending, mayHaveBegun: Bool = false, at now: Now) {
+        let token = jobs[slot].token
+        let incarnation = workers[jobs[slot].worker].incarnation
+        if ending == .returned, !mayHaveBegun { startUndone(slot) }
+        let lease = endLease(slot)
+        var final = jobs[slot].flags.stopState
+        if ending == .lost {
+            counts.lost += 1
+            let id = jobs[slot].id
+            // Counted once a worker incarnation: one that comes and goes must not make a job poison.
+            if lostWith[id]?.contains(incarnation) != true {
+                lostWith[id, default: []].append(incarnation)
+                jobs[slot].losses += 1
+                if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
+            }
+        } else {
+            counts.returned += 1
+        }
+        write(
+            CommitBatch.OutcomeRow(
+                id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
+                result: -1,
+                slot: slot, lease: lease))
+        if final == nil { makeReady(slot, at: now) }
+    }
+
+    /// The next job of a queue takes a free slot alone: what comes after it must not wait where one would be, or it
+    /// would never find any.
+    mutating func keepSlots(for queue: Int32) {
+        let kind = queues[Int(queue)].kind
+        for worker in workers.indices
+        where serves(worker, queue) && workers[worker].resources.suffice(for: needs(kind)) {
+            workers[worker].keptInRound = dispatchRound
+        }
+    }
+
+    func isKept(_ worker: Int32) -> Bool { workers[worker].keptInRound == dispatchRound }
+
+    /// Whether the job was in a worker that was lost, as far as this owner knows.
+    func isSuspect(_ slot: Int32) -> Bool { !lostWith.isEmpty && lostWith[jobs[slot].id] != nil }
+}
