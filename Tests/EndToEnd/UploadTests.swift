@@ -131,6 +131,21 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who asks before sending is told to go on, or why not`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let visitor = try GatewayVisitor(stack.startGateway())
+                var form = GatewayForm()
+                form.file("a", Self.large)
+                let upload = try GatewayUpload(visitor, length: form.ended.count, asks: true)
+                #expect(upload.answer() == "HTTP/1.1 100 Continue\r\n\r\n")
+                try upload.send(form.ended)
+                #expect(upload.answer().hasPrefix("HTTP/1.1 201"))
+                let larger = try GatewayUpload(visitor, length: (1 << 30) + 1, asks: true)
+                #expect(larger.answer().hasPrefix("HTTP/1.1 413"))
+            }
+        }
+
         @Test func `a large file is never held in memory`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -51,12 +51,12 @@ final class UploadTests {
     }
 
     private func submit(_ parts: String..., to uploads: Uploads? = nil) async throws -> SubmitBody {
-        try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end])))
+        try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: "tester"))
     }
 
     private func refusal(_ parts: String..., to uploads: Uploads? = nil) async -> Problem? {
         do {
-            _ = try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end])))
+            _ = try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: "tester"))
             return nil
         } catch { return error as? Problem }
     }
@@ -94,7 +94,7 @@ final class UploadTests {
         let two = Self.file("two", "2", name: "../../../etc/passwd")
         let request = Self.part("name=request; filename=blob\r\nContent-Type: application/json", json)
         for order in [[request, one, two], [two, one, request], [one, request, two]] {
-            let form = try await uploads().read(self.request(order + [Self.end]))
+            let form = try await uploads().read(self.request(order + [Self.end]), of: "tester")
             let jobs = try SubmitBody(form).jobs.map(\.job)
             #expect(try jobs.map { try content($0.payload) } == ["2", "1", "2"])
             #expect(jobs[0].priority == 1 && jobs.allSatisfy { $0.kind == "k" })
@@ -163,7 +163,7 @@ final class UploadTests {
         }
         let told = request([], length: 1_001)
         await #expect(throws: Problem.tooLarge("the form", limit: 1_000)) {
-            _ = try await self.uploads(formBytes: 1_000).read(told)
+            _ = try await self.uploads(formBytes: 1_000).read(told, of: "tester")
         }
     }
 
@@ -173,11 +173,51 @@ final class UploadTests {
             Self.file("one", "1"), "--xyz\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\n" + large,
         ]
         await #expect(throws: Problem.self) {
-            _ = try await self.uploads(fileBytes: 300_000).read(self.request(pieces + [large]))
+            _ = try await self.uploads(fileBytes: 300_000).read(self.request(pieces + [large]), of: "tester")
         }
         // Two digits, a slash, and its sum: a sweep takes it when it is old.
         let one = try SHA256.digest(of: Array("1".utf8))
         #expect(try stored() == [StoredObject.path(of: one)])
+    }
+
+    @Test(arguments: [1, GatewayLimits.uploads / GatewayLimits.uploadsOfSubject])
+    func `more uploads at once than there may be are refused, and those under way go on`(subjects: Int) async throws {
+        let uploads = uploads()
+        let (begun, beginning) = AsyncStream.makeStream(of: Void.self)
+        var held: [AsyncStream<ByteBuffer>.Continuation] = []
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for subject in 0..<subjects {
+                for _ in 0..<GatewayLimits.uploadsOfSubject {
+                    let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
+                    held.append(continuation)
+                    var request = request([])
+                    request.body = RequestBody(asyncSequence: stream)
+                    let sent = request
+                    group.addTask {
+                        _ = try await uploads.read(sent, of: subject == 0 ? "tester" : "\(subject)") {
+                            beginning.yield()
+                        }
+                    }
+                }
+            }
+            var begins = begun.makeAsyncIterator()
+            for _ in held { _ = await begins.next() }
+            for subject in ["tester", "another"] {
+                do {
+                    _ = try await uploads.read(request([Self.file("a", "1"), Self.end]), of: subject)
+                    #expect(subject == "another" && subjects == 1)
+                } catch let problem as Problem {
+                    #expect(problem.status == .serviceUnavailable && problem.code == "busy")
+                    #expect(subject == "tester" || subjects > 1)
+                }
+            }
+            for continuation in held {
+                continuation.yield(ByteBuffer(string: Self.file("a", "1") + Self.end))
+                continuation.finish()
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await submit(Self.file("a", "1"), to: uploads).jobs.count == 1)
     }
 
     @Test(arguments: [
@@ -188,7 +228,7 @@ final class UploadTests {
     ])
     func `a boundary that is none is refused`(type: String) async throws {
         do {
-            _ = try await uploads().read(request([], type: type))
+            _ = try await uploads().read(request([], type: type), of: "tester")
             Issue.record("it was taken")
         } catch let problem as Problem {
             #expect(problem.status == .badRequest)

@@ -4,6 +4,7 @@
 // everything between the contents is bounded. It is strict where readers differ, so that nobody sees other parts than
 // another reader would.
 
+import Glibc
 import NIOCore
 
 /// Why a body is no form.
@@ -98,19 +99,27 @@ struct MultipartParser {
     /// Takes what is certainly in front of the next delimiter; if that is nothing and the delimiter is there, takes
     /// that.
     private mutating func untilDelimiter() -> (before: ByteBuffer, isFound: Bool) {
-        let view = pending.readableBytesView
-        var start = view.startIndex
-        while let candidate = view[start...].firstIndex(of: UInt8(ascii: "\r")) {
-            let rest = view[candidate...].prefix(delimiter.count)
-            if rest.elementsEqual(delimiter.prefix(rest.count)) {
-                let before = candidate - view.startIndex
-                guard before == 0, rest.count == delimiter.count else { return (take(before), false) }
-                pending.moveReaderIndex(forwardBy: delimiter.count)
-                return (ByteBuffer(), true)
+        let (before, isWhole) = findDelimiter()
+        guard before == 0, isWhole else { return (take(before), false) }
+        pending.moveReaderIndex(forwardBy: delimiter.count)
+        return (ByteBuffer(), true)
+    }
+
+    /// How many bytes stand in front of the next delimiter, or of what may become one when more comes.
+    private func findDelimiter() -> (before: Int, isWhole: Bool) {
+        pending.withUnsafeReadableBytes { bytes in
+            var start = 0
+            // Every byte of an upload passes here: no bytes are looked at one by one but those behind a CR.
+            while start < bytes.count, let base = bytes.baseAddress,
+                let found = memchr(base + start, 0x0D, bytes.count - start)
+            {
+                let candidate = UnsafeRawPointer(found) - base
+                let length = min(delimiter.count, bytes.count - candidate)
+                if memcmp(found, delimiter, length) == 0 { return (candidate, length == delimiter.count) }
+                start = candidate + 1
             }
-            start = candidate + 1
+            return (bytes.count, false)
         }
-        return (take(view.count), false)
     }
 
     private mutating func take(_ count: Int) -> ByteBuffer { pending.readSlice(length: count) ?? ByteBuffer() }

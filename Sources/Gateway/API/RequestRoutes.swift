@@ -38,7 +38,10 @@ struct RequestRoutes: Sendable {
         case UploadedForm.mediaType:
             // Before much is taken in for nothing.
             _ = try scheduler.client()
-            return try SubmitBody(try await uploads.read(call.request) { call.context.goOn(call.request) })
+            let form = try await uploads.read(call.request, of: call.identity.subject) {
+                call.context.goOn(call.request)
+            }
+            return try SubmitBody(form)
         default: throw Problem.unsupportedMediaType([Body.json, UploadedForm.mediaType])
         }
     }

@@ -5,8 +5,6 @@ enum ContentKind {
     static let json = "application/json"
     static let text = "text/plain; charset=utf-8"
     static let bytes = "application/octet-stream"
-    /// So that it plays.
-    static let sounds = ["audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/mp4", "audio/webm"]
 
     /// - Parameter isWhole: whether `bytes` are all of them; else they are the first.
     static func of(_ bytes: ArraySlice<UInt8>, isWhole: Bool) -> String {
@@ -21,6 +19,7 @@ enum ContentKind {
         return isJSON(Array(bytes)) ? json : text
     }
 
+    /// So that it plays.
     private static func sound(_ bytes: ArraySlice<UInt8>) -> String? {
         func has(_ mark: String, at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: mark.utf8) }
         if has("RIFF"), has("WAVE", at: 8) { return "audio/wav" }

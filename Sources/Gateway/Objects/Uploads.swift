@@ -15,7 +15,8 @@ final class Uploads: Sendable {
 
     let places: ObjectPlaces
     private let limits: Limits
-    private let underWay = Atomic<Int>(0)
+    /// How many are under way, of each subject.
+    private let underWay = Mutex<[String: Int]>([:])
 
     init(_ settings: GatewaySettings, _ places: ObjectPlaces) {
         self.places = places
@@ -25,16 +26,18 @@ final class Uploads: Sendable {
 
     /// Returns when all has come and the files are durable. Of a form that is cut or refused nothing stays but files
     /// that had come whole: nothing names them, and a sweep takes them.
-    /// - Parameter begins: called when nothing speaks against it.
-    func read(_ request: Request, begins: () -> Void = {}) async throws -> UploadedForm {
+    /// - Parameters:
+    ///   - subject: who sends it.
+    ///   - begins: called when nothing speaks against it.
+    func read(
+        _ request: Request, of subject: String, begins: () -> Void = {}
+    ) async throws -> UploadedForm {
         let boundary = try Self.boundary(request)
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.formBytes {
             throw Problem.tooLarge("the form", limit: limits.formBytes)
         }
-        defer { underWay.subtract(1, ordering: .relaxed) }
-        guard underWay.add(1, ordering: .relaxed).newValue <= GatewayLimits.uploads else {
-            throw Problem.unavailable("\(GatewayLimits.uploads) uploads are under way", code: "busy")
-        }
+        try enter(subject)
+        defer { leave(subject) }
         begins()
         var reader = FormReader(boundary: boundary, limits, places)
         let end = ContinuousClock.now + GatewayLimits.uploadTime
@@ -46,6 +49,29 @@ final class Uploads: Sendable {
             return try reader.finish()
         } catch let error as MultipartError {
             throw Problem.malformed("the form cannot be read: \(error.reason)")
+        }
+    }
+
+    private func enter(_ subject: String) throws(Problem) {
+        let isAdmitted = underWay.withLock { counts in
+            let own = counts[subject, default: 0]
+            guard own < GatewayLimits.uploadsOfSubject, counts.values.reduce(0, +) < GatewayLimits.uploads else {
+                return false
+            }
+            counts[subject] = own + 1
+            return true
+        }
+        guard isAdmitted else {
+            throw .unavailable(
+                "\(GatewayLimits.uploads) uploads are under way, or \(GatewayLimits.uploadsOfSubject) of this subject",
+                code: "busy")
+        }
+    }
+
+    private func leave(_ subject: String) {
+        underWay.withLock { counts in
+            let left = counts[subject, default: 0] - 1
+            counts[subject] = left > 0 ? left : nil
         }
     }
 

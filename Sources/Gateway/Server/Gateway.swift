@@ -76,7 +76,8 @@ package struct Gateway: Sendable {
                 additionalChannelHandlers: [
                     SlowBodyHandler(
                         window: .seconds(Int64(GatewayLimits.bodyWindowSeconds)),
-                        bytesPerSecond: GatewayLimits.bodyBytesPerSecond)
+                        bytesPerSecond: GatewayLimits.bodyBytesPerSecond),
+                    UnwantedBodyHandler(limit: GatewayLimits.unwantedBytes),
                 ],
                 idleTimeout: .seconds(Int64(GatewayLimits.idleSeconds)),
                 httpDecoderConfiguration: .init(

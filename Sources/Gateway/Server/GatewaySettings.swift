@@ -60,8 +60,13 @@ enum GatewayLimits {
     /// A body must come at so many bytes a second, measured in pieces of so many seconds: slower than any phone.
     static let bodyBytesPerSecond = 4 << 10
     static let bodyWindowSeconds = 10
+    /// How much of a body is read and thrown away after it was refused: most senders read nothing before they have sent
+    /// everything.
+    static let unwantedBytes = 64 << 20
     /// Forms that are taken in at once: each holds `uploadPiece` and what is on its way, half a MiB.
     static let uploads = 64
+    /// And of one subject: a browser opens six connections.
+    static let uploadsOfSubject = 16
     /// Files and fields of one form: as many files as the page takes, twice. Each costs three waits for the disk.
     static let uploadParts = 200
     /// What is written to a file at once: past that, larger writes gain nothing over the hash.

@@ -34,8 +34,10 @@ extension GatewayVisitor {
 final class GatewayUpload {
     private let socket: Int32
 
-    /// - Parameter length: what is promised.
-    init(_ visitor: GatewayVisitor, length: Int) throws {
+    /// - Parameters:
+    ///   - length: what is promised.
+    ///   - asks: whether to ask before sending.
+    init(_ visitor: GatewayVisitor, length: Int, asks: Bool = false) throws {
         guard let url = URL(string: visitor.url), let port = url.port.flatMap(UInt16.init(exactly:)) else {
             throw HarnessError("\(visitor.url) has no port")
         }
@@ -52,9 +54,9 @@ final class GatewayUpload {
         guard connected == 0 else { throw HarnessError("connecting to \(visitor.url): \(errno)") }
         let lines = [
             "POST /v1/requests HTTP/1.1", "Host: x", "Authorization: Bearer \(visitor.token)",
-            "Content-Type: \(GatewayForm.type)", "Content-Length: \(length)", "", "",
+            "Content-Type: \(GatewayForm.type)", "Content-Length: \(length)",
         ]
-        try send(Data(lines.joined(separator: "\r\n").utf8))
+        try send(Data((lines + (asks ? ["Expect: 100-continue"] : []) + ["", ""]).joined(separator: "\r\n").utf8))
     }
 
     deinit { close(socket) }
