@@ -14,9 +14,12 @@ struct Body {
         return try decode(type, from: await collect(request, limit: limit))
     }
 
-    static func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
+    /// - Parameter name: what it is to the sender.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from bytes: [UInt8], called name: String = "the body"
+    ) throws -> Value {
         do throws(JSONFailure) { _ = try JSONObject(bytes) } catch {
-            throw Problem.malformed("the body is no JSON object as it must be: \(error)")
+            throw Problem.malformed("\(name) is no JSON object as it must be: \(error)")
         }
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))

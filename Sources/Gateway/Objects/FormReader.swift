@@ -123,7 +123,7 @@ struct FormReader {
         case .none: break
         case .field("request", let bytes):
             guard form.request == nil else { throw Problem.field("request", "stands there twice") }
-            form.request = try Body.decode(SubmitBody.self, from: bytes)
+            form.request = try Body.decode(SubmitBody.self, from: bytes, called: "the part request")
         case .field(let name, let bytes):
             guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
                 throw Problem.field(name, "must be a text in UTF-8 without NUL")
