@@ -89,6 +89,27 @@ struct MultipartTests {
         }
     }
 
+    @Test func `a broken form is read, or refused, in the same way wherever it is cut`() {
+        var random = SystemRandomNumberGenerator()
+        let whole = Self.body(["", "\r\n--xy", "content"])
+        for _ in 0..<3_000 {
+            var body = whole
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: 0..<body.count, using: &random)
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: body[place] = Array("\r\n-:;\" =x\0\u{E9}".utf8).randomElement(using: &random) ?? 0
+                case 1: body.remove(at: place)
+                default: body.insert(contentsOf: body[place...].prefix(20), at: place)
+                }
+            }
+            let cut = Int.random(in: 0...body.count, using: &random)
+            let once = try? parts([body[...]])
+            let twice = try? parts([body[..<cut], body[cut...]])
+            let bytewise = try? parts(body.indices.map { body[$0...$0] })
+            #expect(once == twice && once == bytewise, "\(String(decoding: body, as: UTF8.self)) cut at \(cut)")
+        }
+    }
+
     @Test func `what is in memory does not grow with a content`() throws {
         var parser = MultipartParser(boundary: "xyz")
         parser.append(ByteBuffer(string: "--xyz\r\nContent-Disposition: form-data; name=a\r\n\r\n"))
