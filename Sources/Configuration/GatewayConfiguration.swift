@@ -11,6 +11,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var bodyLimit: Int
     /// The largest form, with all its files.
     package var uploadLimit: Int
+    /// Event streams that a subject may have open at once.
+    package var streamsPerSubject: Int
 
     init(from values: inout ValueReader) {
         let standard = ListenAddress(host: "127.0.0.1", port: 8420)
@@ -24,6 +26,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
         }
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
         uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
+        streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)
         }

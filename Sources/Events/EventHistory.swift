@@ -43,6 +43,10 @@ package struct EventHistory: ~Copyable {
         self.shard = shard
     }
 
+    borrowing func query(_ sql: String, _ parameters: [String?]) throws(PostgresError) -> StatexPostgres.Result {
+        try connection.query(sql, parameters, doing: "events of jobs")
+    }
+
     /// A place in the journal as it is now.
     package struct Place: Sendable {
         package var incarnation: UInt64

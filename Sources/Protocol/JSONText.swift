@@ -35,6 +35,10 @@ package struct JSONText: Sendable {
         quote(value)
     }
 
+    package mutating func member(_ name: String, orNull value: String?) {
+        if let value { member(name, value) } else { raw("\"\(name)\":null") }
+    }
+
     package mutating func member(_ name: String, _ value: Int) {
         key(name)
         bytes.append(contentsOf: String(value).utf8)

@@ -9,7 +9,8 @@ let briefColumns: [Column] = [
 
 /// A job as the gateway shows it. (Its `attempts` are a list of their own.)
 let fullColumns: [Column] = [
-    .text("id"), .text("request"), .number("index"), .text("kind"), .text("tenant"), .text("state"),
+    .text("id"), .text("request"), .number("index"), .number("request_jobs"),
+    .json("after", "coalesce(array_to_json(after), '[]')"), .text("kind"), .text("tenant"), .text("state"),
     .number("priority"), .number("attempts_begun", "attempts"), .number("attempts_allowed"), .time("created_at"),
     .time("run_at"), .time("deadline"), .time("leased_at"), .time("started_at"), .time("ended_at"), .time("retry_at"),
     .text("worker"), .json("tags", "coalesce(array_to_json(tags), '[]')"),
@@ -39,14 +40,24 @@ package struct JobRecord: Sendable {
 package struct JobRows: Sendable {
     package let list: Listing
     package let states: [JobState]
-    /// Of the first.
-    package let tenant: String?
 
     init(_ list: Listing) {
         self.list = list
         let column = list.columns.index(of: "state") ?? 0
-        tenant = list.columns.index(of: "tenant").flatMap { column in list.rows.first.flatMap { $0[column] } }
         states = list.rows.map { row in JobState.allCases.first { $0.name == row[column] } ?? .queued }
+    }
+
+    // Of the first job.
+
+    package var tenant: String? { first("tenant") }
+    package var request: JobID? { first("request").flatMap { JobID($0) } }
+    /// What is followed to hear how far it is: its request, or itself if it is a retry by hand.
+    package var followed: JobID? { first("retry_of") == nil ? request : first("id").flatMap { JobID($0) } }
+    /// Whether nothing else is followed with it.
+    package var isAlone: Bool { first("retry_of") != nil || first("request_jobs") == "1" }
+
+    private func first(_ name: String) -> String? {
+        list.columns.index(of: name).flatMap { column in list.rows.first.flatMap { $0[column] } }
     }
 }
 
@@ -61,6 +72,15 @@ package struct RequestRecord: Sendable {
     /// When its last job ended; nil while it is open.
     package var endedAt: String? {
         state == .open ? nil : jobs.list.rows.compactMap { $0[Self.ended] }.max()
+    }
+
+    /// What lists of requests say of one.
+    package func write(to text: inout JSONText) {
+        text.member("id", id.description)
+        text.member("tenant", tenant)
+        text.member("state", state.name)
+        text.member("created_at", orNull: createdAt)
+        text.member("ended_at", orNull: endedAt)
     }
 
     private static let created = fullColumns.index(of: "created_at") ?? 0

@@ -159,6 +159,7 @@ package struct Stack: Sendable {
 
     private func gateway(_ address: ListenAddress, _ database: String, stack: String) -> Service.Plan {
         var arguments = ["gateway", "--endpoint", configuration.submitEndpoint, "--listen", address.description]
+        arguments += ["--events-endpoint", configuration.eventsEndpoint]
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
         arguments += configurationArguments
         var command = child(arguments, stack)

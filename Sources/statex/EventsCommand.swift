@@ -85,39 +85,35 @@ struct EventsCommand: ParsableCommand {
 
     // MARK: Showing
 
+    private func isWanted(_ item: EventNews) -> Bool {
+        switch item {
+        case .event(let event): kind.map { $0 == event.kind } ?? true && tenant.map { $0 == event.tenant } ?? true
+        case .worker: kind == nil && tenant == nil
+        case .gap, .journalChanged: true
+        }
+    }
+
+    private static func line(_ item: EventNews, _ trouble: String?) -> String {
+        switch item {
+        case .event(let event): event.line
+        case .worker(let event): event.line
+        case .gap(let gap): gap.line(because: trouble)
+        case .journalChanged(let before, _):
+            "the journal was restored: events of \(before.hex) that it does not have are void\n"
+        }
+    }
+
     private func show(_ news: EventFollower.News) {
         var lines = ""
-        for item in news.all {
-            switch item {
-            case .event(let event):
-                guard kind.map({ $0 == event.kind }) ?? true, tenant.map({ $0 == event.tenant }) ?? true else {
-                    continue
-                }
-                lines += json ? event.json : event.line
-            case .worker(let event):
-                guard kind == nil, tenant == nil else { continue }
-                lines += json ? event.json : event.line
-            case .gap(let gap): lines += json ? gap.json(because: news.trouble) : gap.line(because: news.trouble)
-            case .journalChanged(let before, let after):
-                lines +=
-                    json
-                    ? Self.changedJSON(before, after)
-                    : "the journal was restored: events of \(before.hex) that it does not have are void\n"
-            }
+        for item in news.all where isWanted(item) {
+            lines +=
+                json
+                ? String(decoding: item.json(because: news.trouble), as: UTF8.self) + "\n"
+                : Self.line(item, news.trouble)
         }
         guard !lines.isEmpty else { return }
         // At once: whoever reads a pipe wants it now.
         do { try FileHandle.standardOutput.write(contentsOf: Data(lines.utf8)) } catch { Foundation.exit(0) }
-    }
-
-    private static func changedJSON(_ before: UInt64, _ after: UInt64) -> String {
-        var json = JSONText()
-        json.object {
-            $0.member("event", "journal.changed")
-            $0.member("from", before.hex)
-            $0.member("to", after.hex)
-        }
-        return String(decoding: json.bytes, as: UTF8.self) + "\n"
     }
 }
 
@@ -126,25 +122,6 @@ extension UInt64 {
 }
 
 extension JobEvent {
-    fileprivate var json: String {
-        var json = JSONText()
-        json.object {
-            $0.member("event", type.name)
-            $0.member("id", id.description)
-            $0.member("request", request.description)
-            if let index { $0.member("index", index) }
-            $0.member("kind", kind)
-            $0.member("tenant", tenant)
-            if let attempt { $0.member("attempt", attempt) }
-            if let jobs { $0.member("jobs", jobs) }
-            if let worker { $0.member("worker", worker) }
-            if let ending { $0.member("ending", ending.name) }
-            $0.member("at", timeText(at))
-            $0.member("sequence", sequence.description)
-        }
-        return String(decoding: json.bytes, as: UTF8.self) + "\n"
-    }
-
     fileprivate var line: String {
         let what = [
             timeText(at), type.name, id.description, printable(kind), printable(tenant),
@@ -156,44 +133,11 @@ extension JobEvent {
 }
 
 extension WorkerEvent {
-    fileprivate var json: String {
-        var json = JSONText()
-        json.object {
-            $0.member("event", type.name)
-            $0.member("worker", worker)
-            $0.member("slots", slots)
-            $0.member("at", timeText(at))
-            // The journal does not have it.
-            $0.member("fillable", false)
-        }
-        return String(decoding: json.bytes, as: UTF8.self) + "\n"
-    }
-
     fileprivate var line: String { "\(timeText(at)) \(type.name) \(printable(worker)) \(slots) slots\n" }
 }
 
 extension EventGap {
-    fileprivate func json(because reason: String?) -> String {
-        var json = JSONText()
-        json.object {
-            $0.member("event", "gap")
-            $0.member("from", EventSequence(incarnation: incarnation, batch: from.batch, index: from.index).description)
-            $0.member("to", EventSequence(incarnation: incarnation, batch: to.batch, index: to.index).description)
-            if let reason { $0.member("reason", reason) }
-        }
-        return String(decoding: json.bytes, as: UTF8.self) + "\n"
-    }
-
     fileprivate func line(because reason: String?) -> String {
         "events from commit \(from.batch) to \(to.batch) are missing" + (reason.map { ": \($0)" } ?? "") + "\n"
     }
-}
-
-/// Microseconds since 1970 as RFC 3339.
-private func timeText(_ microseconds: Int64) -> String {
-    guard microseconds >= 0 else { return timeText(0) }
-    let time = Date(timeIntervalSince1970: Double(microseconds / 1_000_000))
-    let fraction = String(microseconds % 1_000_000)
-    let digits = String(repeating: "0", count: max(0, 6 - fraction.count)) + fraction
-    return "\(time.formatted(.iso8601).dropLast()).\(digits)Z"
 }

@@ -18,7 +18,8 @@ struct Scene: Sendable {
     init(tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20) async throws {
         let settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: tokens, submitEndpoint: "ipc:///nowhere/submit.sock",
-            journalURL: "postgresql://statex@/statex?host=/nowhere", bodyLimit: bodyLimit)
+            eventsEndpoint: "ipc:///nowhere/events.sock", journalURL: "postgresql://statex@/statex?host=/nowhere",
+            bodyLimit: bodyLimit)
         gateway = try await Gateway(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -142,7 +142,7 @@ $$;
 -- One row a job with an id from low to high, at most a few pages (id >> 12) of them: each chunk is read once, and of
 -- few ids only those that hold some.
 CREATE FUNCTION statex.jobs_between(low bigint, high bigint)
-RETURNS TABLE (id bigint, request bigint, index integer, kind text, tenant text, state text, priority integer,
+RETURNS TABLE (id bigint, request bigint, index integer, request_jobs integer, after integer[], kind text, tenant text, state text, priority integer,
                attempts integer, attempts_allowed integer, created_at timestamptz, run_at timestamptz,
                deadline timestamptz, leased_at timestamptz, started_at timestamptz, ended_at timestamptz,
                retry_at timestamptz, worker text, tags text[], labels text[], retry_of bigint, retried_as bigint,
@@ -174,7 +174,9 @@ LANGUAGE sql STABLE AS $$
     ), finals AS (
         SELECT job, token, statex.state_name(final) AS state, started_at, ended_at FROM ended WHERE final > 0
     )
-    SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), (j.opts & 4095)::integer, k.name, t.name,
+    SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), (j.opts & 4095)::integer,
+           ((j.opts >> 12) & 8191)::integer, (SELECT array_agg(a & 4095 ORDER BY a & 4095) FROM unnest(x.after_jobs) AS a),
+           k.name, t.name,
            coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at, j.id - (j.opts & 4095),
                CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)),
            ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,

@@ -8,9 +8,13 @@ import StatexProtocol
 struct Query {
     private var values: [String: [String]] = [:]
 
-    /// - Parameter repeatable: what may stand there several times.
-    init(_ request: Request, _ names: [String], repeatable: Set<String> = []) throws(Problem) {
-        for (name, value) in request.uri.queryParameters {
+    /// - Parameters:
+    ///   - repeatable: what may stand there several times.
+    ///   - withTicket: whether a ticket may stand there, which was looked at before.
+    init(
+        _ request: Request, _ names: [String], repeatable: Set<String> = [], withTicket: Bool = false
+    ) throws(Problem) {
+        for (name, value) in request.uri.queryParameters where !withTicket || name != "ticket" {
             let name = String(name)
             let value = String(value)
             guard names.contains(name) else {

@@ -62,11 +62,7 @@ struct RequestRoutes: Sendable {
         let record = try await find(call)
         var text = JSONText()
         text.object {
-            $0.member("id", record.id.description)
-            $0.member("tenant", record.tenant)
-            $0.member("state", record.state.name)
-            $0.member("created_at", orNull: record.createdAt)
-            $0.member("ended_at", orNull: record.endedAt)
+            record.write(to: &$0)
             $0.array("jobs", record.jobs.list.rows) { record.jobs.list.write($0, to: &$1, nulls: true) }
         }
         return Response(json: text)
@@ -106,10 +102,6 @@ extension ReadPool {
 }
 
 extension JSONText {
-    mutating func member(_ name: String, orNull value: String?) {
-        if let value { member(name, value) } else { raw("\"\(name)\":null") }
-    }
-
     /// How many jobs an order reached.
     static func matched(_ count: Int, of id: JobID) -> JSONText {
         var text = JSONText()

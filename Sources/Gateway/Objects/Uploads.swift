@@ -53,18 +53,15 @@ final class Uploads: Sendable {
     }
 
     private func enter(_ subject: String) throws(Problem) {
-        let isAdmitted = underWay.withLock { counts in
+        try underWay.withLock { counts throws(Problem) in
             let own = counts[subject, default: 0]
-            guard own < GatewayLimits.uploadsOfSubject, counts.values.reduce(0, +) < GatewayLimits.uploads else {
-                return false
+            guard own < GatewayLimits.uploadsOfSubject else {
+                throw .tooMany("\(subject) has \(own) uploads under way, which is the limit", seconds: 5)
+            }
+            guard counts.values.reduce(0, +) < GatewayLimits.uploads else {
+                throw .unavailable("\(GatewayLimits.uploads) uploads are under way", code: "busy")
             }
             counts[subject] = own + 1
-            return true
-        }
-        guard isAdmitted else {
-            throw .unavailable(
-                "\(GatewayLimits.uploads) uploads are under way, or \(GatewayLimits.uploadsOfSubject) of this subject",
-                code: "busy")
         }
     }
 

@@ -112,6 +112,13 @@ extension Problem {
             detail: "\(what) has more than \(limit) bytes, which is the limit")
     }
 
+    /// More than a subject may have.
+    static func tooMany(_ detail: String, seconds: Int) -> Problem {
+        Problem(
+            status: .tooManyRequests, code: "too_many", title: "Too many at once", detail: detail,
+            headers: [.retryAfter: String(seconds)])
+    }
+
     static func unsupportedMediaType(_ wanted: [String]) -> Problem {
         Problem(
             status: .unsupportedMediaType, code: "unsupported_media_type", title: "The body is of another type",

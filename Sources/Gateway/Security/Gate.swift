@@ -5,15 +5,27 @@ import Hummingbird
 /// Who may pass: every route but the open ones asks here before it is entered.
 struct Gate: Sendable {
     let verifier: TokenVerifier
+    let tickets: TicketOffice
 
-    /// - Parameter scopes: one of them suffices.
-    func admit(_ request: Request, to scopes: [Scope]) async throws(Problem) -> Identity {
-        let identity = try await identify(request)
+    /// - Parameters:
+    ///   - scopes: one of them suffices.
+    ///   - takesTicket: whether a ticket in the query does in place of a token.
+    func admit(_ request: Request, to scopes: [Scope], takesTicket: Bool) async throws(Problem) -> Identity {
+        let ticket = takesTicket ? request.uri.queryParameters["ticket"] : nil
+        let identity = if let ticket { try await redeem(String(ticket)) } else { try await identify(request) }
         guard !identity.scopes.isDisjoint(with: scopes) else {
             let names = scopes.map(\.rawValue).joined(separator: " or ")
             throw .forbidden("the token's scope does not have \(names)", scopes: scopes)
         }
         return identity
+    }
+
+    private func redeem(_ ticket: String) async throws(Problem) -> Identity {
+        do throws(TokenRefusal) {
+            return try await tickets.redeem(ticket, now: Date().timeIntervalSince1970)
+        } catch {
+            throw .unauthenticated(error.reason, error: "invalid_token")
+        }
     }
 
     private func identify(_ request: Request) async throws(Problem) -> Identity {

@@ -22,7 +22,10 @@ package struct TokenMaker: Sendable {
 
     package init(_ settings: TokenSettings) { self.settings = settings }
 
-    package func token(_ wish: Wish, now: Date = Date()) async throws(TokenKeyError) -> String {
+    /// - Parameter id: makes it another than one with the same claims.
+    package func token(
+        _ wish: Wish, id: UInt64? = nil, now: Date = Date()
+    ) async throws(TokenKeyError) -> String {
         guard case .secret(let secret) = settings.keys, secret.count >= 32 else {
             throw TokenKeyError(
                 description:
@@ -35,7 +38,7 @@ package struct TokenMaker: Sendable {
         let claims = Claims(
             sub: wish.subject, aud: settings.audience, exp: issued + Int(wish.lifetime.components.seconds), iat: issued,
             iss: settings.issuer, scope: wish.scopes.map(\.rawValue).sorted().joined(separator: " "),
-            tenant: wish.tenant)
+            tenant: wish.tenant, jti: id.map { String($0, radix: 36) })
         do { return try await keys.sign(claims) } catch {
             throw TokenKeyError(description: "the token could not be signed: \(error)")
         }
@@ -49,6 +52,7 @@ package struct TokenMaker: Sendable {
         var iss: String?
         var scope: String
         var tenant: String?
+        var jti: String?
 
         func verify(using algorithm: some JWTAlgorithm) {}
     }

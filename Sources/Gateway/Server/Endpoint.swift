@@ -17,6 +17,8 @@ struct Endpoint: Sendable {
     /// As OpenAPI writes it: `/v1/jobs/{id}`.
     let path: String
     let answer: Answer
+    /// Whether a ticket in the query does in place of a token.
+    var takesTicket = false
 
     init(
         _ method: HTTPRequest.Method, _ path: String, for scopes: Scope...,
@@ -25,6 +27,14 @@ struct Endpoint: Sendable {
         self.method = method
         self.path = path
         self.answer = .to(scopes, answer)
+    }
+
+    /// A stream: browsers open it with a ticket.
+    init(stream path: String, answer: @escaping @Sendable (Call) async throws -> Response) {
+        method = .get
+        self.path = path
+        self.answer = .to([.read], answer)
+        takesTicket = true
     }
 
     init(open path: String, answer: @escaping @Sendable (Request, GatewayContext) async throws -> Response) {

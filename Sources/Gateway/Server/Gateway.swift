@@ -17,16 +17,20 @@ package struct Gateway: Sendable {
     private let settings: GatewaySettings
     private let logger: Logger
     private let verifier: TokenVerifier
+    private let tickets: TicketOffice
     private let scheduler: SchedulerLink
     private let reads: ReadPool
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let hub: EventHub
+    private let seats: StreamSeats
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
         self.logger = logger
         verifier = try await TokenVerifier(settings.tokens)
+        tickets = try await TicketOffice(settings.tokens)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
@@ -35,6 +39,8 @@ package struct Gateway: Sendable {
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
+        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        seats = StreamSeats(limit: settings.streamsPerSubject)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -45,6 +51,7 @@ package struct Gateway: Sendable {
         var configuration = ServiceGroupConfiguration(
             services: [
                 .init(service: scheduler),
+                .init(service: hub),
                 .init(service: Announcer(addresses: address.stream, readiness: readiness, announce: onReady)),
                 .init(service: application),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -93,13 +100,17 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        page + health + requests + jobs
+        page + health + requests + jobs + streams
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
+    }
+    private var streams: [Endpoint] {
+        TicketRoutes(tickets: tickets).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
     }
     private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
 
@@ -109,14 +120,14 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil)))
-        let gate = Gate(verifier: verifier)
+        let gate = Gate(verifier: verifier, tickets: tickets)
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):
                 router.on(RouterPath(endpoint.path), method: endpoint.method) { try await answer($0, $1) }
             case .to(let scopes, let answer):
                 router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
-                    let identity = try await gate.admit(request, to: scopes)
+                    let identity = try await gate.admit(request, to: scopes, takesTicket: endpoint.takesTicket)
                     return try await answer(Call(request: request, context: context, identity: identity))
                 }
             }

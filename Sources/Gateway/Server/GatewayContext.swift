@@ -19,4 +19,7 @@ struct GatewayContext: RequestContext {
         guard request.headers[.expect]?.lowercased() == "100-continue" else { return }
         channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
     }
+
+    /// Closes the connection, whatever is under way on it.
+    var cut: @Sendable () -> Void { { [channel] in channel.close(promise: nil) } }
 }

@@ -21,6 +21,8 @@ package struct GatewaySettings: Sendable {
     package var tokens: TokenSettings
     /// Where the scheduler takes submits.
     package var submitEndpoint: String
+    /// Where the scheduler publishes events.
+    package var eventsEndpoint: String
     /// The journal, as a libpq URL.
     package var journalURL: String
     /// Folders and buckets of objects; none: those that the scheduler names.
@@ -32,18 +34,22 @@ package struct GatewaySettings: Sendable {
     package var bodyLimit: Int
     /// The largest form with all its files.
     package var uploadLimit = 1 << 30
+    /// Event streams that a subject may have open at once.
+    package var streamsPerSubject: Int
 
     package init(
-        host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, journalURL: String,
-        largestObject: Int = 256 << 20, bodyLimit: Int = 4 << 20
+        host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
+        journalURL: String, largestObject: Int = 256 << 20, bodyLimit: Int = 4 << 20, streamsPerSubject: Int = 100
     ) {
         self.host = host
         self.port = port
         self.tokens = tokens
         self.submitEndpoint = submitEndpoint
+        self.eventsEndpoint = eventsEndpoint
         self.journalURL = journalURL
         self.largestObject = largestObject
         self.bodyLimit = bodyLimit
+        self.streamsPerSubject = streamsPerSubject
     }
 }
 
@@ -85,6 +91,21 @@ enum GatewayLimits {
     static let filterBytes = 256
     /// How long an answer about readiness is good for: a look costs the scheduler something.
     static let readinessAge = Duration.seconds(1)
+    /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
+    static let streamBytes = 512 << 10
+    /// A stream of everything shows so many events a second as they are, of more a part.
+    static let streamEventsPerSecond = 1_000
+    /// Proxies close what is silent for a minute, the page what is silent for as long.
+    static let heartbeat = Duration.seconds(10)
+    /// A stream outlives the token that opened it no longer than this.
+    static let streamLifetime = Duration.seconds(3_600)
+    /// How long the subscription to the scheduler is kept when nobody listens.
+    static let hubLinger = Duration.seconds(30)
+    /// What a stream missed is read in the journal: so many commits of a request or a job, so many parts (of 20,000
+    /// rows or 2,000 commits) of everything; what is more is told as a gap.
+    static let replayCommits = 64
+    static let replayParts = 5
+    static let replaysAtOnce = 2
     /// How long what is under way may go on when the gateway ends.
     static let drain = Duration.seconds(10)
 }

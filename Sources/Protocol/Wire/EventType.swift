@@ -74,11 +74,11 @@ public struct EventSequence: Hashable, Sendable, CustomStringConvertible {
         self.index = index
     }
 
-    /// Reads what `description` writes.
+    /// Reads what `description` writes; nil also of what no journal reaches, so that there is always a place behind it.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, let incarnation = UInt64(parts[0], radix: 16), incarnation != 0,
-            let batch = UInt64(parts[1]), let index = UInt32(parts[2])
+            let batch = UInt64(parts[1]), let index = UInt32(parts[2]), batch < 1 << 62, index < .max
         else { return nil }
         self.init(incarnation: incarnation, batch: batch, index: index)
     }

@@ -17,6 +17,7 @@ struct GatewayCommand: AsyncParsableCommand {
 
     @Option(help: "Where it listens (key gateway), for instance 127.0.0.1:8420.") var listen: String?
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
+    @Option(help: "Where the scheduler publishes events.") var eventsEndpoint: String?
     @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
     @OptionGroup var place: JournalPlace
     @OptionGroup var options: ConfigurationOptions
@@ -26,7 +27,8 @@ struct GatewayCommand: AsyncParsableCommand {
 
     func run() async throws {
         let loaded = try options.load([
-            "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "objects": objects,
+            "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "events_endpoint": eventsEndpoint,
+            "objects": objects,
             "database": place.database, "data_dir": place.dataDir,
         ])
         let settings = try settings(loaded)
@@ -58,8 +60,9 @@ struct GatewayCommand: AsyncParsableCommand {
         }
         var settings = GatewaySettings(
             host: address.host, port: address.port, tokens: try loaded.gatewayTokens(),
-            submitEndpoint: configuration.submitEndpoint, journalURL: loaded.journalURL,
-            largestObject: configuration.maximumObjectBytes, bodyLimit: configuration.gateway.bodyLimit)
+            submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
+            journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
+            bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
         settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots
         settings.s3 = S3Access(configuration.s3)

@@ -45,9 +45,8 @@ struct DeadListCommand: AsyncParsableCommand {
     private func showLetters(_ list: Listing) {
         var table = TextTable("ID", "KIND", "TENANT", "STATE", "ENDED", "ERROR", "")
         for row in list.rows {
-            let error = "\(row[6] ?? ""): \(row[7] ?? "")".split(separator: "\n").first.map(String.init)
             let since = row[9].map { "retried as \($0)" } ?? (row[10] == "t" ? "dropped" : "")
-            table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), error, since])
+            table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), shortError(row[6], row[7]), since])
         }
         print((table.lines + (list.next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
     }
@@ -79,8 +78,9 @@ struct RetryCommand: AsyncParsableCommand {
         discussion: """
             Each becomes a new job of the same request, with an id of its own and the same payload and options; the \
             old one keeps its outcome. A dead letter is retried once: ordered again, it makes no second job. An id of \
-            a request means all of its dead letters. Exits 3 when the scheduler refused, 4 when it or the database was \
-            not there, 5 when no dead letter of the ids was left.
+            a request means all of its dead letters. Those for which max_open_jobs or max_open_bytes, the tenant's or \
+            the whole, has no room are left, and it says how many and why. Exits 3 when the scheduler refused or there \
+            was room for none, 4 when it or the database was not there, 5 when no dead letter of the ids was left.
             """)
 
     @OptionGroup var letters: LetterOrder
@@ -118,6 +118,7 @@ struct LetterOrder: ParsableArguments {
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)
         var messages: [String] = []
+        var shortfall = ""
         let started = ContinuousClock.now
         let step = rate.map { max(1, min(Self.atOnce, Int($0 / 10))) } ?? Self.atOnce
         for start in stride(from: 0, to: letters.count, by: step) {
@@ -125,11 +126,21 @@ struct LetterOrder: ParsableArguments {
             var filter = OrderFilter()
             filter.jobs = Array(letters[start...].prefix(step))
             var reply = try await giver.give(action, filter)
+            var reached = Int(reply.reached)
             if !reply.message.isEmpty { messages.append(reply.message) }
-            while reply.hasMore { reply = try await giver.give(action, filter) }
+            while reply.hasMore {
+                reply = try await giver.give(action, filter)
+                reached += Int(reply.reached)
+            }
+            if reached < filter.jobs.count { shortfall = reply.message }
         }
+        if giver.reached == 0, !shortfall.isEmpty { throw ending(.refused, shortfall) }
         // A long list of new ids is for `statex dead --all`.
-        giver.report(action, "dead letter", message: messages.count == 1 ? messages[0] : "")
+        if messages.count > 1 {
+            let left = letters.count - giver.reached
+            messages = shortfall.isEmpty ? [] : ["\(left) of \(letters.count) not, in the last order: \(shortfall)"]
+        }
+        giver.report(action, "dead letter", message: messages.first ?? "")
         await client.close()
         if !ids.isEmpty, giver.reached == 0 {
             throw ending(.unknown, "no dead letter of these ids that nobody retried or dropped (statex dead --all)")

@@ -188,7 +188,7 @@ final class TestStack: @unchecked Sendable {
             "gateway", Self.program,
             [
                 "gateway", "--database", database, "--endpoint", submitEndpoint(), "--listen", "127.0.0.1:0",
-                "--config", directory + "/statex.yaml",
+                "--events-endpoint", eventsEndpoint(), "--config", directory + "/statex.yaml",
             ])
         try gateway.waitUntilReady()
         return gateway

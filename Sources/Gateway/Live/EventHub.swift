@@ -1,0 +1,213 @@
+// What happens, for all streams of this gateway: one subscription to the scheduler however many listen, and none
+// while nobody does.
+
+import Logging
+import NIOPosix
+import ServiceLifecycle
+import StatexClient
+import StatexEvents
+import StatexPostgres
+import StatexProtocol
+import StatexThreads
+import StatexZeroMQ
+import Synchronization
+
+final class EventHub: Service {
+    private enum Standing {
+        case off
+        /// The thread looks for the place to begin; these wait for it.
+        case beginning([CheckedContinuation<Void, Never>])
+        /// It listens; everything before the place was told, all of it behind it will be.
+        case at(EventPlace)
+    }
+
+    private struct State {
+        var standing = Standing.off
+        var audience = Audience()
+        /// Since when nobody listens.
+        var lonelySince: ContinuousClock.Instant?
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let endpoint: String
+    private let journalURL: String
+    private let logger: Logger
+    private let began = ContinuousClock.now
+    /// Reads what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
+    private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
+
+    init(endpoint: String, journalURL: String, logger: Logger) {
+        self.endpoint = endpoint
+        self.journalURL = journalURL
+        self.logger = logger
+        replays.start()
+    }
+
+    /// Keeps the streams alive until the gateway ends.
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: GatewayLimits.heartbeat)
+                self.beat()
+            }
+        }
+        close()
+        try? await replays.shutdownGracefully()
+    }
+
+    /// Ends every stream.
+    func close() {
+        state.withLock { state in
+            state.isClosed = true
+            state.audience.forEach { $0.box.end() }
+        }
+    }
+
+    // MARK: Listening
+
+    /// A listener's being there; letting go of it ends it.
+    final class Membership: Sendable {
+        let listener: Listener
+        /// From where on it hears everything.
+        let start: EventPlace
+        private let hub: EventHub
+
+        fileprivate init(_ listener: Listener, from start: EventPlace, of hub: EventHub) {
+            self.listener = listener
+            self.start = start
+            self.hub = hub
+        }
+
+        deinit { hub.leave(listener) }
+    }
+
+    func join(_ listener: Listener) async throws(Problem) -> Membership {
+        // It may be about to stop for want of listeners.
+        for _ in 0..<3 {
+            await stand()
+            let start: EventPlace? = state.withLock { state in
+                guard case .at(let place) = state.standing, !state.isClosed else { return nil }
+                state.audience.add(listener)
+                return place
+            }
+            if let start { return Membership(listener, from: start, of: self) }
+        }
+        throw .unavailable("the journal does not answer, and with it no events", code: "journal_away")
+    }
+
+    private func leave(_ listener: Listener) {
+        listener.box.end()
+        state.withLock { $0.audience.remove(listener) }
+    }
+
+    /// What a stream missed, read by one of a few threads.
+    func replay<T: Sendable>(
+        after sequence: EventSequence, to end: EventPlace,
+        _ body: @escaping @Sendable (EventReplay) throws(PostgresError) -> T
+    ) async throws(Problem) -> T {
+        let replay = EventReplay(journal: journalURL, after: sequence, to: end)
+        do {
+            return try await replays.runIfActive { try body(replay) }
+        } catch {
+            logger.warning("events could not be read again: \(error)")
+            throw .unavailable("the journal does not answer", code: "journal_away")
+        }
+    }
+
+    /// Returns once the place is known, or nobody found it.
+    private func stand() async {
+        await withCheckedContinuation { continuation in
+            let isReady = state.withLock { state in
+                switch state.standing {
+                case .at: return true
+                case .beginning(let waiters): state.standing = .beginning(waiters + [continuation])
+                case .off:
+                    guard !state.isClosed else { return true }
+                    state.standing = .beginning([continuation])
+                    NamedThread("events") { [self] in listen() }.detach()
+                }
+                return false
+            }
+            if isReady { continuation.resume() }
+        }
+    }
+
+    private func become(_ standing: Standing) {
+        let waiters = state.withLock { state in
+            defer { state.standing = standing }
+            if case .beginning(let waiters) = state.standing { return waiters }
+            return []
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: The thread
+
+    private func listen() {
+        do {
+            // What is committed before the subscription stands, but after this, is read in the journal.
+            let end = try EventHistory(url: journalURL).end()
+            var follower = EventFollower(
+                endpoint, journal: journalURL, from: end.map { .at($0.incarnation, $0.position) } ?? .now,
+                in: try ProcessContext.shared())
+            let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
+            become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))
+            while isWanted() { tell(try follower.next(milliseconds: 1_000)) }
+        } catch {
+            logger.warning("events: \(error)")
+            become(.off)
+            // They come again, and find out whether it goes on.
+            state.withLock { $0.audience.forEach { $0.box.end() } }
+        }
+    }
+
+    /// Whether to go on. Listeners come and go: without any it goes on for a while.
+    private func isWanted() -> Bool {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            state.lonelySince = state.audience.count > 0 ? nil : state.lonelySince ?? now
+            let isLonely = state.lonelySince.map { now - $0 > GatewayLimits.hubLinger } ?? false
+            if isLonely || state.isClosed { state.standing = .off }
+            return !isLonely && !state.isClosed
+        }
+    }
+
+    private func tell(_ news: EventFollower.News) {
+        guard !news.all.isEmpty else { return }
+        let second = (ContinuousClock.now - began).components.seconds
+        state.withLock { state in
+            guard case .at(var place) = state.standing else { return }
+            for item in news.all {
+                var block: [UInt8]?
+                let make = {
+                    let made = block ?? ServerSentEvent.block(item, because: news.trouble)
+                    block = made
+                    return made
+                }
+                switch item {
+                case .event(let event):
+                    state.audience.forEach(of: event) { $0.hear(event, at: second, make) }
+                    place = EventPlace(
+                        incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
+                case .worker: state.audience.forEachWithWorkers { $0.box.put(make()) }
+                case .gap(let gap):
+                    state.audience.forEach { $0.box.put(make()) }
+                    place = EventPlace(incarnation: gap.incarnation, position: gap.to)
+                case .journalChanged(_, let incarnation):
+                    state.audience.forEach { $0.box.put(make()) }
+                    place = EventPlace(incarnation: incarnation, position: EventPosition(batch: 0))
+                }
+            }
+            state.standing = .at(place)
+        }
+    }
+
+    private func beat() {
+        state.withLock { state in
+            guard case .at(let place) = state.standing else { return }
+            let sequence = place.sequence
+            state.audience.forEach { $0.beat(sequence) }
+        }
+    }
+}

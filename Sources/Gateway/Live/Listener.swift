@@ -1,0 +1,97 @@
+import StatexClient
+import StatexEvents
+import StatexProtocol
+import Synchronization
+
+/// What a stream is about.
+enum Interest: Sendable {
+    /// It and its jobs.
+    case request(JobID)
+    case job(JobID, of: JobID)
+    /// Of these names alone, if there are any.
+    case everything(tenant: String?, kind: String?, withWorkers: Bool)
+
+    func includes(_ event: JobEvent) -> Bool {
+        switch self {
+        case .request(let id): event.request == id
+        case .job(let id, _): event.id == id && !event.type.isOfRequest
+        case .everything(let tenant, let kind, _):
+            tenant.map { $0 == event.tenant } ?? true && kind.map { $0 == event.kind } ?? true
+        }
+    }
+
+    /// Whether nothing more is to be told after it.
+    func ends(with event: JobEvent) -> Bool {
+        switch (self, event.type) {
+        case (.request, .requestCompleted), (.request, .requestFailed), (.request, .requestCancelled): true
+        case (.job, .jobSucceeded), (.job, .jobFailed), (.job, .jobDead), (.job, .jobCancelled), (.job, .jobExpired):
+            true
+        default: false
+        }
+    }
+}
+
+/// One stream, as the hub knows it.
+final class Listener: Sendable {
+    let interest: Interest
+    let box: StreamBox
+    /// What its client had when it came.
+    private let had: EventSequence?
+    private let born = ContinuousClock.now
+    private let state = Mutex(State())
+
+    private struct State {
+        var sampler = Sampler(limit: GatewayLimits.streamEventsPerSecond)
+        /// What must be over before the stream is: its last event, and what its jobs put out.
+        var awaitsLast = true
+        var awaitsOutput = false
+    }
+
+    /// - Parameter had: the last event that its client has.
+    init(_ interest: Interest, had: EventSequence?, box: StreamBox) {
+        self.interest = interest
+        self.had = had
+        self.box = box
+    }
+
+    /// - Parameters:
+    ///   - second: of a clock that only goes forward.
+    ///   - block: gives the event as it is sent.
+    func hear(_ event: JobEvent, at second: Int64, _ block: () -> [UInt8]) {
+        guard interest.includes(event), !isHad(event.sequence) else { return }
+        if case .everything = interest {
+            let (answer, share) = state.withLock { ($0.sampler.admit(event.request, at: second), $0.sampler.share) }
+            if answer.hasChanged {
+                box.put(ServerSentEvent.sampled(oneIn: share, above: GatewayLimits.streamEventsPerSecond))
+            }
+            guard answer.isShown else { return }
+        }
+        box.put(block())
+        if interest.ends(with: event) { finish { $0.awaitsLast = false } }
+    }
+
+    /// A client may have heard more of another gateway than this one has.
+    private func isHad(_ sequence: EventSequence) -> Bool {
+        guard let had, had.incarnation == sequence.incarnation else { return false }
+        return EventPosition(after: sequence) <= EventPosition(after: had)
+    }
+
+    /// What its jobs put out is told too, until `heardOutput`.
+    func willHearOutput() { finish { $0.awaitsOutput = true } }
+    func heardOutput() { finish { $0.awaitsOutput = false } }
+
+    private func finish(_ change: (inout State) -> Void) {
+        let isOver = state.withLock { state in
+            change(&state)
+            return !state.awaitsLast && !state.awaitsOutput
+        }
+        if isOver { box.end() }
+    }
+
+    /// - Parameter sequence: how far the hub is.
+    func beat(_ sequence: EventSequence?) {
+        // Who was let in once is asked for a token again some time.
+        if ContinuousClock.now - born > GatewayLimits.streamLifetime { return box.end() }
+        if box.isEmpty { box.put(ServerSentEvent.beat(sequence)) }
+    }
+}

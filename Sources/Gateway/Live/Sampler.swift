@@ -1,0 +1,33 @@
+import StatexProtocol
+
+/// Thins out a stream that has more events a second than anybody reads: whole requests stay or go, so that what is
+/// left is true of those that it shows.
+struct Sampler: Sendable {
+    /// So many events a second pass as they are.
+    let limit: Int
+    private var second: Int64 = 0
+    private var seen = 0
+    private var seenBefore = 0
+    /// One request in so many is shown: 1, 2, 4 …
+    private(set) var share = 1
+
+    init(limit: Int) { self.limit = limit }
+
+    /// Counts an event.
+    /// - Parameter second: of a clock that only goes forward.
+    /// - Returns: whether it is shown, and whether the share changed with it.
+    mutating func admit(_ request: JobID, at second: Int64) -> (isShown: Bool, hasChanged: Bool) {
+        if second != self.second {
+            seenBefore = second == self.second + 1 ? seen : 0
+            seen = 0
+            self.second = second
+        }
+        seen += 1
+        let before = share
+        share = 1
+        while share < 1 << 20, max(seen, seenBefore) > share * limit { share *= 2 }
+        // Ids of requests lie in rows: multiplied, their upper bits are spread.
+        let spread = (request.rawValue &* 0x9E37_79B9_7F4A_7C15) >> 40
+        return (spread % UInt64(share) == 0, share != before)
+    }
+}

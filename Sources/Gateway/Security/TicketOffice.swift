@@ -1,0 +1,84 @@
+import FoundationEssentials
+import JWTKit
+import Synchronization
+
+/// Tickets: what a browser says in an address, where a token must never stand. Each opens one stream, soon.
+///
+/// A ticket is a signed text, so that any gateway with the same secret takes those of the others: its key is made of
+/// the secret of HS256. With keys of an identity provider there is no secret to share, and a ticket is good at the
+/// gateway that gave it. That it was used is known to the gateway that it was used at.
+final class TicketOffice: Sendable {
+    static let lifetime = Duration.seconds(30)
+    private static let audience = "statex-ticket"
+    /// Longer than any ticket lives with clocks that are apart.
+    private static let memory: Double = 180
+    /// Used ones that are remembered, in each of two ages: 10 MiB.
+    private static let remembered = 100_000
+
+    private let maker: TokenMaker
+    private let verifier: TokenVerifier
+    private let used = Mutex(Used())
+
+    /// Signatures of tickets that were used: those of this age, and of the one before.
+    private struct Used {
+        var now: Set<String> = []
+        var before: Set<String> = []
+        var since: Double = 0
+    }
+
+    init(_ settings: TokenSettings) async throws(TokenKeyError) {
+        let tickets = TokenSettings(keys: .secret(try await Self.key(settings)), audience: Self.audience)
+        maker = TokenMaker(tickets)
+        verifier = try await TokenVerifier(tickets)
+    }
+
+    private static func key(_ settings: TokenSettings) async throws(TokenKeyError) -> [UInt8] {
+        guard case .secret(let secret) = settings.keys else {
+            var random = SystemRandomNumberGenerator()
+            return (0..<32).map { _ in random.next() }
+        }
+        // Another key for another purpose: a ticket is no token, whatever it says.
+        let keys = JWTKeyCollection()
+        await keys.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
+        do { return try await keys.getKey().sign(Array("statex tickets".utf8)) } catch {
+            throw TokenKeyError(description: "the key of tickets could not be made: \(error)")
+        }
+    }
+
+    /// - Returns: a ticket that lets its bearer see what `identity` sees.
+    func ticket(for identity: Identity) async throws(Problem) -> String {
+        do throws(TokenKeyError) {
+            return try await maker.token(
+                .init(subject: identity.subject, scopes: [.read], tenant: identity.tenant, lifetime: Self.lifetime),
+                id: UInt64.random(in: .min ... .max))
+        } catch {
+            throw .unexpected
+        }
+    }
+
+    /// Takes a ticket, which is then used.
+    /// - Parameter now: seconds since 1970.
+    func redeem(_ ticket: String, now: Double) async throws(TokenRefusal) -> Identity {
+        let identity: Identity
+        do throws(TokenRefusal) { identity = try await verifier.verify(ticket, now: now) } catch {
+            throw TokenRefusal("the ticket is not valid here, or too old")
+        }
+        // It was verified: there is one text for each signature.
+        guard let signature = ticket.split(separator: ".").last, use(String(signature), now) else {
+            throw TokenRefusal("the ticket was used")
+        }
+        return identity
+    }
+
+    private func use(_ signature: String, _ now: Double) -> Bool {
+        used.withLock { used in
+            if now - used.since > Self.memory || now < used.since {
+                used.before = used.now
+                used.now = []
+                used.since = now
+            }
+            guard !used.before.contains(signature), used.now.count < Self.remembered else { return false }
+            return used.now.insert(signature).inserted
+        }
+    }
+}

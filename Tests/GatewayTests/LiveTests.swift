@@ -1,0 +1,182 @@
+import NIOCore
+import StatexClient
+import StatexProtocol
+import Testing
+
+@testable import StatexGateway
+
+/// What lies between the hub and a stream's connection.
+struct LiveTests {
+    private func text(_ bytes: NIOCore.ByteBuffer?) -> String? { bytes.map { String(buffer: $0) } }
+
+    private func event(
+        _ type: EventType, _ id: UInt64 = 4096, of request: UInt64 = 4096, tenant: String = "acme", index: UInt32 = 0
+    ) -> JobEvent {
+        JobEvent(
+            type, sequence: EventSequence(incarnation: 7, batch: 9, index: index), id: JobID(rawValue: id),
+            request: JobID(rawValue: request), index: UInt16(id - request), kind: "text", tenant: tenant, worker: nil,
+            number: 1, ending: nil, at: 0)
+    }
+
+    private func listener(_ interest: Interest, had: EventSequence? = nil) -> Listener {
+        Listener(interest, had: had, box: StreamBox(limit: 1_000, cut: {}))
+    }
+
+    // MARK: The box
+
+    @Test func `what was put is taken at once, and then the end`() async {
+        let box = StreamBox(limit: 100, cut: {})
+        box.put(Array("a".utf8))
+        box.put(Array("b".utf8))
+        box.end()
+        box.put(Array("late".utf8))
+        #expect(text(await box.next()) == "ab")
+        #expect(await box.next() == nil)
+    }
+
+    @Test func `who is too far behind is cut off, and nobody waits for it`() async {
+        await confirmation { cut in
+            let box = StreamBox(limit: 100, cut: { cut() })
+            for _ in 0..<50 { box.put([UInt8](repeating: 0x61, count: 60)) }
+            #expect(await box.next() == nil)
+        }
+    }
+
+    @Test func `one piece may be larger than all that may wait`() async {
+        let box = StreamBox(limit: 100, cut: {})
+        box.put([UInt8](repeating: 0x61, count: 10_000))
+        #expect(await box.next()?.readableBytes == 10_000)
+    }
+
+    @Test func `a patient writer waits until everything was taken`() async {
+        let box = StreamBox(limit: 10, cut: {})
+        box.put(Array("first".utf8))
+        async let written: Void = box.putWhenEmpty([UInt8](repeating: 0x62, count: 100))
+        #expect(text(await box.next()) == "first")
+        await written
+        #expect(await box.next()?.readableBytes == 100)
+    }
+
+    @Test func `a reader that is cancelled waits no more, and neither does a writer`() async {
+        let box = StreamBox(limit: 10, cut: {})
+        let reading = Task { await box.next() }
+        reading.cancel()
+        #expect(await reading.value == nil)
+        let other = StreamBox(limit: 10, cut: {})
+        other.put([0x61])
+        let writing = Task { await other.putWhenEmpty([0x62]) }
+        writing.cancel()
+        await writing.value
+    }
+
+    // MARK: The listener
+
+    @Test func `a listener hears what it is about, and nothing else`() async {
+        let request = JobID(rawValue: 4096)
+        let all = [
+            event(.requestCreated), event(.jobLeased, 4097), event(.jobLeased, 8192, of: 8192, tenant: "globex"),
+        ]
+        for (interest, heard) in [
+            (Interest.request(request), 2), (.job(JobID(rawValue: 4097), of: request), 1),
+            (.job(request, of: request), 0),
+            (.everything(tenant: nil, kind: nil, withWorkers: true), 3),
+            (.everything(tenant: "globex", kind: nil, withWorkers: false), 1),
+            (.everything(tenant: "acme", kind: "audio", withWorkers: false), 0),
+        ] {
+            let listener = listener(interest)
+            for event in all { listener.hear(event, at: 0) { [0x2E] } }
+            listener.box.end()
+            #expect(await listener.box.next()?.readableBytes ?? 0 == heard, "\(interest)")
+        }
+    }
+
+    @Test func `an audience finds who is concerned, and forgets who left`() {
+        var audience = Audience()
+        let listeners = [
+            listener(.request(JobID(rawValue: 4096))), listener(.job(JobID(rawValue: 4097), of: JobID(rawValue: 4096))),
+            listener(.everything(tenant: "acme", kind: nil, withWorkers: false)),
+            listener(.everything(tenant: nil, kind: nil, withWorkers: true)), listener(.request(JobID(rawValue: 8192))),
+        ]
+        for listener in listeners { audience.add(listener) }
+        func found(_ event: JobEvent) -> [Int] {
+            var found: [Int] = []
+            audience.forEach(of: event) { one in found += listeners.indices.filter { listeners[$0] === one } }
+            return found.sorted()
+        }
+        #expect(found(event(.jobLeased)) == [0, 1, 2, 3])
+        #expect(found(event(.jobLeased, 8192, of: 8192, tenant: "globex")) == [3, 4])
+        var withWorkers = 0
+        audience.forEachWithWorkers { _ in withWorkers += 1 }
+        #expect(withWorkers == 1)
+        for listener in listeners { audience.remove(listener) }
+        audience.remove(listeners[0])
+        #expect(audience.count == 0 && found(event(.jobLeased)).isEmpty)
+    }
+
+    @Test func `what a client had of another gateway it does not hear again`() async {
+        let listener = listener(
+            .request(JobID(rawValue: 4096)), had: EventSequence(incarnation: 7, batch: 9, index: 1))
+        for index: UInt32 in 0...2 { listener.hear(event(.jobLeased, index: index), at: 0) { [UInt8(index)] } }
+        listener.box.end()
+        #expect(await listener.box.next().map { Array($0.readableBytesView) } == [2])
+    }
+
+    @Test func `a stream ends with its last event, once what its jobs put out is told`() async {
+        let listener = listener(.request(JobID(rawValue: 4096)))
+        listener.willHearOutput()
+        listener.hear(event(.requestCompleted), at: 0) { Array("last".utf8) }
+        #expect(text(await listener.box.next()) == "last")
+        listener.box.put(Array("output".utf8))
+        listener.heardOutput()
+        #expect(text(await listener.box.next()) == "output")
+        #expect(await listener.box.next() == nil)
+    }
+
+    @Test func `a beat says how far the stream is, and waits behind nothing`() async {
+        let listener = listener(.request(JobID(rawValue: 4096)))
+        listener.beat(EventSequence(incarnation: 7, batch: 9, index: 1))
+        listener.beat(EventSequence(incarnation: 7, batch: 9, index: 2))
+        listener.box.end()
+        #expect(text(await listener.box.next()) == "id: 7-9-1\n: here\n\n")
+    }
+
+    // MARK: Sampling
+
+    @Test func `up to the stated rate a stream is whole; above it whole requests are left out, and it says so`() {
+        var sampler = Sampler(limit: 100)
+        var shown = 0
+        var changes: [Int] = []
+        for id in 0..<3_200 {
+            let answer = sampler.admit(JobID(rawValue: UInt64(id) * 4), at: 1)
+            if answer.hasChanged { changes.append(sampler.share) }
+            if id < 100 { #expect(answer.isShown) }
+            shown += answer.isShown ? 1 : 0
+        }
+        #expect(changes == [2, 4, 8, 16, 32])
+        #expect((150...600).contains(shown))
+        // Those that are left out at a share are left out at every larger one.
+        let again = (0..<50).map { sampler.admit(JobID(rawValue: 12), at: 2 + Int64($0 % 1)).isShown }
+        #expect(Set(again).count == 1)
+        // Two quiet seconds, and it is whole again.
+        _ = sampler.admit(JobID(rawValue: 4), at: 3)
+        #expect(sampler.admit(JobID(rawValue: 4), at: 5).isShown && sampler.share == 1)
+    }
+
+    @Test func `no line of a block is broken`() {
+        let block = ServerSentEvent.block("job.state", Array("{\"a\":\r\n1}".utf8))
+        #expect(String(decoding: block, as: UTF8.self) == "event: job.state\ndata: {\"a\":  1}\n\n")
+    }
+
+    // MARK: Seats
+
+    @Test func `a subject has so many streams, and gets one back when one ends`() throws {
+        let seats = StreamSeats(limit: 2)
+        var held = [try seats.take("ada"), try seats.take("ada"), try seats.take("bob")]
+        let refusal = #expect(throws: Problem.self) { try seats.take("ada") }
+        #expect(refusal?.status == .tooManyRequests && refusal?.headers[.retryAfter] == "5")
+        held.removeFirst()
+        held.append(try seats.take("ada"))
+        #expect(throws: Problem.self) { try seats.take("ada") }
+        #expect(held.count == 3)
+    }
+}
