@@ -43,13 +43,15 @@ final class LossChecker: Checker {
         for (worker, count) in lost where count > world.options.slots && joined.contains(worker) {
             world.violation("\(count) jobs are lost with one worker, which has \(world.options.slots) slots")
         }
+        let ended = Set(commit.outcomes.map(\.token))
         for row in commit.leases.sorted(by: { $0.token < $1.token }) {
             guard let worker = worker(row.worker, commit) else { continue }
             let before = held[worker]?.count ?? 0
             if wereInALostWorker.contains(row.id), joined.contains(worker), before >= world.options.slots {
                 world.violation("job \(row.id) was in a lost worker, and is to wait in another behind \(before) leases")
             }
-            held[worker, default: []].insert(row.id)
+            // One that ended in the same commit may have made room for the next.
+            if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }
         }
     }
 
