@@ -259,7 +259,7 @@ let package = Package(
         test(
             "GatewayTests",
             [
-                "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol",
+                "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
