@@ -77,6 +77,7 @@ extension SchedulerCore {
         var blocked = 0
         var held = 0
         var joined = 0
+        var accused = 0
         var ofKinds = kinds.map { _ in SchedulerSnapshot.OpenJobs() }
         jobs.visit { slot, job in
             if job.flags.contains(.joinsBatch) { joined += 1 }
@@ -88,6 +89,7 @@ extension SchedulerCore {
             case .leased, .running:
                 leased += 1
                 ofKinds[Int(job.kind)].leased += 1
+                if isAccused(slot) { accused += 1 }
                 precondition(job.token != 0 && job.worker >= 0, "a leased job without a lease")
                 precondition(workers.isPresent(job.worker), "a lease of a worker that is gone")
             case .queued:
@@ -111,6 +113,8 @@ extension SchedulerCore {
             leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
         precondition(
             joined == workers.indices.reduce(0) { $0 + workers[$1].batchmates }, "batches and workers disagree")
+        precondition(
+            accused == workers.indices.reduce(0) { $0 + workers[$1].accused }, "accused jobs and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
         precondition(zip(kinds, ofKinds).allSatisfy { openJobs(of: $0) == $1 }, "open jobs of kinds disagree")
         precondition(
