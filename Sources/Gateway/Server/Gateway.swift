@@ -24,6 +24,7 @@ package struct Gateway: Sendable {
     private let objects: ObjectReader
     private let hub: EventHub
     private let seats: StreamSeats
+    private let letters: LetterOrders
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
@@ -38,6 +39,7 @@ package struct Gateway: Sendable {
         objects = ObjectReader(settings.objects ?? [], settings.s3)
         hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
+        letters = LetterOrders(logger: logger)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -96,13 +98,18 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        page + health + requests + jobs + streams
+        page + health + requests + jobs + streams + status + orders
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, bodyLimit: settings.bodyLimit).endpoints
+    }
+    private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
+    private var orders: [Endpoint] {
+        OrderRoutes(scheduler: scheduler, bodyLimit: settings.bodyLimit).endpoints
+            + LetterRoutes(scheduler: scheduler, reads: reads, orders: letters, bodyLimit: settings.bodyLimit).endpoints
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints

@@ -98,9 +98,6 @@ struct LetterOrder: ParsableArguments {
     @OptionGroup var order: OrderOptions
     @OptionGroup var journal: JournalOptions
 
-    /// Named in one order: a commit takes their payloads.
-    private static let atOnce = 100
-
     func validate() throws {
         guard rate ?? 1 >= 0.01, rate ?? 1 <= 100_000 else { throw ValidationError("--rate takes 0.01 to 100000") }
         guard (1...100_000).contains(limit) else { throw ValidationError("--limit takes 1 to 100000") }
@@ -117,17 +114,7 @@ struct LetterOrder: ParsableArguments {
         }
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)
-        var messages: [String] = []
-        let started = ContinuousClock.now
-        let step = rate.map { max(1, min(Self.atOnce, Int($0 / 10))) } ?? Self.atOnce
-        for start in stride(from: 0, to: letters.count, by: step) {
-            if let rate { try await Task.sleep(until: started + .seconds(Double(start) / rate), clock: .continuous) }
-            var filter = OrderFilter()
-            filter.jobs = Array(letters[start...].prefix(step))
-            var reply = try await giver.give(action, filter)
-            if !reply.message.isEmpty { messages.append(reply.message) }
-            while reply.hasMore { reply = try await giver.give(action, filter) }
-        }
+        let messages = try await giver.give(action, letters: letters, perSecond: rate)
         // A long list of new ids is for `statex dead --all`.
         giver.report(action, "dead letter", message: messages.count == 1 ? messages[0] : "")
         await client.close()
