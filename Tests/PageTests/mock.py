@@ -352,17 +352,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         self.close_connection = True
+        seen = last
         try:
             self.wfile.write(b": hello\n\n")
             while not self.world.down:
                 try:
                     event = mine.get(timeout=1)
                 except queue.Empty:
-                    self.wfile.write(b": still here\n\n")
+                    self.wfile.write(f"id: {seen}\n: still here\n\n".encode())
                     continue
                 if event is None:
                     return
                 number, name, value = event
+                seen = number
                 if value["id" if what == "jobs" else "request"] == id:
                     self.wfile.write(f"id: {number}\nevent: {name}\ndata: {json.dumps(value)}\n\n".encode())
         except OSError:
