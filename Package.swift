@@ -233,9 +233,10 @@ let package = Package(
         test("S3Tests", ["StatexS3", "StatexObjects", "S3TestServer"], exclude: ["Server", "sign.py"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
-        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers"]),
+        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers", "StatexStack"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
+        test("BrokerTests", ["StatexBroker", "StatexProtocol"]),
         .testTarget(
             name: "SimulationTests", dependencies: ["StatexSimulation"], path: "Tests/Simulation",
             swiftSettings: settings),
@@ -247,6 +248,7 @@ let package = Package(
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
                 "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks", "StatexEvents", "StatexClient",
+                "StatexReads",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
@@ -257,7 +259,7 @@ let package = Package(
         test(
             "GatewayTests",
             [
-                "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol",
+                "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),

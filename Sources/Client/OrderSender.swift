@@ -46,24 +46,32 @@ package struct OrderSender: Sendable {
     }
 
     /// The same order until nothing is left that it reaches.
-    /// - Returns: the first reply.
     @discardableResult
     package mutating func giveAll(
         _ action: OrderAction, _ filter: OrderFilter
-    ) async throws(ClientError) -> OrderReply {
+    ) async throws(ClientError) -> (first: OrderReply, last: OrderReply) {
         let first = try await give(action, filter)
-        var hasMore = first.hasMore
-        while hasMore { hasMore = try await give(action, filter).hasMore }
-        return first
+        var last = first
+        while last.hasMore { last = try await give(action, filter) }
+        return (first, last)
+    }
+
+    /// What came of an order about dead letters.
+    package struct LetterOutcome: Sendable {
+        /// What each order was answered, if in words.
+        package var messages: [String] = []
+        /// Why some of those that were named last were not reached.
+        package var shortfall: String?
     }
 
     /// An order about dead letters, a few at a time.
     /// - Parameters:
     ///   - rate: so many a second at most.
-    ///   - told: hears how far it is, and what each order was answered.
+    ///   - told: hears how far it reached.
     package mutating func give(
-        _ action: OrderAction, letters: [JobID], perSecond rate: Double?, told: (Int, String) -> Void = { _, _ in }
-    ) async throws(ClientError) {
+        _ action: OrderAction, letters: [JobID], perSecond rate: Double?, told: (Int) -> Void = { _ in }
+    ) async throws(ClientError) -> LetterOutcome {
+        var outcome = LetterOutcome()
         let started = ContinuousClock.now
         let step = rate.map { max(1, min(Self.lettersAtOnce, Int($0 / 10))) } ?? Self.lettersAtOnce
         for start in stride(from: 0, to: letters.count, by: step) {
@@ -74,8 +82,12 @@ package struct OrderSender: Sendable {
             }
             var filter = OrderFilter()
             filter.jobs = Array(letters[start...].prefix(step))
-            let reply = try await giveAll(action, filter)
-            told(reached, reply.message)
+            let before = reached
+            let (first, last) = try await giveAll(action, filter)
+            told(reached)
+            if !first.message.isEmpty { outcome.messages.append(first.message) }
+            if reached - before < filter.jobs.count, !last.message.isEmpty { outcome.shortfall = last.message }
         }
+        return outcome
     }
 }

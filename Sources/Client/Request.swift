@@ -78,6 +78,11 @@ public struct JobSpec: Sendable {
     }
 }
 
+extension JobSpec {
+    /// Whether the protocol has this time.
+    package static func mayName(_ time: Date) -> Bool { RequestPacker.microseconds(time) != nil }
+}
+
 extension Payload {
     /// The UTF-8 bytes of a text.
     public static func text(_ text: String) -> Payload { .bytes(Array(text.utf8)) }

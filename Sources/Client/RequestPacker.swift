@@ -184,7 +184,8 @@ struct RequestPacker {
         return "\"\(shown)\(text.unicodeScalars.count > 64 ? "…" : "")\""
     }
 
-    private static func microseconds(_ time: Date) -> Int64? {
+    /// As the protocol has times; nil: it has none so early or late.
+    static func microseconds(_ time: Date) -> Int64? {
         let value = time.timeIntervalSince1970 * 1_000_000
         // The year 2200, as the protocol has it.
         guard value >= 0, value < 7_258_118_400_000_000 else { return nil }

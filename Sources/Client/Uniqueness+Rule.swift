@@ -15,7 +15,9 @@ extension Uniqueness {
                 "unique key has \(key.utf8.count) bytes, it takes 1 to \(Limits.userKeyBytes); hash a longer one")
         }
         guard rule != nil else {
-            throw .invalid("unique for \(time ?? .zero), it takes whole seconds, 1 to \(Limits.uniqueSeconds)")
+            let (seconds, attoseconds) = (time ?? .zero).components
+            let said = "\(seconds) s" + (attoseconds == 0 ? "" : " and a part of one")
+            throw .invalid("unique for \(said), it takes whole seconds, 1 to \(Limits.uniqueSeconds)")
         }
     }
 }

@@ -9,6 +9,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var tokens: TokenConfiguration?
     /// The largest JSON body.
     package var bodyLimit: Int
+    /// The largest form, with all its files.
+    package var uploadLimit: Int
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
 
@@ -23,6 +25,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
                 "goes with \(certificate == nil ? "gateway_tls_certificate" : "gateway_tls_key"), which is not set")
         }
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
+        uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
         streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)

@@ -47,16 +47,6 @@ package final class ObjectFolder: ObjectPlace {
         }
     }
 
-    package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {
-        try store(limit: ObjectReference.maximumSize) { (write) throws(ObjectError) in
-            try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try write(UnsafeRawBufferPointer(bytes)) }
-        }
-    }
-
-    package func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference {
-        try store(limit: limit) { (write) throws(ObjectError) in try file.readPieces(write) }
-    }
-
     package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
         let file = try root.openBeneath(reference.path, Flags.read | O_NONBLOCK | O_NOCTTY)
         let size = try file.regularFileSize()
@@ -65,42 +55,37 @@ package final class ObjectFolder: ObjectPlace {
     }
 
     /// Writes to a temporary name while hashing, and renames: whatever stood under the name, also a
-    /// file that was cut or corrupted, is replaced by what was written here. So the same content may
-    /// be put any number of times, from any number of processes.
-    func store(
-        limit: UInt64, _ produce: ((UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) -> Void
-    ) throws(ObjectError) -> ObjectReference {
+    /// file that was cut or corrupted, is replaced by what was written here.
+    package func begin(limit: UInt64) throws(ObjectError) -> IncomingObject {
         let temporary = Self.temporaryPrefix + String(UInt64.random(in: .min ... .max), radix: 36)
         let file = try root.openBeneath(temporary, Flags.create, mode: 0o640)
         // A file system without locks has the silence alone.
         _ = flock(file.raw, LOCK_EX | LOCK_NB)
-        do throws(ObjectError) {
-            var hash = try SHA256()
-            var size: UInt64 = 0
-            try produce { piece throws(ObjectError) in
-                size += UInt64(piece.count)
-                guard size <= limit else { throw .tooLarge(size: size, limit: limit) }
-                try hash.update(piece)
-                try file.write(piece)
-            }
-            try file.synchronize()
-            let digest = try hash.finish()
-            let path = StoredObject.path(of: digest)
-            let folder = String(path.prefix(2))
-            let name = digest.hex
-            if mkdirat(root.raw, folder, 0o750) != 0, errno != EEXIST { throw .system("creating a folder", errno) }
-            let directory = try root.openBeneath(folder, Flags.directory)
-            // A sweep looks at the old file and removes it under the other lock.
-            _ = flock(directory.raw, LOCK_SH)
-            guard renameat(root.raw, temporary, directory.raw, name) == 0 else { throw .system("renaming", errno) }
-            try directory.synchronize()
-            // Also when the folder was there: whoever made it may not have come this far yet.
-            try root.synchronize()
-            return try ObjectReference(path: path, size: size, sha256: digest)
-        } catch {
+        return try IncomingObject(file, limit: limit) { [self] written throws(ObjectError) in
+            try keep(written, temporary)
+        } discard: { [self] in
+            // Once it was renamed there is none.
             unlinkat(root.raw, temporary, 0)
-            throw error
         }
+    }
+
+    private func keep(
+        _ written: borrowing IncomingObject.Written, _ temporary: String
+    ) throws(ObjectError) -> ObjectReference {
+        try written.file.synchronize()
+        let path = StoredObject.path(of: written.sha256)
+        let folder = String(path.prefix(2))
+        if mkdirat(root.raw, folder, 0o750) != 0, errno != EEXIST { throw .system("creating a folder", errno) }
+        let directory = try root.openBeneath(folder, Flags.directory)
+        // A sweep looks at the old file and removes it under the other lock.
+        _ = flock(directory.raw, LOCK_SH)
+        guard renameat(root.raw, temporary, directory.raw, written.sha256.hex) == 0 else {
+            throw .system("renaming", errno)
+        }
+        try directory.synchronize()
+        // Also when the folder was there: whoever made it may not have come this far yet.
+        try root.synchronize()
+        return try ObjectReference(path: path, size: written.size, sha256: written.sha256)
     }
 
     private func isUnlocked(_ name: String) -> Bool {

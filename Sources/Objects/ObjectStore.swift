@@ -2,17 +2,30 @@
 ///
 /// `ObjectFolder` is one, a bucket of S3 (module `StatexS3`) another; `Stores` is all that are configured.
 package protocol ObjectStore: Sendable {
-    /// Stores `bytes` durably: when it returns, they survive a power cut.
-    func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference
-
-    /// Stores what is left to read in `file` durably, up to `limit` bytes.
-    func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference
+    /// Begins an object of at most `limit` bytes. The same content may be stored any number of times, from any number
+    /// of processes.
+    func begin(limit: UInt64) throws(ObjectError) -> IncomingObject
 
     /// A descriptor to read the object from its beginning. Its size was checked; its sum was not.
     func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor
 }
 
 extension ObjectStore {
+    /// Stores `bytes` durably: when it returns, they survive a power cut.
+    package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {
+        let object = try begin(limit: ObjectReference.maximumSize)
+        try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try object.write(UnsafeRawBufferPointer(bytes))
+        }
+        return try object.finish()
+    }
+
+    /// Stores what is left to read in `file` durably, up to `limit` bytes.
+    package func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference {
+        let object = try begin(limit: limit)
+        try file.readPieces { piece throws(ObjectError) in try object.write(piece) }
+        return try object.finish()
+    }
+
     /// Stores a regular file that the user of this process named. A larger one is refused before anything is copied.
     package func put(copyingFile path: String, limit: UInt64) throws(ObjectError) -> ObjectReference {
         let file = try FileDescriptor.open(path, Flags.read)

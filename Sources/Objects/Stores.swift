@@ -49,11 +49,7 @@ package struct Stores: ObjectStore {
         places = [first] + others
     }
 
-    package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference { try first.put(bytes) }
-
-    package func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference {
-        try first.put(copying: file, limit: limit)
-    }
+    package func begin(limit: UInt64) throws(ObjectError) -> IncomingObject { try first.begin(limit: limit) }
 
     package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
         var missing: ObjectError?

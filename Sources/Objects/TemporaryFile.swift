@@ -16,10 +16,13 @@ extension FileDescriptor {
         return "/var/tmp"
     }
 
-    /// Stands at the file's beginning again.
-    package borrowing func rewind() throws(ObjectError) {
-        guard lseek(raw, 0, SEEK_SET) == 0 else { throw .system("rewinding", errno) }
+    /// Stands so many bytes behind the file's beginning.
+    package borrowing func seek(to offset: UInt64) throws(ObjectError) {
+        guard lseek(raw, off_t(clamping: offset), SEEK_SET) >= 0 else { throw .system("seeking", errno) }
     }
+
+    /// Stands at the file's beginning again.
+    package borrowing func rewind() throws(ObjectError) { try seek(to: 0) }
 
     /// Empties the file.
     package borrowing func truncate() throws(ObjectError) {

@@ -29,6 +29,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible {
     package var isLockTimeout: Bool { state == "55P03" }
     /// The data itself was refused: sending it again will be refused again.
     package var isDataError: Bool { state?.hasPrefix("22") == true || state == "23514" || state == "23502" }
+    /// A statement that reads was refused for what is in its parameters or in what it reads: asked again, it will be
+    /// refused again. (Cardinality, data, integrity, limits of a program, data that is corrupt.)
+    package var isReadRefusal: Bool { ["21", "22", "23", "54", "XX"].contains(state?.prefix(2)) }
     /// No room: disk, memory or connections.
     package var isResourceShortage: Bool { state?.hasPrefix("53") == true }
     /// No partition for a row. (The server has one code for it and for a CHECK that fails.)

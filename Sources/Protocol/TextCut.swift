@@ -3,7 +3,7 @@ extension String {
     ///
     /// For texts for people that quote what may come from anywhere: no length of a name may make a message that
     /// cannot be written.
-    func cut(toBytes limit: Int) -> String {
+    package func cut(toBytes limit: Int) -> String {
         guard utf8.count > limit else { return self }
         let mark = "…"
         var left = limit - mark.utf8.count

@@ -8,20 +8,61 @@ package struct AuditFilter: Sendable {
     package init() {}
 }
 
+/// Where a list of orders goes on: a commit may hold more of them than a list shows.
+package struct AuditCursor: Sendable, CustomStringConvertible {
+    private let batch: Int64
+    /// Of the commit's orders, the newest, which were shown; nil: all.
+    private let shown: Int?
+
+    /// - Parameter text: `4711`: before that commit; `4711.35`: in it, after its newest 35.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let batch = parts.first.flatMap({ Int64($0) }), batch >= 0 else { return nil }
+        self.batch = batch
+        guard parts.count == 2 else {
+            shown = nil
+            return
+        }
+        guard let shown = Int32(parts[1]), shown >= 0 else { return nil }
+        self.shown = Int(shown)
+    }
+
+    /// Behind the last of these rows, of which the first follows `start`.
+    fileprivate init?(behind rows: some BidirectionalCollection<JournalReader.Row>, from start: Self?) {
+        guard let last = rows.last?.first, let batch = last.flatMap({ Int64($0) }) else { return nil }
+        let before = start?.batch == batch ? start?.shown ?? 0 : 0
+        self.batch = batch
+        shown = before + rows.reversed().prefix { $0.first == last }.count
+    }
+
+    package var description: String { "\(batch)" + (shown.map { ".\($0)" } ?? "") }
+
+    /// The commit from which on rows are read, and how many of those are left out.
+    fileprivate var parameters: (batch: Int64, skip: Int) { shown.map { (batch, $0) } ?? (batch - 1, 0) }
+}
+
 extension JournalReader {
-    /// What was ordered, newest first, from before a commit on. It is for those who see everything.
+    /// What was ordered, newest first. It is for those who see everything.
     package borrowing func audit(
-        _ filter: AuditFilter, before: String?, limit: Int, for viewer: Viewer
+        _ filter: AuditFilter, from start: AuditCursor?, limit: Int, for viewer: Viewer
     ) throws(ReadError) -> Listing {
         guard viewer == .everything else { return Listing(auditColumns, []) }
+        // Orders of one commit stand in the table in their order, for nothing in it is ever changed. One row more
+        // says whether there is more.
         let rows = try self.rows(
             """
             SELECT \(auditColumns.selection) FROM statex.actions
             WHERE ($1::text IS NULL OR action = $1) AND ($2::text IS NULL OR who = $2)
-                AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR batch < $4)
-            ORDER BY batch DESC LIMIT $5::bigint
-            """, [filter.action, filter.who, filter.since.map(String.init), before, String(limit)])
-        return Listing(auditColumns, rows, next: rows.count == limit ? rows.last?[0] : nil)
+                AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR batch <= $4)
+            ORDER BY batch DESC, ctid DESC OFFSET $5::bigint LIMIT $6::bigint
+            """,
+            [
+                filter.action, filter.who, filter.since.map(String.init), (start?.parameters.batch).map(String.init),
+                String(start?.parameters.skip ?? 0), String(limit + 1),
+            ])
+        let shown = rows.prefix(limit)
+        let next = rows.count > limit ? AuditCursor(behind: shown, from: start) : nil
+        return Listing(auditColumns, Array(shown), next: next?.description)
     }
 }
 

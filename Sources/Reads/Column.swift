@@ -41,6 +41,11 @@ package struct Listing: Sendable {
         self.next = next
     }
 
+    /// The same with one more text at the end of each row.
+    package func adding(_ name: String, _ value: (JournalReader.Row) -> String?) -> Listing {
+        Listing(columns + [.text(name)], rows.map { $0 + [value($0)] }, next: next)
+    }
+
     /// One JSON object: the rows under `name`, and where to go on.
     /// - Parameter nulls: whether what a row has not is written as null; else it is left out.
     package func json(_ name: String, nulls: Bool = false) -> [UInt8] {

@@ -30,42 +30,18 @@ package final class S3Bucket: ObjectPlace {
         service = try S3Service(bucket, settings)
     }
 
-    package func put(_ bytes: [UInt8]) throws(ObjectError) -> ObjectReference {
-        try store(limit: ObjectReference.maximumSize) { (write) throws(ObjectError) in
-            try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try write(UnsafeRawBufferPointer(bytes)) }
-        }
-    }
-
-    package func put(copying file: borrowing FileDescriptor, limit: UInt64) throws(ObjectError) -> ObjectReference {
-        try store(limit: limit) { (write) throws(ObjectError) in try file.readPieces(write) }
-    }
-
-    private func store(
-        limit: UInt64, _ produce: ((UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) -> Void
-    ) throws(ObjectError) -> ObjectReference {
+    package func begin(limit: UInt64) throws(ObjectError) -> IncomingObject {
         let file = try FileDescriptor.temporary(in: temporaryDirectory)
-        var hash = try SHA256()
-        var size: UInt64 = 0
-        try produce { piece throws(ObjectError) in
-            size += UInt64(piece.count)
-            guard size <= limit else { throw .tooLarge(size: size, limit: limit) }
-            guard size <= Self.largest else {
-                throw .refused(
-                    "the object has more than \(Self.largest) bytes (5 GiB), the most that S3 takes in one request; split it, or use an object folder"
-                )
+        return try IncomingObject(file, limit: min(limit, Self.largest)) { [self] written throws(ObjectError) in
+            let path = StoredObject.path(of: written.sha256)
+            let reference = try ObjectReference(scheme: .s3, path: path, size: written.size, sha256: written.sha256)
+            if try !isThere(reference) {
+                var request = request("PUT", path)
+                request.payloadSHA256 = written.sha256.hex
+                try service.send(request, Upload(descriptor: written.file.raw, size: written.size))
             }
-            try hash.update(piece)
-            try file.write(piece)
+            return reference
         }
-        let digest = try hash.finish()
-        let reference = try ObjectReference(
-            scheme: .s3, path: StoredObject.path(of: digest), size: size, sha256: digest)
-        if try !isThere(reference) {
-            var request = request("PUT", reference.path)
-            request.payloadSHA256 = digest.hex
-            try service.send(request, Upload(descriptor: file.raw, size: size))
-        }
-        return reference
     }
 
     /// Whether the same object lies there, and is young for a sweep.

@@ -64,7 +64,10 @@ struct DoctorCommand: AsyncParsableCommand {
             atPath: scratch, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
         defer { try? FileManager.default.removeItem(atPath: scratch) }
         let catalog = HandlerCatalog(loaded, slots: 1, objects: nil, scratch: scratch)
-        let report = probeIsolation(launcher: catalog.installation.launcher, scratchRoot: catalog.scratch)
+        let launcher = catalog.installation.launcher
+        // Without it all else would fail too, and the advice be about what is there.
+        if let missing = Self.missing(launcher: launcher) { return [missing] }
+        let report = probeIsolation(launcher: launcher, scratchRoot: catalog.scratch)
         var findings = [isolation(report, demanded: loaded.configuration.isolation)]
         for kind in BuiltInHandlers.kinds {
             guard let handler = try? catalog.handlers(only: [kind]).first else { continue }
@@ -81,6 +84,13 @@ struct DoctorCommand: AsyncParsableCommand {
             await handler.close()
         }
         return findings
+    }
+
+    static func missing(launcher: String) -> Finding? {
+        guard access(launcher, X_OK) != 0 else { return nil }
+        return .error(
+            "statex-launch", "\(launcher): \(String(cString: strerror(errno)))",
+            "put the statex-launch of the same build beside statex: it starts every handler process")
     }
 
     private func isolation(_ report: IsolationReport, demanded: Isolation) -> Finding {

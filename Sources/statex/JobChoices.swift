@@ -21,6 +21,10 @@ struct JobChoices: ParsableArguments {
 
     func validate() throws {
         guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }
+        for (time, flag) in [(at, "--at"), (deadline, "--deadline")] {
+            guard let time, !JobSpec.mayName(time.after) else { continue }
+            throw ValidationError("\(flag) takes a time from 1970 to 2199")
+        }
         if let priority, !(0..<Limits.priorities).contains(priority) {
             throw ValidationError("--priority \(priority): it takes 0 (first) to \(Limits.priorities - 1)")
         }

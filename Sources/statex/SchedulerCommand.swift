@@ -83,7 +83,7 @@ struct SchedulerCommand: ParsableCommand {
         }.detach()
         let (url, keyDays) = (journal.url, configuration.idempotencyDays)
         NamedThread("reader") {
-            var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff)
+            var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff) { complain($0, .error) }
             reader.run()
         }.detach()
         let retentionDays = configuration.retentionDays

@@ -29,7 +29,9 @@ extension EndToEnd {
             ["retry", "--all", "--rate", "0"], ["dead", "drop"], ["dead", "--before", "x"], ["drain"], ["pause"],
             ["pause", "--all", "--kind", "a"], ["resume"], ["top", "--interval", "1ms"], ["audit", "--before", "x"],
             ["submit", "--text", "a", "--delay", "x"], ["submit", "--text", "a", "--endpoint", "udp://x"],
-            ["submit", "--text", "a", "--priority", "-1"], ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
+            ["submit", "--text", "a", "--at", "9999-01-01T00:00:00Z"],
+            ["submit", "--text", "a", "--priority", "-1"], ["simulate", "--seeds", "0"], ["audit", "--before", "1.x"],
+            ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {
             let run = try CommandRun(

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import StatexClient
 import StatexProtocol
@@ -30,6 +31,10 @@ extension EndToEnd {
                 let all = try stack.ask("jobs")
                 #expect(
                     all.texts("jobs", "state") == ["delayed", "succeeded", "succeeded", "succeeded", "dead"], "\(all)")
+                // Why it waits stands with what waits, and with nothing else.
+                let reasons = all.list("jobs").map { $0["waiting_because"] as? String }
+                #expect(reasons.first??.hasPrefix("its time has not come") == true, "\(reasons)")
+                #expect(reasons.dropFirst().allSatisfy { $0 == nil }, "\(reasons)")
                 #expect(try stack.ask("jobs", "--state", "dead", "--state", "failed").list("jobs").count == 1)
                 #expect(try stack.ask("jobs", "--kind", "echo").list("jobs").count == 4)
                 #expect(try stack.ask("jobs", "--tag", "eu", "--tag", "nightly").list("jobs").count == 1)
@@ -187,6 +192,40 @@ extension EndToEnd {
                 _ = try stack.startScheduler()
                 #expect(try stack.ask("retry", ids[1]).reached == 0)
                 #expect(try stack.jobCount == 4)
+                await client.close()
+            }
+        }
+
+        @Test func `a retry of more dead letters than there is room for says how many are left and why`() async throws {
+            try await TestStack.with(["tenants": "{default: {max_open_jobs: 2}}"]) { stack in
+                _ = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                for _ in 0..<3 {
+                    #expect(
+                        try stack.run("submit", "--kind", "fail", "--payload", "{}", "--attempts", "1", "--wait").end
+                            == .exited(1))
+                }
+                var later = JobSpec(kind: "echo", payload: .text("x"))
+                later.startAt = Date(timeIntervalSinceNow: 3_600)
+                let client = try await stack.client()
+                let first = try await client.submit(Request([later]))
+                let second = try await client.submit(Request([later]))
+                let full = try stack.run("retry", "--all")
+                #expect(full.end == .exited(3), "\(full)")
+                #expect(
+                    full.errors.contains("3 left: ") && full.errors.contains("max_open_jobs of tenant default is 2"),
+                    "\(full)")
+                #expect(try stack.ask("pause", "--all").end == .exited(0))
+                _ = try await first.cancel()
+                #expect(try await first.result().state == .cancelled)
+                let some = try stack.ask("retry", "--all")
+                #expect(some.reached == 1 && some.message.contains("; 2 left: "), "\(some)")
+                _ = try await second.cancel()
+                #expect(try await second.result().state == .cancelled)
+                // One order after the other.
+                let rest = try stack.ask("retry", "--all", "--rate", "10")
+                #expect(
+                    rest.reached == 1 && rest.message.hasPrefix("1 of 2 not, in the last order: 1 left: "), "\(rest)")
                 await client.close()
             }
         }

@@ -276,7 +276,7 @@ extension JournalTests {
             let handOff = try HandOff()
             let url = database.url
             let reading = NamedThread("reader") {
-                var reader = Reader(url: url, keyDays: 7, epoch: epoch, handOff: handOff)
+                var reader = Reader(url: url, keyDays: 7, epoch: epoch, handOff: handOff) { _ in }
                 reader.run()
             }
             _ = try database.settings(owner: 2).open().head

@@ -37,5 +37,50 @@ extension JournalTests {
             #expect(again.jobs.map(\.id) == state.jobs.map(\.id))
             #expect(try past.database.verify().violations == [])
         }
+
+        /// A journal whose first jobs are leased, one in each of so many commits, and none has ended.
+        private func leased(_ count: Int) throws -> (database: JournalDatabase, jobs: [UInt64]) {
+            let database = try JournalDatabase()
+            let opened = try database.settings(owner: 1).open()
+            var maker = BatchMaker(head: opened.head)
+            var writer = CommitWriter(owner: Owner(number: 1, name: "owner 1"))
+            var jobs: [UInt64] = []
+            for _ in 0..<count {
+                let batch = maker.lives(1)
+                batch.outcomes.removeAll()
+                if jobs.isEmpty { batch.names.append(.init(number: 3, family: .worker, name: "w/1")) }
+                jobs += batch.jobs.map(\.id)
+                writer.encode(batch)
+                try writer.send(on: opened.connection) { -1 }
+            }
+            return (database, jobs)
+        }
+
+        @Test("Jobs that were to stop still are, whether they were leased long ago or in the last commit")
+        func cancels() throws {
+            let (database, jobs) = try leased(3)
+            let order = "INSERT INTO statex.actions (batch, at, action, who, ids, reached)"
+            try database.run(
+                """
+                \(order) SELECT max(batch) + 1, 0, 'cancel', 'mira', '{\(jobs[0]),\(jobs[2])}', 2 FROM statex.commits
+                """)
+            let state = try Recovery(url: database.url).run()
+            #expect(state.jobs.map(\.isCancelled) == [true, false, true])
+        }
+
+        @Test("Of orders to cancel a recovery reads only those since the first live lease, however many there were")
+        func oldCancels() throws {
+            let (database, _) = try leased(1)
+            try database.run(
+                """
+                INSERT INTO statex.actions (batch, at, action, who, ids, reached)
+                SELECT n / 10 - 10000, 0, 'cancel', 'mira', ARRAY[n], 1 FROM generate_series(1, 20000) AS n;
+                ANALYZE statex.actions
+                """)
+            let lines = try database.query(
+                "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) "
+                    + Recovery.cancels.replacing("$1", with: "(SELECT max(batch) FROM statex.lease_chunks)"))
+            #expect(lines.contains("actions_cancels"), "\(lines)")
+        }
     }
 }

@@ -146,12 +146,49 @@ struct ObjectFolderTests {
     }
 
     @Test func `a file that is being written is locked`() throws {
-        var seen: [Bool] = []
-        _ = try folder.store(limit: 10) { write throws(ObjectError) in
-            let name = try? scratch.names(in: "root").first { $0.hasPrefix(ObjectFolder.temporaryPrefix) }
-            let other = try FileDescriptor.open(root + "/" + (name ?? ""), O_RDONLY)
-            seen.append(flock(other.raw, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        let object = try folder.begin(limit: 10)
+        let names = try scratch.names(in: "root")
+        #expect(names.count == 1 && names[0].hasPrefix(ObjectFolder.temporaryPrefix))
+        let other = try FileDescriptor.open(root + "/" + names[0], O_RDONLY)
+        #expect(flock(other.raw, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        _ = try object.finish()
+    }
+
+    @Test func `what is written in pieces is there once it is finished, and then only`() throws {
+        let object = try folder.begin(limit: 10)
+        for piece in ["hello", "", " you"] {
+            try piece.withBytes { bytes throws(ObjectError) in try object.write(bytes) }
         }
-        #expect(seen == [true])
+        let names = try scratch.names(in: "root")
+        #expect(names.count == 1 && names[0].hasPrefix(ObjectFolder.temporaryPrefix))
+        let reference = try object.finish()
+        #expect(try reference == folder.put(Array("hello you".utf8)))
+        #expect(try folder.read(reference, limit: 10) == Array("hello you".utf8))
+        #expect(throws: ObjectError.self) { try object.finish() }
+        #expect(throws: ObjectError.self) { try "!".withBytes { bytes throws(ObjectError) in try object.write(bytes) } }
+        #expect(try folder.read(reference, limit: 10) == Array("hello you".utf8))
+    }
+
+    @Test func `one that is let go of, or grows beyond its limit, leaves nothing`() throws {
+        do {
+            let object = try folder.begin(limit: 4)
+            try "1234".withBytes { bytes throws(ObjectError) in try object.write(bytes) }
+        }
+        #expect(try scratch.names(in: "root").isEmpty)
+        do {
+            let object = try folder.begin(limit: 4)
+            #expect(throws: ObjectError.tooLarge(size: 5, limit: 4)) {
+                try "12345".withBytes { bytes throws(ObjectError) in try object.write(bytes) }
+            }
+            #expect(throws: ObjectError.self) { try object.finish() }
+        }
+        #expect(try scratch.names(in: "root").isEmpty)
+    }
+}
+
+extension String {
+    fileprivate func withBytes(_ body: (UnsafeRawBufferPointer) throws(ObjectError) -> Void) throws(ObjectError) {
+        let bytes = Array(utf8)
+        try bytes.withUnsafeBufferPointer { bytes throws(ObjectError) in try body(UnsafeRawBufferPointer(bytes)) }
     }
 }

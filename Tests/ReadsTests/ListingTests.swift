@@ -21,6 +21,18 @@ struct ListingTests {
         #expect(text == #"{"jobs":[{"id":"3","n":null,"f":false,"tags":null,"at":null}],"next":null}"#)
     }
 
+    @Test func `a column may be added that only some rows have`() {
+        let list = Listing([.text("id")], [["1"], ["2"]], next: "2").adding("why") { $0[0] == "2" ? "busy" : nil }
+        #expect(
+            String(decoding: list.json("x"), as: UTF8.self)
+                == #"{"x":[{"id":"1"},{"id":"2","why":"busy"}],"next":"2"}"#)
+    }
+
+    @Test(arguments: ["", "x", "-1", "1.", "1.-2", "1.2.3", "1.99999999999", ".5", "1,5"])
+    func `a cursor of the audit trail that no list ended with is none`(text: String) {
+        #expect(AuditCursor(text) == nil)
+    }
+
     @Test func `what a text holds stays in its quotes`() {
         let list = Listing([.text("a")], [["\"}\u{1B}[2J\n"]])
         #expect(String(decoding: list.json("x"), as: UTF8.self) == #"{"x":[{"a":"\"}\u001b[2J\n"}]}"#)

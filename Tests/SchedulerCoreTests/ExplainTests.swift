@@ -104,6 +104,9 @@ struct ExplainTests {
         #expect(reason(scheduler, job + 2).reason == .inWorker)
         #expect(reason(scheduler, job + 3).reason == .slotsBusy)
         #expect(reason(scheduler, job + 3).until > scheduler.now.wall)
+        #expect(reason(scheduler, job + 3).detail == "1 job of kind text waits, and the time counts no others")
+        try scheduler.submit(sequence: 5, client: client)
+        #expect(reason(scheduler, job + 3).detail == "2 jobs of kind text wait, and the time counts no others")
     }
 
     @Test("With the journal down that is the reason; of a job that is not open there is none")

@@ -185,8 +185,10 @@ struct OperatorTests {
     }
 
     /// A scheduler whose one job has failed for good.
-    private func failed() throws -> (scheduler: TestScheduler, client: UInt32, worker: TestScheduler.Worker) {
-        let scheduler = TestScheduler()
+    private func failed(_ change: (inout CoreSettings) -> Void = { _ in }) throws -> (
+        scheduler: TestScheduler, client: UInt32, worker: TestScheduler.Worker
+    ) {
+        let scheduler = TestScheduler(change)
         let client = scheduler.client()
         let worker = scheduler.worker(1)
         try scheduler.submit(.init(priority: 2, attempts: 1), sequence: 1, client: client)
@@ -247,6 +249,67 @@ struct OperatorTests {
         scheduler.order(order, client: client, try letter(scheduler))
         #expect(scheduler.replies().map(\.reached) == [1])
         #expect(scheduler.take() == nil)
+    }
+
+    @Test(
+        "A retry keeps to the bounds as a submit does: what fits is retried, and it says how many are left and why",
+        arguments: ["tenant jobs", "tenant bytes", "all jobs", "all bytes"])
+    func bounds(of bound: String) throws {
+        let (scheduler, client, _) = try failed {
+            switch bound {
+            case "tenant jobs": $0.policies.tenants["acme", default: .init()].bounds.jobs = 2
+            case "tenant bytes": $0.policies.tenants["acme", default: .init()].bounds.bytes = 5
+            case "all jobs": $0.policies.bounds.jobs = 2
+            default: $0.policies.bounds.bytes = 5
+            }
+        }
+        let old = TestScheduler.firstID
+        var findings = try letter(scheduler)
+        findings.letters = (0..<4).map { place in
+            var letter = findings.letters[0]
+            letter.id += UInt64(place)
+            return letter
+        }
+        var dry = Order.retry(1, old, old + 1, old + 2, old + 3)
+        dry.isDryRun = true
+        scheduler.order(dry, client: client, findings)
+        #expect(scheduler.replies().map(\.reached) == [2])
+        scheduler.order(.retry(2, old, old + 1, old + 2, old + 3), client: client, findings)
+        let commit = try #require(scheduler.commit())
+        #expect(commit.actions.map(\.ids) == [[old, old + 1]])
+        #expect(commit.jobs.count == 2)
+        let reply = try #require(scheduler.replies().first)
+        #expect(reply.reached == 2 && reply.code == 0 && !reply.hasMore)
+        #expect(reply.message.hasPrefix("as \(old + 1), \(old + 2); 2 left: "))
+        #expect(reply.message.contains(bound.hasPrefix("tenant") ? "of tenant acme is" : "max_open_"))
+        // Nothing fits any more.
+        findings.letters.removeFirst(2)
+        findings.hasMore = true
+        scheduler.order(.retry(3, old + 2, old + 3), client: client, findings)
+        scheduler.settle()
+        let second = try #require(scheduler.replies().first)
+        #expect(second.reached == 0 && second.message.hasPrefix("2 and more left: "))
+        #expect(!second.hasMore, "who gives it again as long as there is more would never end")
+        #expect(scheduler.core.openJobs == 2)
+    }
+
+    @Test("A tenant at its bound holds no other tenant's dead letters back")
+    func otherTenants() throws {
+        let (scheduler, client, _) = try failed { $0.policies.tenants["acme", default: .init()].bounds.jobs = 1 }
+        try scheduler.submit(sequence: 2, client: client)
+        scheduler.settle()
+        try scheduler.submit(.init(tenant: "other"), sequence: 3, client: client)
+        let number = try #require(scheduler.take()?.jobs.first?.tenant)
+        scheduler.committed()
+        scheduler.settle()
+        let old = TestScheduler.firstID
+        var findings = try letter(scheduler)
+        findings.letters.append(findings.letters[0])
+        findings.letters[1].id = old + 1
+        findings.letters[1].tenant = number
+        scheduler.order(.retry(1, old, old + 1), client: client, findings)
+        let commit = try #require(scheduler.commit())
+        #expect(commit.actions.map(\.ids) == [[old + 1]])
     }
 
     @Test("A drop is a row and nothing else")

@@ -82,6 +82,58 @@ struct PauseTests {
         #expect(scheduler.leases.count == 3)
     }
 
+    @Test(
+        "What a worker holds while it is away is asked back when it claims it, and again when it returns once more",
+        arguments: ["kind", "tenant", "all"])
+    func away(what: String) throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 2, slots: 1)
+        for sequence in 1...2 { try scheduler.submit(sequence: UInt64(sequence), client: client) }
+        scheduler.settle()
+        let leases = scheduler.leases
+        scheduler.disconnect(worker)
+        let (kind, tenant) = (what == "kind" ? "text" : nil, what == "tenant" ? "acme" : nil)
+        scheduler.order(.pause(1, kind: kind, tenant: tenant), client: client)
+        scheduler.settle()
+        #expect(scheduler.revoked().isEmpty)
+        for _ in 0..<2 {
+            let back = scheduler.hello(1, slots: 1)
+            #expect(scheduler.revoked().isEmpty)
+            scheduler.claim(leases, by: back)
+            #expect(scheduler.revoked().map(\.token) == leases.map(\.token))
+            scheduler.disconnect(back)
+        }
+        let back = scheduler.hello(1, slots: 1)
+        scheduler.claim(leases, by: back)
+        #expect(scheduler.revoked().map(\.reason) == [.stealing, .stealing])
+        scheduler.keep([TokenRecord(JobID(rawValue: leases[0].id), token: leases[0].token)], by: back)
+        scheduler.report(leases[1], .returned, ranMicroseconds: 0, by: back)
+        scheduler.offer(2, back)
+        scheduler.settle()
+        #expect(scheduler.queues.map(\.queued) == [1])
+        #expect(scheduler.leases.count == 2)
+    }
+
+    @Test("A pause that comes between a worker's claims and its first credit asks back what it claimed, and no more")
+    func resuming() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 2, slots: 1)
+        for sequence in 1...2 { try scheduler.submit(sequence: UInt64(sequence), client: client) }
+        scheduler.settle()
+        let leases = scheduler.leases
+        scheduler.disconnect(worker)
+        let back = scheduler.hello(1, slots: 1)
+        scheduler.claim([leases[0]], by: back)
+        scheduler.order(.pause(1, kind: "text"), client: client)
+        #expect(scheduler.revoked().map(\.token) == [leases[0].token])
+        scheduler.offer(2, back)
+        scheduler.settle()
+        #expect(scheduler.outcomes.map(\.token) == [leases[1].token])
+        #expect(scheduler.queues.map(\.queued) == [1])
+    }
+
     @Test("A lease that has not left when its kind is paused never does")
     func unsent() throws {
         let scheduler = TestScheduler()

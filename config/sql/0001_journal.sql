@@ -169,6 +169,7 @@ CREATE TABLE statex.actions (
 CREATE INDEX actions_batch ON statex.actions USING brin (batch);
 CREATE INDEX actions_number ON statex.actions (sender, number) WHERE sender IS NOT NULL;
 CREATE INDEX actions_standing ON statex.actions (batch) WHERE action IN ('pause', 'resume', 'drain');
+CREATE INDEX actions_cancels ON statex.actions (batch) WHERE action = 'cancel';
 CREATE INDEX actions_dropped ON statex.actions USING gin (ids) WHERE action = 'drop';
 
 CREATE TABLE statex.checkpoints (

@@ -10,10 +10,16 @@ struct Body {
     static func decode<Value: Decodable>(
         _ type: Value.Type, from request: Request, limit: Int
     ) async throws -> Value {
-        try checkType(request)
-        let bytes = try await collect(request, limit: limit)
+        guard mediaType(request) == json else { throw Problem.unsupportedMediaType([json]) }
+        return try decode(type, from: await collect(request, limit: limit))
+    }
+
+    /// - Parameter name: what it is to the sender.
+    static func decode<Value: Decodable>(
+        _ type: Value.Type, from bytes: [UInt8], called name: String = "the body"
+    ) throws -> Value {
         do throws(JSONFailure) { _ = try JSONObject(bytes) } catch {
-            throw Problem.malformed("the body is no JSON object as it must be: \(error)")
+            throw Problem.malformed("\(name) is no JSON object as it must be: \(error)")
         }
         do {
             return try JSONDecoder().decode(type, from: Data(bytes))
@@ -22,11 +28,11 @@ struct Body {
         }
     }
 
-    private static func checkType(_ request: Request) throws(Problem) {
-        let type = request.headers[.contentType]?.prefix { $0 != ";" }.lowercased()
-        guard type?.trimmingPrefix(while: \.isWhitespace).split(separator: " ").first == "application/json" else {
-            throw .unsupportedMediaType("application/json")
-        }
+    static let json = "application/json"
+
+    /// Without its parameters; nil: there is none, or it cannot be read.
+    static func mediaType(_ request: Request) -> String? {
+        request.headers[.contentType].flatMap(HeaderValue.init)?.value
     }
 
     /// The bytes, once all are there. What says that it is larger is refused before it is read.
@@ -56,7 +62,8 @@ extension Decoder {
         for key in try container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue) {
             let names = Keys.allCases.map(\.stringValue).joined(separator: ", ")
             throw FieldFault(
-                path: codingPath + [AnyKey(shown: key.stringValue)], message: "is no field here; there are \(names)")
+                path: codingPath + [AnyKey(stringValue: Problem.shown(key.stringValue))],
+                message: "is no field here; there are \(names)")
         }
         return try container(keyedBy: keys)
     }
@@ -68,12 +75,6 @@ private struct AnyKey: CodingKey {
 
     init(stringValue: String) { self.stringValue = stringValue }
     init?(intValue: Int) { nil }
-
-    /// A name of the sender's as it may be repeated to it.
-    init(shown name: String) {
-        let cut = name.unicodeScalars.prefix(64).filter { $0.value > 0x20 && $0.value < 0x7F }
-        stringValue = cut.isEmpty ? "?" : String(String.UnicodeScalarView(cut))
-    }
 }
 
 extension Problem {

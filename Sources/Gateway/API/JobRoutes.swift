@@ -14,6 +14,7 @@ struct JobRoutes: Sendable {
             Endpoint(.get, "/v1/jobs", for: .read, answer: list),
             Endpoint(.get, "/v1/jobs/{id}", for: .read, answer: show),
             Endpoint(.get, "/v1/jobs/{id}/result", for: .read, answer: result),
+            Endpoint(.get, "/v1/jobs/{id}/payload", for: .read, answer: payload),
             Endpoint(.post, "/v1/jobs/{id}/cancel", for: .submit, .operate, answer: cancel),
             Endpoint(.post, "/v1/jobs/{id}/retry", for: .submit, .operate, answer: retry),
         ]
@@ -63,10 +64,22 @@ struct JobRoutes: Sendable {
     @Sendable private func result(_ call: Call) async throws -> Response {
         let id = try call.id()
         let viewer = call.identity.viewer
-        switch try await reads.answer({ reader throws(ReadError) in try reader.result(of: id, for: viewer) }) {
+        let found = try await reads.answer { reader throws(ReadError) in try reader.result(of: id, for: viewer) }
+        return try await content(found, called: "result-\(id)", for: call)
+    }
+
+    @Sendable private func payload(_ call: Call) async throws -> Response {
+        let id = try call.id()
+        let viewer = call.identity.viewer
+        let found = try await reads.answer { reader throws(ReadError) in try reader.payload(of: id, for: viewer) }
+        return try await content(found, called: "input-\(id)", for: call)
+    }
+
+    private func content(_ found: ContentAnswer, called name: String, for call: Call) async throws -> Response {
+        switch found {
         case .noJob: throw Problem.notFound("job")
         case .none(let state): throw Problem.noResult(state)
-        case .found(let content): return try await objects.response(content)
+        case .found(let content): return try await objects.response(content, called: name, to: call.request)
         }
     }
 

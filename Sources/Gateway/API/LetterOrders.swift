@@ -10,6 +10,8 @@ final class LetterOrders: Sendable {
         var reached = 0
         var isOver = false
         var failure: ClientError?
+        /// Why it did not reach all of them.
+        var shortfall: String?
     }
 
     private let running = Atomic<Int>(0)
@@ -53,9 +55,10 @@ final class LetterOrders: Sendable {
         func run(_ action: OrderAction, _ letters: [JobID], _ rate: Double?, _ sender: OrderSender) async {
             var sender = sender
             do throws(ClientError) {
-                try await sender.give(action, letters: letters, perSecond: rate) { reached, _ in
+                let outcome = try await sender.give(action, letters: letters, perSecond: rate) { reached in
                     state.withLock { $0.reached = reached }
                 }
+                state.withLock { $0.shortfall = outcome.shortfall }
             } catch {
                 state.withLock { $0.failure = error }
             }

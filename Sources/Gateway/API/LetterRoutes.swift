@@ -62,6 +62,7 @@ struct LetterRoutes: Sendable {
             $0.member("reached", progress.reached)
             $0.member("dry_run", body.isDryRun)
             $0.member("done", body.isDryRun || progress.isOver)
+            $0.member("message", orNull: progress.shortfall)
         }
         return Response(json: text, status: body.isDryRun ? .ok : .accepted)
     }

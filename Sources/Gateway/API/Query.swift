@@ -18,7 +18,7 @@ struct Query {
             let name = String(name)
             let value = String(value)
             guard names.contains(name) else {
-                throw .field(Self.shown(name), "is no parameter here; there are \(names.joined(separator: ", "))")
+                throw .field(Problem.shown(name), "is no parameter here; there are \(names.joined(separator: ", "))")
             }
             guard value.utf8.count <= GatewayLimits.filterBytes,
                 value.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
@@ -29,12 +29,6 @@ struct Query {
             guard values[name] == nil || repeatable.contains(name) else { throw .field(name, "stands there twice") }
             values[name, default: []].append(value)
         }
-    }
-
-    /// A name of the sender's as it may be repeated to it.
-    private static func shown(_ name: String) -> String {
-        let cut = name.unicodeScalars.prefix(64).filter { $0.value > 0x20 && $0.value < 0x7F }
-        return cut.isEmpty ? "query" : String(String.UnicodeScalarView(cut))
     }
 
     func text(_ name: String) throws(Problem) -> String? {

@@ -7,6 +7,7 @@ import StatexReads
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let uploads: Uploads
     let bodyLimit: Int
 
     var endpoints: [Endpoint] {
@@ -21,12 +22,29 @@ struct RequestRoutes: Sendable {
     @Sendable private func submit(_ call: Call) async throws -> Response {
         let key = try Self.key(call.request)
         let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
-        let body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
+        let body = try await body(of: call)
         let submission = try Submission(body, key: key, trace: trace, by: call.identity)
         let receipt = try await submission.send(over: scheduler.client())
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,
             headers: [.location: "/v1/requests/\(receipt.id)"])
+    }
+
+    private func body(of call: Call) async throws -> SubmitBody {
+        switch Body.mediaType(call.request) {
+        case Body.json:
+            var body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
+            try body.attach([])
+            return body
+        case UploadedForm.mediaType:
+            // Before much is taken in for nothing.
+            _ = try scheduler.client()
+            let form = try await uploads.read(call.request, of: call.identity.subject) {
+                call.context.goOn(call.request)
+            }
+            return try SubmitBody(form)
+        default: throw Problem.unsupportedMediaType([Body.json, UploadedForm.mediaType])
+        }
     }
 
     private static func key(_ request: Request) throws(Problem) -> String? {

@@ -25,6 +25,12 @@ struct SubmitBody: Decodable {
         failsDependants = failure == "fail"
         unique = try fields.decodeIfPresent(UniqueBody.self, forKey: .unique)
     }
+
+    /// Of nothing but jobs.
+    init(jobs: [JobBody]) {
+        self.jobs = jobs
+        failsDependants = false
+    }
 }
 
 /// When it is not taken because of an earlier one.
@@ -51,9 +57,11 @@ struct UniqueBody: Decodable {
 /// One job of a submit.
 struct JobBody: Decodable {
     var job: JobSpec
+    /// The field of a form that has its payload.
+    var file: String?
 
     enum Fields: String, CodingKey, CaseIterable {
-        case kind, payload, priority, deadline, attempts, labels, affinity, tags, after, inputs, traceparent
+        case kind, payload, file, priority, deadline, attempts, labels, affinity, tags, after, inputs, traceparent
         case payloadBase64 = "payload_base64"
         case runAt = "run_at"
         case delaySeconds = "delay_seconds"
@@ -65,6 +73,7 @@ struct JobBody: Decodable {
         let kind = try fields.decode(String.self, forKey: .kind)
         try fields.check(.kind, KindName.isValid(kind), "must be \(KindName.rule)")
         job = JobSpec(kind: kind, payload: try Self.payload(fields))
+        file = try fields.word(.file, PartHead.nameBytes)
         if let priority = try fields.integer(.priority, 0...Limits.priorities - 1) { job.priority = priority }
         job.attempts = try fields.integer(.attempts, 1...Limits.attempts)
         job.startAt = try Self.start(fields)
@@ -81,12 +90,18 @@ struct JobBody: Decodable {
         }
     }
 
+    init(_ job: JobSpec) { self.job = job }
+
     static func isTrace(_ text: String) -> Bool {
         text.utf8.count == 55 && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
     }
 
     private static func payload(_ fields: KeyedDecodingContainer<Fields>) throws -> Payload {
         let text = try fields.decodeIfPresent(String.self, forKey: .payload)
+        if try fields.decodeIfPresent(String.self, forKey: .file) != nil {
+            let other = text == nil ? Fields.payloadBase64 : .payload
+            try fields.check(.file, !fields.contains(other), "stands beside \(other.rawValue); give one of them")
+        }
         guard let encoded = try fields.decodeIfPresent(String.self, forKey: .payloadBase64) else {
             return .text(text ?? "")
         }

@@ -45,6 +45,12 @@ extension Problem {
         invalid([Field(field: field, message: message)])
     }
 
+    /// A name of the sender's as it may be repeated to it.
+    static func shown(_ name: String) -> String {
+        let cut = name.unicodeScalars.prefix(64).filter { $0.value > 0x20 && $0.value < 0x7F }
+        return cut.isEmpty ? "?" : String(String.UnicodeScalarView(cut))
+    }
+
     static func invalid(_ fields: [Field]) -> Problem {
         let detail = fields.map { "\($0.field) \($0.message)" }.joined(separator: "; ")
         return Problem(
@@ -113,10 +119,21 @@ extension Problem {
             headers: [.retryAfter: String(seconds)])
     }
 
-    static func unsupportedMediaType(_ wanted: String) -> Problem {
+    static func unsupportedMediaType(_ wanted: [String]) -> Problem {
         Problem(
             status: .unsupportedMediaType, code: "unsupported_media_type", title: "The body is of another type",
-            detail: "Content-Type must be \(wanted)", headers: [.accept: wanted])
+            detail: "Content-Type must be \(wanted.joined(separator: " or "))",
+            headers: [.accept: wanted.joined(separator: ", ")])
+    }
+
+    static let uploadTooSlow = Problem(
+        status: .requestTimeout, code: "too_slow", title: "The upload took too long",
+        detail: "it may take \(GatewayLimits.uploadTime.components.seconds) seconds; send less at once")
+
+    static func noSuchRange(size: Int) -> Problem {
+        Problem(
+            status: .rangeNotSatisfiable, code: "no_such_range", title: "The content is shorter",
+            detail: "it has \(size) bytes, and Range begins behind them", headers: [.contentRange: "bytes */\(size)"])
     }
 
     /// The scheduler or the journal is away or busy.

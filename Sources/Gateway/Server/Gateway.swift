@@ -22,6 +22,7 @@ package struct Gateway: Sendable {
     private let reads: ReadPool
     private let readiness: Readiness
     private let objects: ObjectReader
+    private let uploads: Uploads
     private let hub: EventHub
     private let seats: StreamSeats
     private let letters: LetterOrders
@@ -36,7 +37,9 @@ package struct Gateway: Sendable {
             largestObject: settings.largestObject, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
-        objects = ObjectReader(settings.objects ?? [], settings.s3)
+        let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
+        objects = ObjectReader(places: places)
+        uploads = Uploads(settings, places)
         hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
@@ -82,7 +85,8 @@ package struct Gateway: Sendable {
                 additionalChannelHandlers: [
                     SlowBodyHandler(
                         window: .seconds(Int64(GatewayLimits.bodyWindowSeconds)),
-                        bytesPerSecond: GatewayLimits.bodyBytesPerSecond)
+                        bytesPerSecond: GatewayLimits.bodyBytesPerSecond),
+                    UnwantedBodyHandler(limit: GatewayLimits.unwantedBytes),
                 ],
                 idleTimeout: .seconds(Int64(GatewayLimits.idleSeconds)),
                 httpDecoderConfiguration: .init(
@@ -104,7 +108,7 @@ package struct Gateway: Sendable {
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
-        RequestRoutes(scheduler: scheduler, reads: reads, bodyLimit: settings.bodyLimit).endpoints
+        RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
     private var orders: [Endpoint] {

@@ -32,6 +32,8 @@ package struct GatewaySettings: Sendable {
     package var largestObject: Int
     /// The largest JSON body.
     package var bodyLimit: Int
+    /// The largest form with all its files.
+    package var uploadLimit = 1 << 30
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
 
@@ -64,6 +66,21 @@ enum GatewayLimits {
     /// A body must come at so many bytes a second, measured in pieces of so many seconds: slower than any phone.
     static let bodyBytesPerSecond = 4 << 10
     static let bodyWindowSeconds = 10
+    /// How much of a body is read and thrown away after it was refused: most senders read nothing before they have sent
+    /// everything.
+    static let unwantedBytes = 64 << 20
+    /// Forms that are taken in at once: each holds `uploadPiece` and what is on its way, half a MiB.
+    static let uploads = 64
+    /// And of one subject: a browser opens six connections.
+    static let uploadsOfSubject = 16
+    /// Files and fields of one form: as many files as the page takes, twice. Each costs three waits for the disk.
+    static let uploadParts = 200
+    /// What is written to a file at once: past that, larger writes gain nothing over the hash.
+    static let uploadPiece = 256 << 10
+    /// From its first byte to its last: the files that came first are only safe from a sweep for a day.
+    static let uploadTime = Duration.seconds(6 * 3_600)
+    /// Threads that wait for disks and object stores.
+    static let objectThreads = 16
     /// How long a submit or an order waits for a scheduler that is busy or away.
     static let patience = Duration.seconds(5)
     /// How long one page of a list is looked for.

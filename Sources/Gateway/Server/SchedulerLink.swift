@@ -70,8 +70,8 @@ final class SchedulerLink: Service {
     ) async throws(Problem) -> (reached: Int, message: String) {
         var sender = try sender(note: note, by: identity)
         do throws(ClientError) {
-            let reply = try await sender.giveAll(action, filter)
-            return (sender.reached, reply.message)
+            let message = try await sender.giveAll(action, filter).first.message
+            return (sender.reached, message)
         } catch {
             throw Problem(error)
         }

@@ -131,7 +131,14 @@ extension Broker {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, at: time, into: &outbox)
             return
         }
-        keyedSubmits[nextTag] = KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount))
+        guard keyedSubmits.hasRoom else {
+            core.submitted(
+                submit, bytes: frame.bytes, client: peer.session,
+                busy: "\(KeyedSubmits.bytes) bytes of requests with keys wait for the journal", at: time, into: &outbox)
+            return
+        }
+        keyedSubmits.park(
+            KeyedSubmit(session: peer.session, bytes: frame.bytes.array(0..<frame.bytes.byteCount)), tag: nextTag)
         handOff.reads.put(.keys(keys.compactMap(\.user), unique: keys.compactMap(\.unique), tag: nextTag))
         nextTag += 1
     }
@@ -167,6 +174,7 @@ extension Broker {
             welcomeClient(waiting.peer, waiting.hello)
         case .keys(let uses, let unique, let tag): keysRead(uses, unique, tag: tag)
         case .order(let findings): core.orderRead(findings, at: now, into: &outbox)
+        case .refused(let request, let reason): readRefused(request, reason)
         }
     }
 

@@ -50,7 +50,7 @@ package struct Broker: ~Copyable {
     var reports: [ProgressRecord] = []
     var scratch = ByteBuffer(capacity: 4_096)
     /// Submits with user keys, while the journal is asked about those.
-    var keyedSubmits: [UInt64: KeyedSubmit] = [:]
+    var keyedSubmits = KeyedSubmits()
     var nextTag: UInt64 = 1
     /// HELLOs of clients whose producer is being read.
     var waitingHellos: [UInt64: (peer: Peer, hello: Hello)] = [:]

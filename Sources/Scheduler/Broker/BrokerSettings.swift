@@ -34,6 +34,8 @@ struct BrokerCounts {
     var commits: UInt64 = 0
     var committedJobs: UInt64 = 0
     var payloadReads: UInt64 = 0
+    /// What the journal refused to read.
+    var readsRefused: UInt64 = 0
     var progressDropped: UInt64 = 0
     /// How often the path of an endpoint led elsewhere and was taken back.
     var endpointsReclaimed: UInt64 = 0

@@ -110,6 +110,7 @@ extension Broker {
             ("put_off", core.putOff), ("malformed", counts.malformed),
             ("unroutable", counts.unroutable),
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
+            ("reads_refused", counts.readsRefused),
             ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
             ("endpoints_reclaimed", counts.endpointsReclaimed), ("endpoints_unreachable", counts.endpointsUnreachable),
         ] { json.member(name, Int(value)) }

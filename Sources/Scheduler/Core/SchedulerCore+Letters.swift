@@ -4,28 +4,55 @@ import StatexProtocol
 // dead letter keeps its outcome for ever.
 
 extension SchedulerCore {
+    /// Retries those that the bounds have room for, as a submit of each would; the others stay dead letters.
     mutating func retry(_ findings: OrderFindings, _ isDryRun: Bool, at now: Now) throws(WireError) -> Reach {
-        guard !isDryRun, !findings.letters.isEmpty else {
-            return Reach(ids: findings.letters.map(\.id), hasMore: findings.hasMore)
+        let (admitted, refusal) = admit(findings.letters)
+        // Ordered again at once, it would find those that were left.
+        var reach = Reach(hasMore: findings.hasMore && refusal == nil)
+        reach.ids = admitted.map { findings.letters[$0.place].id }
+        if let refusal {
+            let left = findings.letters.count - admitted.count
+            reach.message = "\(left)\(findings.hasMore ? " and more" : "") left: \(refusal)"
         }
-        let bytes = findings.letters.reduce(0) { $0 + $1.payload.count }
-        let request = Backlog(jobs: findings.letters.count, bytes: bytes)
-        let refusal = backlog.refusal(request, policies.bounds, of: "")?.message ?? gatheringRefusal(bytes: bytes)
-        if let refusal { throw WireError(.busy, refusal) }
-        var reach = Reach(hasMore: findings.hasMore)
-        var made: [UInt64] = []
-        for letter in findings.letters {
+        guard !isDryRun, !admitted.isEmpty else { return reach }
+        let bytes = admitted.reduce(0) { $0 + findings.letters[$1.place].payload.count }
+        if let refusal = gatheringRefusal(bytes: bytes) { throw WireError(.busy, refusal) }
+        let made = admitted.map { submitAgain(findings.letters[$0.place], kind: $0.kind, tenant: $0.tenant, at: now) }
+        // The journal names all of them; a long list is nothing to read.
+        var names = "as " + made.prefix(20).map { String($0) }.joined(separator: ", ")
+        if made.count > 20 { names += ", …" }
+        reach.message = reach.message.isEmpty ? names : "\(names); \(reach.message)"
+        return reach
+    }
+
+    /// Where the letters stand that fit beside all that is open, and why the first of the others does not.
+    private func admit(_ letters: [DeadLetter]) -> (
+        admitted: [(place: Int, kind: Int32, tenant: Int32)], refusal: String?
+    ) {
+        var admitted: [(place: Int, kind: Int32, tenant: Int32)] = []
+        var refusal: String?
+        var whole = backlog
+        var ofTenants: [Int32: Backlog] = [:]
+        for (place, letter) in letters.enumerated() {
             // Memory has every name that the journal has.
             guard let kind = kinds.firstIndex(where: { $0.number == letter.kind }),
                 let tenant = (0..<Int32(tenants.count)).first(where: { tenants[$0].number == letter.tenant })
             else { continue }
-            reach.ids.append(letter.id)
-            made.append(submitAgain(letter, kind: Int32(kind), tenant: tenant, at: now))
+            var own = ofTenants[tenant] ?? tenants[tenant].backlog
+            let one = Backlog(jobs: 1, bytes: letter.payload.count)
+            let full =
+                own.refusal(one, tenants[tenant].bounds, of: " of tenant \(tenants[tenant].name)")
+                ?? whole.refusal(one, policies.bounds, of: "")
+            if let full {
+                refusal = refusal ?? full.message
+                continue
+            }
+            own.add(bytes: UInt32(clamping: letter.payload.count))
+            whole.add(bytes: UInt32(clamping: letter.payload.count))
+            ofTenants[tenant] = own
+            admitted.append((place, Int32(kind), tenant))
         }
-        // The journal names all of them; a long list is nothing to read.
-        reach.message = "as " + made.prefix(20).map { String($0) }.joined(separator: ", ")
-        if made.count > 20 { reach.message += ", …" }
-        return reach
+        return (admitted, refusal)
     }
 
     /// - Returns: the new job.

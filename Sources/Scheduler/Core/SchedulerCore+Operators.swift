@@ -46,6 +46,7 @@ extension SchedulerCore {
             return answerNow(known, to: entry.client, &out)
         }
         do throws(WireError) {
+            if let refusal = findings.refusal { throw WireError(.refused, refusal) }
             let reach = try carryOut(entry.order, findings, at: now, into: &out)
             var reply = OrderReply(number: entry.order.number)
             reply.reached = UInt32(clamping: reach.count ?? reach.ids.count)
@@ -153,7 +154,7 @@ extension SchedulerCore {
     mutating func recall(
         of worker: Int32, at now: Now, into out: inout Outbox, where isMeant: (borrowing SchedulerCore, Int32) -> Bool
     ) {
-        guard workers[worker].isConnected, !workers[worker].isResuming else { return }
+        guard workers[worker].isConnected else { return }
         var slot = workers[worker].leases.head
         while slot >= 0 {
             let next = jobs[slot].next
@@ -168,6 +169,15 @@ extension SchedulerCore {
         case .kind(let name): kinds[Int(jobs[slot].kind)].name == name
         case .tenant(let name): tenants[jobs[slot].tenant].name == name
         }
+    }
+
+    /// What was paused while a worker was away, it hears of when it claims what it holds.
+    mutating func recallIfPaused(_ slot: Int32, of worker: Int32, at now: Now, into out: inout Outbox) {
+        guard
+            pauses.everything != nil || kinds[Int(jobs[slot].kind)].pausedBy != nil
+                || tenants[jobs[slot].tenant].pausedBy != nil
+        else { return }
+        recall(slot, of: worker, at: now, into: &out)
     }
 
     private mutating func recall(_ slot: Int32, of worker: Int32, at now: Now, into out: inout Outbox) {

@@ -9,20 +9,23 @@ extension SchedulerCore {
         let who = clients[client]?.name ?? ""
         for record in records {
             var ids: [UInt64] = []
+            var reached: UInt32 = 0
             let count = record.isRequest ? UInt64(requestSize(record.id.rawValue)) : 1
             // From the end: who waits for others ends as cancelled before they do, not because of them.
             for offset in (0..<count).reversed() {
                 let id = record.id.rawValue + offset
                 guard let slot = jobs.slot(of: id), !jobs[slot].state.isFinal else { continue }
-                ids.append(id)
+                reached += 1
+                // One that is being stopped was recorded: repeated orders must not fill a commit.
+                if jobs[slot].flags.stopState == nil { ids.append(id) }
                 stop(slot, .cancelling, into: &out)
             }
             gathering.actions.append(
-                CommitBatch.ActionRow(action: "cancel", who: who, ids: ids, reached: UInt32(ids.count)))
+                CommitBatch.ActionRow(action: "cancel", who: who, ids: ids, reached: reached))
             gathering.cancelled.append(
                 CommitBatch.Cancelled(
                     client: client,
-                    record: CancelRecord(record.id, isRequest: record.isRequest, jobs: UInt32(ids.count))))
+                    record: CancelRecord(record.id, isRequest: record.isRequest, jobs: reached)))
         }
     }
 

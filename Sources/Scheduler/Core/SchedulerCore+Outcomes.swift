@@ -79,6 +79,19 @@ extension SchedulerCore {
         }
     }
 
+    /// What a lease hands over cannot be read, whoever asks how often: the attempt fails for good, and its worker never
+    /// hears of it.
+    package mutating func leaseRefused(_ lease: Outbox.Lease, _ reason: String, at now: Now) {
+        guard let content = leaseContent(lease) else { return }
+        let text = ErrorText("refused", reason.cut(toBytes: Limits.errorMessageBytes))
+        var bytes = ByteBuffer()
+        text.write(to: &bytes)
+        var record = OutcomeRecord(id: content.record.id, token: lease.token, ending: .failed)
+        record.retryable = false
+        record.bodyLength = UInt32(clamping: text.length)
+        end(lease.slot, record, bytes.bytes, worker: lease.worker, session: content.session, at: now)
+    }
+
     /// Ends a live lease as its worker says.
     private mutating func end(
         _ slot: Int32, _ record: OutcomeRecord, _ bytes: borrowing RawSpan, worker: Int32, session: UInt32, at now: Now

@@ -106,6 +106,7 @@ extension SchedulerCore {
             }
             jobs[slot].flags.remove(.unclaimed)
             if jobs[slot].flags.stopState != nil { revoke(slot, into: &out) }
+            recallIfPaused(slot, of: index, at: now, into: &out)
             askToReport(slot, into: &out)
         }
     }

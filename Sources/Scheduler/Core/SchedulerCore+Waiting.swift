@@ -28,9 +28,10 @@ extension SchedulerCore {
         switch job.state {
         case .blocked: return because(.afterJobs)
         case .delayed where job.flags.contains(.heldRetry):
+            let held = kinds[Int(job.kind)].heldRetries.count
             return because(
                 .retryBudget, until: kinds[Int(job.kind)].budget.nextAt,
-                "\(kinds[Int(job.kind)].heldRetries.count) retries of kind \(kinds[Int(job.kind)].name) wait")
+                waiting(held, "retry", "retries", "of kind \(kinds[Int(job.kind)].name)"))
         case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
         case .leased:
             guard wasSent(job.token) else { return because(.committing) }
@@ -97,8 +98,15 @@ extension SchedulerCore {
                 : because(
                     .quarantined, "kind \(kind.name) fails in \(free.map { workers[$0].name }.joined(separator: ", "))")
         }
+        let queue = queues[Int(job.queue)]
+        let alike = "of kind \(kind.name)" + (queue.labels == .none ? "" : " with the same labels")
         let wait = expectedWait(job.queue, at: now)
-        return because(.slotsBusy, until: now.monotonic + wait, "\(kind.queued) jobs of kind \(kind.name) wait")
+        let ahead = waiting(queue.count, "job", "jobs", alike)
+        return because(.slotsBusy, until: now.monotonic + wait, "\(ahead), and the time counts no others")
+    }
+
+    private func waiting(_ count: Int, _ one: String, _ many: String, _ which: String) -> String {
+        count == 1 ? "1 \(one) \(which) waits" : "\(count) \(many) \(which) wait"
     }
 
     private func words(_ needs: [ResourceAmount]) -> String {
@@ -107,7 +115,8 @@ extension SchedulerCore {
 
     func isWorking(_ worker: Int32) -> Bool { workers[worker].isConnected && !workers[worker].isDraining }
 
-    /// When the last job that waits in this queue should start, if nothing else comes: an estimate.
+    /// When the last job that waits in this queue should start, if nothing else comes and its workers took nothing of
+    /// other queues: an estimate. What those hold would have to be counted for each of them and each worker.
     private func expectedWait(_ queue: Int32, at now: Now) -> Int64 {
         var slots = 0
         var soonest = Int64.max

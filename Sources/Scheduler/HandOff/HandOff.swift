@@ -119,6 +119,20 @@ package enum ReadRequest: Sendable {
     case keys([UserKeys.Key], unique: [UniqueKeys.Key], tag: UInt64)
     case order(OrderLookup)
     case stop
+
+    /// Two that ask for the same between them; none: it asks for one thing.
+    package var halves: [ReadRequest] {
+        func halves<Each>(_ all: [Each], _ request: ([Each]) -> ReadRequest) -> [ReadRequest] {
+            guard all.count > 1 else { return [] }
+            return [request(Array(all[..<(all.count / 2)])), request(Array(all[(all.count / 2)...]))]
+        }
+        return switch self {
+        case .payloads(let wanted): halves(wanted, ReadRequest.payloads)
+        case .outcomes(let lookups): halves(lookups, ReadRequest.outcomes)
+        case .results(let lookups): halves(lookups, ReadRequest.results)
+        case .producer, .keys, .order, .stop: []
+        }
+    }
 }
 
 package struct PayloadWanted: Sendable {
@@ -141,6 +155,8 @@ package enum ReadAnswer: Sendable {
     case producer(Producer, runs: [Producers.Run], tag: UInt64)
     case keys([UserKeys.Key: UserKeys.Use], unique: [UniqueKeys.Key: UniqueKeys.Use], tag: UInt64)
     case order(OrderFindings)
+    /// Postgres refuses to read this, for what is in it and for this reason.
+    case refused(ReadRequest, String)
 }
 
 /// What a leased job is handed, as it stands in the journal.

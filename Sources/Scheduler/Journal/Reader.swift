@@ -12,6 +12,7 @@ package struct Reader: ~Copyable {
     private let keyDays: Int
     private let epoch: UInt32
     private let handOff: HandOff
+    private let complain: @Sendable (String) -> Void
     private var link: Link?
     private var nextMaintenance: Int64 = 0
     private var nextWatch: Int64 = 0
@@ -19,11 +20,15 @@ package struct Reader: ~Copyable {
     /// - Parameters:
     ///   - keyDays: how many days a user's key is remembered.
     ///   - epoch: of this owner.
-    package init(url: String, keyDays: Int, epoch: UInt32, handOff: HandOff) {
+    ///   - complain: hears what could not be read and why, for the log.
+    package init(
+        url: String, keyDays: Int, epoch: UInt32, handOff: HandOff, complain: @escaping @Sendable (String) -> Void
+    ) {
         self.url = url
         self.keyDays = keyDays
         self.epoch = epoch
         self.handOff = handOff
+        self.complain = complain
     }
 
     private static let maintenanceNanoseconds: Int64 = 60_000_000_000
@@ -56,7 +61,8 @@ package struct Reader: ~Copyable {
         }
     }
 
-    /// Answers, however long Postgres takes to come back: who asked waits, and nothing else does.
+    /// Answers, however long Postgres takes to come back: who asked waits, and nothing else does. What it refuses
+    /// for good is told to who asked.
     private mutating func answer(_ request: ReadRequest) {
         var pause = 50
         while true {
@@ -66,12 +72,24 @@ package struct Reader: ~Copyable {
                 handOff.events.put(.read(found))
                 return
             } catch {
+                guard !error.isReadRefusal else { return refused(request, error) }
                 link = nil
                 var nap = timespec(tv_sec: 0, tv_nsec: pause * 1_000_000)
                 nanosleep(&nap, nil)
                 pause = min(pause * 2, 900)
             }
         }
+    }
+
+    /// Halves what was refused until it stands alone: the rest is readable.
+    private mutating func refused(_ request: ReadRequest, _ error: PostgresError) {
+        let halves = request.halves
+        guard halves.isEmpty else {
+            for half in halves { answer(half) }
+            return
+        }
+        complain("the journal refused to read: \(error)")
+        handOff.events.put(.read(.refused(request, "the journal refused to read it: \(error)")))
     }
 
     private func read(_ request: ReadRequest) throws(PostgresError) -> ReadAnswer? {

@@ -13,6 +13,8 @@ package struct RecoveredState: Sendable {
     /// Pages without an open job that are not recorded as closed: the owner went before it could.
     package var finishedPages: [UInt64] = []
     var labelNames: [String: String] = [:]
+    /// The first commit that gave a lease which is live.
+    var firstLive: Int64?
     /// The final states of the jobs of one page, for dependencies that lie in the page before.
     var finals: (page: Int64, states: [UInt8]) = (-1, [])
 }
@@ -33,13 +35,13 @@ package struct Recovery: ~Copyable {
         try readSchedules(into: &state)
         try readStandingOrders(into: &state)
         let pages = try openPages()
-        let cancelled = try cancelledJobs()
         for (index, page) in pages.enumerated() {
             let before = state.jobs.count
-            try readPage(page, cancelled: cancelled, into: &state)
+            try readPage(page, into: &state)
             if state.jobs.count == before { state.finishedPages.append(UInt64(page)) }
             progress(index + 1, pages.count)
         }
+        try readCancels(into: &state)
         return state
     }
 
@@ -129,13 +131,18 @@ package struct Recovery: ~Copyable {
         return open
     }
 
-    /// Orders to cancel stand for ever: a running job that was to stop still is.
-    private func cancelledJobs() throws(PostgresError) -> Set<Int64> {
-        let rows = try connection.query(
-            "SELECT unnest(ids) FROM statex.actions WHERE action = 'cancel'", doing: "orders")
-        var ids = Set<Int64>()
-        for row in 0..<rows.rows { ids.insert(rows.integer(row, 0)) }
-        return ids
+    /// Orders to cancel stand for ever: a running job that was to stop still is. What no worker had ended with the
+    /// order, so only jobs that have a lease count, and only orders since it was given.
+    static let cancels = "SELECT unnest(ids) FROM statex.actions WHERE action = 'cancel' AND batch >= $1::bigint"
+
+    private func readCancels(into state: inout RecoveredState) throws(PostgresError) {
+        guard let first = state.firstLive else { return }
+        let rows = try connection.query(Self.cancels, [String(first)], doing: "orders to cancel")
+        var ids = Set<UInt64>()
+        for row in 0..<rows.rows { ids.insert(UInt64(bitPattern: rows.integer(row, 0))) }
+        for index in state.jobs.indices where state.jobs[index].token != 0 {
+            state.jobs[index].isCancelled = ids.contains(state.jobs[index].id)
+        }
     }
 
     private struct Ends {
@@ -148,15 +155,16 @@ package struct Recovery: ~Copyable {
         var endedTokens: [Int64] = []
         var token: Int64 = 0
         var worker: UInt32 = 0
+        /// The commit that gave the last lease.
+        var batch: Int64 = 0
         var workerOf: [(token: Int64, worker: UInt32)] = []
     }
 
-    private func readPage(_ page: Int64, cancelled: Set<Int64>, into state: inout RecoveredState) throws(PostgresError)
-    {
+    private func readPage(_ page: Int64, into state: inout RecoveredState) throws(PostgresError) {
         var ends = [Ends](repeating: Ends(), count: 4_096)
         let leases = try connection.query(
             """
-            SELECT e.slot, c.base + e.token, e.worker FROM statex.lease_chunks c
+            SELECT e.slot, c.base + e.token, e.worker, c.batch FROM statex.lease_chunks c
             CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.workers) AS e(slot, token, worker)
             WHERE c.page = \(page) ORDER BY 2
             """, doing: "leases of a page")
@@ -170,6 +178,7 @@ package struct Recovery: ~Copyable {
             let slot = Int(leases.integer(row, 0)) & 4_095
             ends[slot].token = leases.integer(row, 1)
             ends[slot].worker = UInt32(truncatingIfNeeded: leases.integer(row, 2))
+            ends[slot].batch = leases.integer(row, 3)
             ends[slot].workerOf.append((ends[slot].token, ends[slot].worker))
         }
         for row in 0..<outcomes.rows {
@@ -213,7 +222,6 @@ package struct Recovery: ~Copyable {
             job.runLimit = UInt32(truncatingIfNeeded: jobs.integer(row, 6))
             job.payloadLength = UInt32(truncatingIfNeeded: jobs.integer(row, 10))
             job.labels = jobs.text(row, 7).split(separator: " ").compactMap { state.labelNames[String($0)] }
-            job.isCancelled = cancelled.contains(id)
             job.hasCheckpoint = checkpointed.contains(id)
             job.affinity = jobs.isNull(row, 9) ? nil : jobs.text(row, 9)
             if !jobs.isNull(row, 8) {
@@ -230,6 +238,7 @@ package struct Recovery: ~Copyable {
             if end.token != 0, !end.endedTokens.contains(end.token) {
                 job.token = UInt64(end.token)
                 job.worker = end.worker
+                state.firstLive = min(state.firstLive ?? end.batch, end.batch)
             }
             state.jobs.append(job)
         }

@@ -2,6 +2,8 @@
 struct ReferenceTopic: Topic {
     func checkers(of world: World) -> [any Checker] {
         let reference = ReferenceChecker(world)
-        return [reference, ExplainChecker(world, reference), OrderChecker(world, reference)]
+        return [
+            reference, ExplainChecker(world, reference), OrderChecker(world, reference), LossChecker(world, reference),
+        ]
     }
 }

@@ -12,13 +12,16 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "Orders of this person or program.") var who: String?
     @Option(help: ArgumentHelp("Given after: \(When.format).", valueName: "time")) var since: When?
     @Option(help: "How many, 1 to 10000.") var limit = 50
-    @Option(help: ArgumentHelp("Go on before this commit.", valueName: "n")) var before: String?
+    @Option(help: ArgumentHelp("Go on before this commit, or where the list before ended.", valueName: "n"))
+    var before: String?
     @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var journal: JournalOptions
 
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit takes 1 to 10000") }
-        guard before.map({ Int64($0) != nil }) ?? true else { throw ValidationError("--before takes a number") }
+        guard before.map({ AuditCursor($0) != nil }) ?? true else {
+            throw ValidationError("--before takes the number of a commit, or what the list before ended with")
+        }
     }
 
     func run() async throws {
@@ -27,7 +30,7 @@ struct AuditCommand: AsyncParsableCommand {
         filter.who = who
         filter.since = since?.before.microseconds
         let list = try journal.read(journal.load(), as: "audit") { (reader) throws(ReadError) in
-            try reader.audit(filter, before: before, limit: limit, for: .everything)
+            try reader.audit(filter, from: before.flatMap(AuditCursor.init), limit: limit, for: .everything)
         }
         json ? print(list.text(as: "actions")) : showText(list.rows, list.next)
     }

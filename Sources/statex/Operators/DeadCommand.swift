@@ -45,9 +45,8 @@ struct DeadListCommand: AsyncParsableCommand {
     private func showLetters(_ list: Listing) {
         var table = TextTable("ID", "KIND", "TENANT", "STATE", "ENDED", "ERROR", "")
         for row in list.rows {
-            let error = "\(row[6] ?? ""): \(row[7] ?? "")".split(separator: "\n").first.map(String.init)
             let since = row[9].map { "retried as \($0)" } ?? (row[10] == "t" ? "dropped" : "")
-            table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), error, since])
+            table.add([row[0], row[2], row[3], row[4], shortTime(row[5]), shortError(row[6], row[7]), since])
         }
         print((table.lines + (list.next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n"))
     }
@@ -79,8 +78,9 @@ struct RetryCommand: AsyncParsableCommand {
         discussion: """
             Each becomes a new job of the same request, with an id of its own and the same payload and options; the \
             old one keeps its outcome. A dead letter is retried once: ordered again, it makes no second job. An id of \
-            a request means all of its dead letters. Exits 3 when the scheduler refused, 4 when it or the database was \
-            not there, 5 when no dead letter of the ids was left.
+            a request means all of its dead letters. Those for which max_open_jobs or max_open_bytes, the tenant's or \
+            the whole, has no room are left, and it says how many and why. Exits 3 when the scheduler refused or there \
+            was room for none, 4 when it or the database was not there, 5 when no dead letter of the ids was left.
             """)
 
     @OptionGroup var letters: LetterOrder
@@ -114,9 +114,15 @@ struct LetterOrder: ParsableArguments {
         }
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)
-        let messages = try await giver.give(action, letters: letters, perSecond: rate)
+        let outcome = try await giver.give(action, letters: letters, perSecond: rate)
+        if giver.reached == 0, let shortfall = outcome.shortfall { throw ending(.refused, shortfall) }
         // A long list of new ids is for `statex dead --all`.
-        giver.report(action, "dead letter", message: messages.count == 1 ? messages[0] : "")
+        var message = outcome.messages.first ?? ""
+        if outcome.messages.count > 1 {
+            let left = letters.count - giver.reached
+            message = outcome.shortfall.map { "\(left) of \(letters.count) not, in the last order: \($0)" } ?? ""
+        }
+        giver.report(action, "dead letter", message: message)
         await client.close()
         if !ids.isEmpty, giver.reached == 0 {
             throw ending(.unknown, "no dead letter of these ids that nobody retried or dropped (statex dead --all)")

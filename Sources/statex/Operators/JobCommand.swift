@@ -1,7 +1,5 @@
 import ArgumentParser
 import Foundation
-import StatexClient
-import StatexConfiguration
 import StatexProtocol
 import StatexReads
 
@@ -26,7 +24,7 @@ struct JobCommand: AsyncParsableCommand {
             throw ending(.unknown, "no job \(id) is known: it was never submitted, or its retention is over")
         }
         var text = found.json
-        if found.isOpen, let why = await waitingBecause(id, loaded) {
+        if found.isOpen, let why = await waitingReasons(of: [id], journal.client, loaded)[id] {
             var member = JSONText()
             member.object { $0.member("waiting_because", why) }
             text = text.dropLast() + "," + String(decoding: member.bytes.dropFirst(), as: UTF8.self)
@@ -35,16 +33,5 @@ struct JobCommand: AsyncParsableCommand {
             return print(text)
         }
         print(value.lines().joined(separator: "\n"))
-    }
-
-    /// Only the scheduler knows; without one the rest is shown all the same.
-    private func waitingBecause(_ id: JobID, _ loaded: LoadedConfiguration) async -> String? {
-        var options = journal.client
-        options.timeout = options.timeout ?? 2
-        guard let client = try? await options.connect(loaded) else { return nil }
-        let explanation = try? await client.explain(job: id)
-        await client.close()
-        guard let explanation, explanation.state != nil, explanation.reason != .none else { return nil }
-        return explanation.sentence
     }
 }

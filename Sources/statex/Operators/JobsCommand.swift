@@ -8,7 +8,7 @@ struct JobsCommand: AsyncParsableCommand {
         commandName: "jobs", abstract: "List jobs, newest first.",
         discussion: """
             Read from the journal, a page of ids at a time, for about two seconds at most: when that was not enough \
-            it says from which id to go on (--before). Exits 4 when the database was not there.
+            it says from which id to go on (--before). Why jobs wait is asked of the scheduler, if it is there. Exits 4 when the database was not there.
             """)
 
     @Option(help: "Jobs in this state; repeatable: any of them.") var state: [String] = []
@@ -38,10 +38,20 @@ struct JobsCommand: AsyncParsableCommand {
         filter.until = until?.before.microseconds
         let wanted = filter
         let start = try before.map { try jobIDs([$0])[0].rawValue } ?? UInt64.max >> 1
-        let list = try journal.read(journal.load(), as: "jobs") { (reader) throws(ReadError) in
+        let loaded = try journal.load()
+        let list = try journal.read(loaded, as: "jobs") { (reader) throws(ReadError) in
             try reader.jobs(wanted, below: start, limit: limit, patience: Self.patience, for: .everything)
         }
-        print(json ? list.text(as: "jobs") : Self.text(list.rows, list.next))
+        let open = list.rows.filter { Self.openNames.contains($0[4] ?? "") }.compactMap(Self.id)
+        let reasons = await waitingReasons(of: open, journal.client, loaded)
+        let shown = list.adding("waiting_because") { row in Self.id(row).flatMap { reasons[$0] } }
+        print(json ? shown.text(as: "jobs") : Self.text(shown.rows, shown.next))
+    }
+
+    private static let openNames = Set(JobState.allCases.filter { !$0.isFinal }.map(\.name))
+
+    private static func id(_ row: JournalReader.Row) -> JobID? {
+        row.first.flatMap { $0 }.flatMap(UInt64.init).map(JobID.init(rawValue:))
     }
 
     private func states() throws -> [JobState] {
@@ -56,13 +66,12 @@ struct JobsCommand: AsyncParsableCommand {
 
     private static func text(_ rows: [[String?]], _ next: String?) -> String {
         guard !rows.isEmpty else { return next.map { "none yet; go on with --before \($0)" } ?? "no such job" }
-        var table = TextTable("ID", "STATE", "KIND", "TENANT", "ATTEMPTS", "SUBMITTED", "WORKER OR ERROR")
+        var table = TextTable("ID", "STATE", "KIND", "TENANT", "ATTEMPTS", "SUBMITTED", "WORKER, REASON OR ERROR")
         for row in rows {
-            let error = [row[15], row[16]].compactMap { $0 }.joined(separator: ": ")
             table.add([
                 row[0], row[4], row[2], row[3], "\(row[6] ?? "0")/\(row[7] ?? "0")",
                 shortTime(row[8]),
-                row[4] == "leased" ? row[12] : error.split(separator: "\n").first.map(String.init),
+                row[4] == "leased" ? row[12] : row[17] ?? shortError(row[15], row[16]),
             ])
         }
         return (table.lines + (next.map { ["more: --before \($0)"] } ?? [])).joined(separator: "\n")

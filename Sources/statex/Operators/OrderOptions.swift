@@ -33,13 +33,12 @@ struct OrderGiver {
         _ = try await asClient { () throws(ClientError) in try await sender.giveAll(action, filter) }
     }
 
-    /// - Returns: what each order was answered.
-    mutating func give(_ action: OrderAction, letters: [JobID], perSecond rate: Double?) async throws -> [String] {
-        var messages: [String] = []
+    mutating func give(
+        _ action: OrderAction, letters: [JobID], perSecond rate: Double?
+    ) async throws -> OrderSender.LetterOutcome {
         try await asClient { () throws(ClientError) in
-            try await sender.give(action, letters: letters, perSecond: rate) { if !$1.isEmpty { messages.append($1) } }
+            try await sender.give(action, letters: letters, perSecond: rate)
         }
-        return messages
     }
 
     func report(_ action: OrderAction, _ what: String, message: String = "") {

@@ -30,6 +30,12 @@ struct TextTable {
 /// A time for people: to the second.
 func shortTime(_ text: String?) -> String? { text.map { String($0.prefix(19)).replacing("T", with: " ") } }
 
+/// What failed, for people: the first line of its class and its message, as far as it has them.
+func shortError(_ errorClass: String?, _ message: String?) -> String? {
+    let words = [errorClass, message].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ": ")
+    return words.split(separator: "\n").first.map(String.init)
+}
+
 extension Listing {
     /// One JSON object, as every list prints it.
     func text(as name: String) -> String { String(decoding: json(name), as: UTF8.self) }

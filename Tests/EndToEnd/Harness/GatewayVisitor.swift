@@ -31,7 +31,9 @@ struct GatewayVisitor {
         }
     }
 
-    func get(_ path: String) async throws -> Answer { try await send("GET", path) }
+    func get(_ path: String, headers: [String: String] = [:]) async throws -> Answer {
+        try await send("GET", path, nil, headers)
+    }
 
     /// - Parameter json: nil: without a body.
     func post(_ path: String, _ json: String? = nil, headers: [String: String] = [:]) async throws -> Answer {
@@ -41,15 +43,19 @@ struct GatewayVisitor {
     func send(
         _ method: String, _ path: String, _ json: String? = nil, _ headers: [String: String] = [:]
     ) async throws -> Answer {
+        let type = json.map { _ in ["Content-Type": "application/json"] } ?? [:]
+        return try await send(method, path, body: json.map { Data($0.utf8) }, headers.merging(type) { $1 })
+    }
+
+    func send(
+        _ method: String, _ path: String, body: Data?, _ headers: [String: String]
+    ) async throws -> Answer {
         guard let place = URL(string: url + path) else { throw HarnessError("\(url + path) is no URL") }
         var request = URLRequest(url: place, timeoutInterval: 30)
         request.httpMethod = method
         request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        if let json {
-            request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-            request.httpBody = Data(json.utf8)
-        }
+        request.httpBody = body
         let (body, response) = try await URLSession.shared.data(for: request)
         guard let response = response as? HTTPURLResponse else { throw HarnessError("no HTTP answer") }
         return Answer(status: response.statusCode, headers: response.allHeaderFields, body: body)

@@ -61,6 +61,8 @@ package struct OrderLookup: Sendable {
 package struct OrderFindings: Sendable {
     /// It was carried out before: the answer of that time.
     package var known: OrderReply?
+    /// Why the journal could not say.
+    package var refusal: String?
     /// Of `cancel` with tags: jobs that have them all.
     package var tagged: [UInt64] = []
     /// Of `retry` and `drop`: those of its jobs that are dead letters, neither retried nor dropped.

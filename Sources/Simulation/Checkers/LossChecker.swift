@@ -1,0 +1,66 @@
+import StatexProtocol
+import StatexSchedulerCore
+
+/// A worker that is lost takes at most as many jobs with it as it has slots: what stood behind those did not begin.
+/// And what was in a lost worker finds a free slot from then on: it stands behind nobody, so that poison is found out.
+final class LossChecker: Checker {
+    private unowned let world: World
+    private unowned let reference: ReferenceChecker
+    /// Workers that this owner was told the slots of.
+    private var joined: Set<WorkerID> = []
+    private var wereInALostWorker: Set<UInt64> = []
+
+    init(_ world: World, _ reference: ReferenceChecker) {
+        self.world = world
+        self.reference = reference
+    }
+
+    func serves(_ scheduler: SchedulerProcess) {
+        guard scheduler.number == reference.owner else { return }
+        joined = []
+        wereInALostWorker = Set(reference.durable.jobs.filter { !$0.value.lostWith.isEmpty }.keys)
+    }
+
+    func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess) {
+        guard case .joined = what, scheduler.number == reference.owner else { return }
+        joined.insert(worker)
+    }
+
+    func decided(_ commit: SimulatedJournal.Commit, by scheduler: SchedulerProcess) {
+        guard scheduler.number == reference.owner else { return }
+        var held: [WorkerID: Set<UInt64>] = [:]
+        for (id, job) in reference.durable.jobs {
+            if let lease = job.lease, job.final == nil { held[lease.worker, default: []].insert(id) }
+        }
+        var lost: [WorkerID: Int] = [:]
+        for row in commit.outcomes where row.token != 0 {
+            guard let worker = worker(row.lease.worker, commit) else { continue }
+            held[worker]?.remove(row.id)
+            guard row.ending == .lost else { continue }
+            lost[worker, default: 0] += 1
+            wereInALostWorker.insert(row.id)
+        }
+        for (worker, count) in lost where count > world.options.slots && joined.contains(worker) {
+            world.violation("\(count) jobs are lost with one worker, which has \(world.options.slots) slots")
+        }
+        let ended = Set(commit.outcomes.map(\.token))
+        for row in commit.leases.sorted(by: { $0.token < $1.token }) {
+            guard let worker = worker(row.worker, commit) else { continue }
+            let before = held[worker]?.count ?? 0
+            if wereInALostWorker.contains(row.id), joined.contains(worker), before >= world.options.slots {
+                world.violation("job \(row.id) was in a lost worker, and is to wait in another behind \(before) leases")
+            }
+            // One that ended in the same commit may have made room for the next.
+            if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }
+        }
+    }
+
+    /// The worker of this number, which the commit itself may name.
+    private func worker(_ number: UInt32, _ commit: SimulatedJournal.Commit) -> WorkerID? {
+        if let known = reference.durable.workerOfNumber[number] { return known }
+        guard let row = commit.names.first(where: { $0.family == .worker && $0.number == number }),
+            let slash = row.name.lastIndex(of: "/")
+        else { return nil }
+        return WorkerID(row.name[row.name.index(after: slash)...], radix: 16)
+    }
+}
