@@ -25,6 +25,7 @@ package struct Gateway: Sendable {
     private let uploads: Uploads
     private let hub: EventHub
     private let seats: StreamSeats
+    private let letters: LetterOrders
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
@@ -41,6 +42,7 @@ package struct Gateway: Sendable {
         uploads = Uploads(settings, places)
         hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
+        letters = LetterOrders(logger: logger)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -100,13 +102,18 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        page + health + requests + jobs + streams
+        page + health + requests + jobs + streams + status + orders
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
+    }
+    private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
+    private var orders: [Endpoint] {
+        OrderRoutes(scheduler: scheduler, bodyLimit: settings.bodyLimit).endpoints
+            + LetterRoutes(scheduler: scheduler, reads: reads, orders: letters, bodyLimit: settings.bodyLimit).endpoints
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints

@@ -46,16 +46,25 @@ extension SchedulerCore {
         package var kind: String
         package var queued: Int
         package var leased: Int
+        package var delayed: Int
+        package var blocked: Int
+        /// How long one slot would work at what is queued.
+        package var backlogSeconds: Double
+        /// How long the oldest that is queued waits.
+        package var oldestSeconds: Double
         package var circuit: Circuit.State
         package var heldRetries: Int
         package var pausedBy: String?
     }
 
     package func queueStatus(at now: Now) -> [QueueStatus] {
-        kinds.map {
-            QueueStatus(
-                kind: $0.name, queued: $0.queued, leased: $0.leased, circuit: $0.circuit.state(at: now.monotonic),
-                heldRetries: $0.heldRetries.count, pausedBy: $0.pausedBy)
+        kinds.indices.map { index in
+            let (kind, shown) = (kinds[index], metrics(ofKind: index, at: now))
+            return QueueStatus(
+                kind: kind.name, queued: kind.queued, leased: kind.leased, delayed: shown.open.delayed,
+                blocked: shown.open.blocked, backlogSeconds: shown.backlogSeconds, oldestSeconds: shown.oldestSeconds,
+                circuit: kind.circuit.state(at: now.monotonic), heldRetries: kind.heldRetries.count,
+                pausedBy: kind.pausedBy)
         }
     }
 
