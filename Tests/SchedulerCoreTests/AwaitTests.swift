@@ -46,6 +46,7 @@ struct AwaitTests {
         scheduler.await(TestScheduler.firstID, waits: false, client: client)
         scheduler.report(try #require(scheduler.leases.first), by: worker)
         scheduler.await(TestScheduler.firstID, waits: false, client: client)
+        #expect(scheduler.out.finals.map(\.record.attempts) == [0, 1, 1], "its lease is over, and was an attempt")
         #expect(scheduler.finals().map(\.state) == [.queued, .leased, .running])
     }
 

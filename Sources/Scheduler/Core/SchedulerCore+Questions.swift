@@ -88,7 +88,9 @@ extension SchedulerCore {
     func resultRecord(_ slot: Int32) -> ResultRecord {
         let job = jobs[slot]
         var record = ResultRecord(id: JobID(rawValue: job.id), index: job.index, count: job.count, state: job.state)
-        record.attempts = UInt16(job.failures) + UInt16(job.losses) + (job.token == 0 ? 0 : 1)
+        // The lease of a success is over before that is durable, and counts.
+        let hasAttempt = job.token != 0 || job.state == .succeeded
+        record.attempts = UInt16(job.failures) + UInt16(job.losses) + (hasAttempt ? 1 : 0)
         record.losses = UInt16(job.losses)
         return record
     }
