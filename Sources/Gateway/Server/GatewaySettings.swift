@@ -36,6 +36,8 @@ package struct GatewaySettings: Sendable {
     package var uploadLimit = 1 << 30
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
+    /// How many workers a kind needs.
+    package var scale = ScaleRule()
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
