@@ -62,7 +62,7 @@ struct OrderReader: ~Copyable {
             WITH letters AS (
                 SELECT d.id, d.request, sum(length(j.payload)) OVER (ORDER BY d.id) - length(j.payload) AS before
                 FROM statex.dead_letters d JOIN statex.all_jobs j ON j.id = d.id
-                WHERE d.page IN (SELECT unnest($1::bigint[]) >> 12) AND d.id = ANY($1::bigint[])
+                WHERE d.page = ANY($2::bigint[]) AND d.id = ANY($1::bigint[])
                     AND d.retried_as IS NULL AND NOT d.dropped\(withPayloads ? Self.mayRun : "")
             )
             SELECT l.id, l.request, l.before <= \(withPayloads ? Self.payloadBytes : .max), j.opts, j.kind, j.tenant,
@@ -71,7 +71,7 @@ struct OrderReader: ~Copyable {
                 convert_from(o.affinity, 'UTF8')
             FROM letters l JOIN statex.all_jobs j ON j.id = l.id LEFT JOIN statex.job_options o ON o.id = l.id
             ORDER BY l.id
-            """, [list], doing: "dead letters")
+            """, [list, idList(Set(ids.map(\.page)).sorted())], doing: "dead letters")
         for row in 0..<rows.rows {
             guard rows.text(row, 2) == "t" else {
                 findings.hasMore = true

@@ -131,20 +131,34 @@ package struct Reader: ~Copyable {
         -> ReadAnswer
     {
         let rows = try connection.query(
+            // Each page is read once, however many of its jobs are asked about.
             """
-            SELECT w.token, e.ends & 255 FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token)
-            JOIN statex.outcome_chunks c ON c.page = w.job >> 12
-            CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends) AS e(slot, token, ends)
-            WHERE e.slot = w.job & 4095 AND c.base + e.token = w.token
+            WITH pages AS MATERIALIZED (
+                SELECT w.job >> 12 AS page, array_agg((w.job & 4095)::smallint) AS slots, array_agg(w.token) AS tokens
+                FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token) GROUP BY 1
+            )
+            SELECT (p.page << 12) | o.slot, o.token, o.ending FROM pages p CROSS JOIN LATERAL (
+                SELECT e.slot, c.base + e.token AS token, max(e.ends & 255) AS ending
+                FROM statex.outcome_chunks c
+                CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends) AS e(slot, token, ends)
+                WHERE c.page = p.page AND c.offsets && p.slots AND c.base + e.token = ANY (p.tokens)
+                GROUP BY 1, 2
+            ) o
             """, [idList(lookups.map(\.id)), idList(lookups.map(\.token))], doing: "outcomes")
-        var recorded: [UInt64: Ending] = [:]
+        struct Lease: Hashable {
+            var job: UInt64
+            var token: UInt64
+        }
+        var recorded: [Lease: Ending] = [:]
         for row in 0..<rows.rows {
-            let ending = Ending(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 1)))
-            recorded[UInt64(bitPattern: rows.integer(row, 0))] = ending
+            let lease = Lease(
+                job: UInt64(bitPattern: rows.integer(row, 0)), token: UInt64(bitPattern: rows.integer(row, 1)))
+            recorded[lease] = Ending(rawValue: UInt8(truncatingIfNeeded: rows.integer(row, 2)))
         }
         return .outcomes(
             lookups.map { lookup in
-                (lookup: lookup, isRecorded: recorded[lookup.token].map(lookup.isAnswered) ?? false)
+                let ending = recorded[Lease(job: lookup.id, token: lookup.token)]
+                return (lookup: lookup, isRecorded: ending.map(lookup.isAnswered) ?? false)
             })
     }
 
