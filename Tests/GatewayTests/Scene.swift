@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import NIOCore
 import StatexClient
 import StatexProtocol
 
@@ -21,6 +22,16 @@ struct Scene: Sendable {
             eventsEndpoint: "ipc:///nowhere/events.sock", journalURL: "postgresql://statex@/statex?host=/nowhere",
             bodyLimit: bodyLimit)
         gateway = try await Gateway(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// What one request is answered.
+    func ask(
+        _ method: HTTPRequest.Method, _ uri: String, _ headers: HTTPFields = [:], _ body: String? = nil
+    ) async throws -> TestResponse {
+        try await gateway.application().test(.router) { client in
+            try await client.execute(
+                uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
+        }
     }
 
     static func token(

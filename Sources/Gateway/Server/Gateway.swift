@@ -100,7 +100,7 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        page + health + requests + jobs + streams
+        DocumentRoutes(describing: page + health + requests + jobs + streams).endpoints
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
