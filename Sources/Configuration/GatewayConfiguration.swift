@@ -13,6 +13,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var uploadLimit: Int
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
+    /// Requests that a subject may make in a second.
+    package var requestsPerSecond: Int
 
     init(from values: inout ValueReader) {
         let standard = ListenAddress(host: "127.0.0.1", port: 8420)
@@ -27,6 +29,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
         uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
         streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
+        requestsPerSecond = values.take("gateway_requests_per_second", default: 1_000, .integer(1...1_000_000))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)
         }

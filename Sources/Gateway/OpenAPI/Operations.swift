@@ -1,3 +1,4 @@
+import StatexMetrics
 import StatexPage
 import StatexProtocol
 
@@ -28,6 +29,12 @@ enum Operations {
                     status: 200, description: "OpenAPI 3.1.",
                     content: [("application/json", ["type": "object", "required": ["openapi", "paths"]])])
             ]),
+        "GET /metrics": Operation(
+            id: "metrics", summary: "Figures for Prometheus",
+            answers: [
+                .init(
+                    status: 200, description: "Its text format.", content: [(MetricsText.contentType, Schemas.text)])
+            ]),
         "GET /livez": Operation(
             id: "alive", summary: "Whether it lives", answers: [.json(200, "It does.", "Alive")]),
         "GET /readyz": Operation(
@@ -52,7 +59,7 @@ enum Operations {
             answers: [
                 .json(201, "It is new.", "Receipt", headers: ["Location"]),
                 .json(200, "It was there before.", "Receipt", headers: ["Location"]),
-            ], problems: [404, 408, 409]),
+            ], problems: [408, 409]),
         "GET /v1/requests/{id}": Operation(
             id: "request", summary: "A request with its jobs", answers: [.json(200, "The request.", "Request")]),
         "POST /v1/requests/{id}/cancel": Operation(
@@ -106,23 +113,27 @@ enum Operations {
                 "schema": [
                     "type": "object",
                     "properties": [
-                        "request": Schemas.ref("Submit"),
+                        "request": [
+                            "type": "string", "contentMediaType": "application/json",
+                            "contentSchema": Schemas.ref("FormSubmit"),
+                        ],
                         "text": [
                             "type": "string", "pattern": #"^[^\u0000]*$"#,
-                            "description": "Without `request`: a job of kind `text`.",
+                            "description": "Without `request`: a job of kind `text`. An empty one is passed over.",
                         ],
+                        "file": file,
                     ],
-                    "additionalProperties": [
-                        "type": "string", "contentMediaType": "application/octet-stream", "format": "binary",
-                        "description":
-                            "A file, whose part has a `filename`: a job of its own, or that of the job of `request` that names the field.",
-                    ],
-                    "minProperties": 1,
-                    "not": ["required": ["request", "text"]],
+                    "additionalProperties": file,
                 ],
                 "encoding": ["request": ["contentType": "application/json"]],
             ],
         ],
+    ]
+
+    private static let file: JSONLiteral = [
+        "type": "string", "format": "binary", "contentMediaType": "application/octet-stream",
+        "description":
+            "Any field of 1 to \(PartHead.nameBytes) bytes whose part has a `filename`: a job of its own, or of the job of `request` that names the field.",
     ]
 
     private static func content(_ id: String, _ summary: JSONLiteral) -> Operation {
@@ -137,7 +148,8 @@ enum Operations {
             answers: [
                 .init(status: 200, description: "All of it.", content: types, headers: headers),
                 .init(
-                    status: 206, description: "The range.", content: types, headers: headers + ["Content-Range"]),
+                    status: 206, description: "The range.", content: [("*/*", [:])],
+                    headers: headers + ["Content-Range"]),
             ], problems: [416])
     }
 
@@ -145,16 +157,19 @@ enum Operations {
         Operation(
             id: id, summary: summary,
             description:
-                "Server-sent events, with a token or, in a browser, a ticket. docs/gateway.md has the events' forms.",
+                "Server-sent events (the schema is that of one), with a token or, in a browser, a ticket.",
             parameters: query + [
                 Parameter.header(
                     "Last-Event-ID",
-                    ["type": "string", "pattern": "^([0-9a-f]+-[0-9]+-[0-9]+)?$"], "Goes on behind that event.")
+                    [
+                        "type": "string",
+                        "pattern": "^([1-9a-f][0-9a-f]{0,15}-(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,8}))?$",
+                    ], "Goes on behind that event.")
             ],
             answers: [
                 .init(
                     status: 200, description: "Events, as they happen.",
-                    content: [("text/event-stream", Schemas.text)]),
+                    content: [("text/event-stream", Schemas.ref("StreamEvent"))]),
                 .init(status: 204, description: "It is over, and nothing was missed."),
             ])
     }

@@ -4,7 +4,8 @@ import StatexProtocol
 
 extension Schemas {
     static let requests: [(String, JSONLiteral)] = [
-        ("Submit", submit), ("Job", job),
+        ("Submit", submit(of: "Job")), ("Job", job([])),
+        ("FormSubmit", submit(of: "FormJob")), ("FormJob", job([file])),
         (
             "Receipt",
             answer([
@@ -29,12 +30,27 @@ extension Schemas {
         ("ended_at", orNull("Time")),
     ]
 
-    private static let submit = body(
+    private static func submit(of job: String) -> JSONLiteral {
+        body(submitMembers(job), required: ["jobs"]).adding([
+            (
+                "examples",
+                [
+                    [
+                        "jobs": [
+                            ["kind": "text", "payload": "Hello"], ["kind": "text", "payload": "World", "after": [0]],
+                        ]
+                    ]
+                ]
+            )
+        ])
+    }
+
+    private static func submitMembers(_ job: String) -> [(String, JSONLiteral)] {
         [
             (
                 "jobs",
                 [
-                    "type": "array", "items": ref("Job"), "minItems": 1, "maxItems": .int(Limits.jobsInRequest),
+                    "type": "array", "items": ref(job), "minItems": 1, "maxItems": .int(Limits.jobsInRequest),
                 ]
             ),
             (
@@ -64,13 +80,8 @@ extension Schemas {
                     ], required: ["key"]
                 ).adding([("description", "It is not taken while or after another one of this key.")])
             ),
-        ], required: ["jobs"]
-    ).adding([
-        (
-            "examples",
-            [["jobs": [["kind": "text", "payload": "Hello"], ["kind": "text", "payload": "World", "after": [0]]]]]
-        )
-    ])
+        ]
+    }
 
     private static let earlier: JSONLiteral = [
         "type": "array", "uniqueItems": true, "items": whole(0...Limits.jobsInRequest - 2),
@@ -81,12 +92,29 @@ extension Schemas {
         ["type": "string", "pattern": #"^[^\u0000]*$"#, "description": description]
     }
 
-    /// Both cannot stand there.
-    private static func apart(_ one: JSONLiteral, _ other: JSONLiteral) -> JSONLiteral {
-        ["not": ["required": [one, other]]]
+    /// Where `one` stands, the others must not.
+    private static func alone(_ one: String, _ others: [String]) -> (String, JSONLiteral) {
+        (one, ["properties": .object(others.map { ($0, false) })])
     }
 
-    private static let job = body(
+    private static let file = (
+        "file", word(PartHead.nameBytes).adding([("description", "The field of the form that has the payload.")])
+    )
+
+    private static func job(_ more: [(String, JSONLiteral)]) -> JSONLiteral {
+        let given = ["payload", "payload_base64"] + more.map(\.0)
+        return body(jobToDo + more, required: ["kind"]).adding([
+            (
+                "dependentSchemas",
+                .object(
+                    given.map { name in alone(name, given.filter { $0 != name }) } + [
+                        alone("run_at", ["delay_seconds"])
+                    ])
+            )
+        ])
+    }
+
+    private static let jobToDo: [(String, JSONLiteral)] =
         [
             ("kind", ref("Kind")),
             ("payload", bytes("A text; more than \(Limits.inlineBytes) bytes become an object.")),
@@ -96,12 +124,6 @@ extension Schemas {
                     "type": "string", "contentEncoding": "base64",
                     "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
                 ]
-            ),
-            (
-                "file",
-                word(PartHead.nameBytes).adding([
-                    ("description", "The field of the form that has the payload; in a form only.")
-                ])
             ),
             (
                 "priority",
@@ -130,16 +152,7 @@ extension Schemas {
                 "traceparent",
                 ["type": "string", "pattern": "^[!-~]{55}$", "description": "As W3C Trace Context has it."]
             ),
-        ], required: ["kind"]
-    ).adding([
-        (
-            "allOf",
-            [
-                apart("payload", "payload_base64"), apart("file", "payload"), apart("file", "payload_base64"),
-                apart("run_at", "delay_seconds"),
-            ]
-        )
-    ])
+        ]
 
     // MARK: Jobs that are looked at
 
@@ -169,6 +182,19 @@ extension Schemas {
                 ("ending", ["anyOf": [names(Ending.allCases, \.name), ["type": "null"]]]),
                 ("retry_at", orNull("Time")), ("error_class", textOrNull), ("error", textOrNull),
             ])
+        ),
+        (
+            "StreamEvent",
+            answer(
+                [
+                    ("event", ["type": "string", "examples": ["job.succeeded", "job.output", "sampled"]]),
+                    ("data", ["type": "string", "contentMediaType": "application/json"]),
+                    (
+                        "id",
+                        ["type": "string", "pattern": "^[0-9a-f]+-[0-9]+-[0-9]+$", "description": "For Last-Event-ID."]
+                    ),
+                    ("retry", count),
+                ], optional: ["event", "data", "id", "retry"])
         ),
         (
             "Ticket",

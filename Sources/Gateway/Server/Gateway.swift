@@ -11,6 +11,7 @@ import Logging
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
+import StatexMetrics
 import StatexReads
 
 package struct Gateway: Sendable {
@@ -18,6 +19,7 @@ package struct Gateway: Sendable {
     private let logger: Logger
     private let verifier: TokenVerifier
     private let tickets: TicketOffice
+    private let rates: RateLimits
     private let scheduler: SchedulerLink
     private let reads: ReadPool
     private let readiness: Readiness
@@ -25,12 +27,14 @@ package struct Gateway: Sendable {
     private let uploads: Uploads
     private let hub: EventHub
     private let seats: StreamSeats
+    private let counts = RequestCounts()
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
         self.logger = logger
         verifier = try await TokenVerifier(settings.tokens)
         tickets = try await TicketOffice(settings.tokens)
+        rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
@@ -104,7 +108,10 @@ package struct Gateway: Sendable {
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
-    private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
+    private var health: [Endpoint] {
+        HealthRoutes(readiness: readiness).endpoints
+            + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
+    }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
     }
@@ -117,10 +124,11 @@ package struct Gateway: Sendable {
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints = endpoints
+        router.add(middleware: MeterMiddleware(counts: counts))
         router.add(
             middleware: ProblemMiddleware(
-                paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil)))
-        let gate = Gate(verifier: verifier, tickets: tickets)
+                paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
+        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):
