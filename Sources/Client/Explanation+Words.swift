@@ -43,6 +43,7 @@ extension WaitingReason {
         case .resourcesBusy: "resources_busy"
         case .batchForming: "batch_forming"
         case .warmWorker: "warm_worker"
+        case .apart: "apart"
         }
     }
 
@@ -72,6 +73,7 @@ extension WaitingReason {
         case .resourcesBusy: "the resources that its kind needs are in use"
         case .batchForming: "its worker waits for others to run it with"
         case .warmWorker: "it waits for the worker that has its key warm"
+        case .apart: "it was lost with several workers, and waits for one without another such job"
         }
     }
 }

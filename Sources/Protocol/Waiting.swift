@@ -48,6 +48,8 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case batchForming = 22
     /// It waits in a worker that has its key warm, though another has a free slot.
     case warmWorker = 23
+    /// One loss more makes it dead, and each worker with a free slot has another such job.
+    case apart = 24
 }
 
 /// EXPLAIN: why do these wait? Answered with EXPLANATIONS, a record for each.

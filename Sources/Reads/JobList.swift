@@ -14,12 +14,6 @@ package struct JobFilter: Sendable {
 
     package init() {}
 
-    /// Ids begin with the hour; one more, for a clock that was set back.
-    fileprivate var highestID: UInt64 {
-        guard let until, until >= 0, until < 1 << 52 else { return UInt64.max >> 1 }
-        return (UInt64(until) / 3_600_000_000 + 2) << 43
-    }
-
     /// Whether a worker has begun is not in the journal.
     fileprivate var stateNames: [String] {
         Set(states.map { $0 == .running ? JobState.leased.name : $0.name }).sorted()
@@ -56,8 +50,8 @@ extension JournalReader {
         case .one(let one): tenant = one
         case .all: break
         }
-        var below = min(start, filter.highestID)
-        let lowest = filter.since.map { UInt64(max(0, $0) / 3_600_000_000) << 43 } ?? 0
+        var below = min(start, JobID.highest(submittedBefore: filter.until))
+        let lowest = JobID.lowest(submittedSince: filter.since)
         let deadline = ContinuousClock.now + patience
         while rows.count < limit {
             // Ids rise with time, so a page is one index look-up away however long the history is.
@@ -87,5 +81,19 @@ extension JournalReader {
             below = page << JobID.pageBits
         }
         return Listing(columns, rows, next: rows.last?[0])
+    }
+}
+
+extension JobID {
+    // Ids begin with the hour.
+
+    /// One hour more, for a clock that was set back.
+    static func highest(submittedBefore time: Int64?) -> UInt64 {
+        guard let time, time >= 0, time < 1 << 52 else { return UInt64.max >> 1 }
+        return (UInt64(time) / 3_600_000_000 + 2) << (shardBits + counterBits)
+    }
+
+    static func lowest(submittedSince time: Int64?) -> UInt64 {
+        time.map { UInt64(max(0, $0) / 3_600_000_000) << (shardBits + counterBits) } ?? 0
     }
 }

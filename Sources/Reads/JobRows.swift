@@ -51,6 +51,7 @@ package struct JobRows: Sendable {
 
     package var tenant: String? { first("tenant") }
     package var request: JobID? { first("request").flatMap { JobID($0) } }
+    package var retriedAs: String? { first("retried_as") }
     /// What is followed to hear how far it is: its request, or itself if it is a retry by hand.
     package var followed: JobID? { first("retry_of") == nil ? request : first("id").flatMap { JobID($0) } }
     /// Whether nothing else is followed with it.

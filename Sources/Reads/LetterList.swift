@@ -108,7 +108,7 @@ private let letterColumns: [Column] = [
     .text("error_class"), .text("error"), .list("tags"), .text("retried_as"), .flag("dropped"),
 ]
 private let groupColumns: [Column] = [
-    .text("kind"), .text("error_class"), .text("error", "split_part(error, E'\\n', 1)"),
-    .number("count", "count(*)"),
-    .time("first", "min(ended_at)"), .time("last", "max(ended_at)"), .text("example", "max(id)"),
+    .text("kind"), .text("error_class"), .text("first_line", "split_part(error, E'\\n', 1)"),
+    .number("count", "count(*)"), .time("oldest", "min(ended_at)"), .time("newest", "max(ended_at)"),
+    .text("example", "max(id)"),
 ]

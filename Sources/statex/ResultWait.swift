@@ -109,7 +109,7 @@ extension WaitingReason {
             true
         case .none, .notDue, .afterJobs, .kindLimit, .kindRate, .tenantLimit, .tenantRate, .slotsBusy, .resourcesBusy,
             .next,
-            .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
+            .committing, .inWorker, .retryBudget, .batchForming, .warmWorker, .apart:
             false
         }
     }

@@ -13,28 +13,22 @@ struct SchedulesCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var options: ClientOptions
 
-    private struct Status: Decodable {
-        var schedules: [ScheduleStatus]
-    }
-
     func run() async throws {
         let client = try await options.connect(options.load())
         let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
         await client.close()
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        let schedules = try decoder.decode(Status.self, from: Data(text.utf8)).schedules
+        let schedules = try SchedulerStatus(shown: text).schedules
         print(json ? try Self.encoded(schedules) : Self.table(schedules))
     }
 
-    private static func encoded(_ schedules: [ScheduleStatus]) throws -> String {
+    private static func encoded(_ schedules: [SchedulerStatus.Schedule]) throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(["schedules": schedules.map(\.readable)]), as: UTF8.self)
     }
 
-    private static func table(_ schedules: [ScheduleStatus]) -> String {
+    private static func table(_ schedules: [SchedulerStatus.Schedule]) -> String {
         guard !schedules.isEmpty else { return "no schedules" }
         let rows =
             [["name", "cron", "time zone", "kind", "next", "last", "last job"]]
@@ -53,20 +47,9 @@ struct SchedulesCommand: AsyncParsableCommand {
     }
 }
 
-/// One schedule as the scheduler's status has it.
-private struct ScheduleStatus: Decodable {
-    var name: String
-    var cron: String
-    var timeZone: String
-    var kind: String
-    var tenant: String
-    var nextUs: Int64?
-    var lastUs: Int64?
-    var lastJob: String?
-    var lastOpen: Bool?
-
+extension SchedulerStatus.Schedule {
     /// With times as people read them, in UTC.
-    struct Readable: Encodable {
+    fileprivate struct Readable: Encodable {
         var name: String
         var cron: String
         var timeZone: String
@@ -78,7 +61,7 @@ private struct ScheduleStatus: Decodable {
         var lastOpen: Bool?
     }
 
-    var readable: Readable {
+    fileprivate var readable: Readable {
         func text(_ microseconds: Int64?) -> String? {
             microseconds.map { Date(timeIntervalSince1970: TimeInterval($0) / 1_000_000).formatted(.iso8601) }
         }

@@ -101,6 +101,8 @@ struct DocumentTests {
         let ofJob = Set(JobBody.Fields.allCases.map(\.stringValue))
         #expect(document.members(document.schema("FormJob")) == ofJob)
         #expect(document.members(document.schema("Job")) == ofJob.subtracting(["file"]))
+        #expect(document.members(document.schema("LetterOrder")) == Set(LetterBody.Fields.allCases.map(\.stringValue)))
+        #expect(document.members(document.schema("Order")) == Set(PauseBody.Fields.allCases.map(\.stringValue)))
         let unique = (submit?["properties"] as? [String: Any])?["unique"] as? [String: Any]
         #expect(document.members(unique) == Set(UniqueBody.Fields.allCases.map(\.stringValue)))
     }

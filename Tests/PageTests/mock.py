@@ -126,6 +126,10 @@ class World:
         return {"id": id, "tenant": jobs[0]["tenant"], "state": state, "created_at": jobs[0]["created_at"],
                 "ended_at": None if state == "open" else max(job["ended_at"] or "" for job in jobs), "jobs": jobs}
 
+    def listed(self, id):
+        found = self.request(id)
+        return {**found, "jobs": len(found["jobs"]), "kinds": sorted({job["kind"] for job in found["jobs"]})}
+
     def queues(self):
         kinds = {}
         for job in self.jobs.values():
@@ -283,7 +287,7 @@ class Handler(BaseHTTPRequestHandler):
     def get_requests(self, parts, query, body):
         with self.world.lock:
             if not parts:
-                return self.listing([self.world.request(id) for id in {job["request"] for job in self.world.jobs.values()}], query, "requests")
+                return self.listing([self.world.listed(id) for id in {job["request"] for job in self.world.jobs.values()}], query, "requests")
             found = self.world.request(parts[0])
             self.answer(200, found) if found else self.problem(404, "not_found", "no such request is known")
 
@@ -348,17 +352,19 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
         self.close_connection = True
+        seen = last
         try:
             self.wfile.write(b": hello\n\n")
             while not self.world.down:
                 try:
                     event = mine.get(timeout=1)
                 except queue.Empty:
-                    self.wfile.write(b": still here\n\n")
+                    self.wfile.write(f"id: {seen}\n: still here\n\n".encode())
                     continue
                 if event is None:
                     return
                 number, name, value = event
+                seen = number
                 if value["id" if what == "jobs" else "request"] == id:
                     self.wfile.write(f"id: {number}\nevent: {name}\ndata: {json.dumps(value)}\n\n".encode())
         except OSError:

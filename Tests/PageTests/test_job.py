@@ -27,6 +27,15 @@ def test_progress_output_and_result_appear_while_one_looks(browser, world):
     browser.sees("Job is succeeded.", "#announcer")
 
 
+def test_every_fact_has_a_value(browser, world):
+    job = world.job("text")
+    world.start(job)
+    world.end(job, result={"words": 1})
+    browser.open(f"#/jobs/{job['id']}")
+    browser.sees("Priority", ".facts")
+    assert all(value.text for value in browser.all(".facts dd"))
+
+
 def test_output_of_a_new_attempt_replaces_that_of_the_last(browser, world):
     job = world.job("text")
     world.start(job)

@@ -119,4 +119,39 @@ struct AdmissionTests {
         #expect(scheduler.leases.map(\.id) == [ids[1], ids[3]])
         #expect(scheduler.outcomes.count { $0.final == .expired } == 3)
     }
+
+    @Test("Names are kept for ever: new kinds, tenants and queues are taken up to a bound, known ones always")
+    func names() throws {
+        let scheduler = TestScheduler {
+            $0.maxKinds = 2
+            $0.maxTenants = 2
+            $0.maxQueues = 3
+        }
+        let client = scheduler.client()
+        func labelled(_ label: String) -> TestScheduler.Job {
+            var job = TestScheduler.Job()
+            job.options.labels = [label]
+            return job
+        }
+        try scheduler.submit(.init(kind: "a", tenant: "x"), sequence: 1, client: client)
+        try scheduler.submit(.init(tenant: "acme"), sequence: 2, client: client)
+        try scheduler.submit(labelled("gpu"), sequence: 3, client: client)
+        scheduler.settle()
+        #expect(scheduler.out.refused.isEmpty)
+        try scheduler.submit(.init(kind: "b"), sequence: 4, client: client)
+        try scheduler.submit(.init(tenant: "y"), sequence: 5, client: client)
+        try scheduler.submit(labelled("cpu"), sequence: 6, client: client)
+        try scheduler.submit([[.init(), .init(kind: "c")]], sequence: 7, client: client)
+        #expect(
+            scheduler.out.refused.map(\.run.message) == [
+                "there are 2 kinds, as many as may be: kind b is none of them",
+                "there are 2 tenants, as many as may be: tenant y is none of them",
+                "there are 3 queues, as many as may be: one for labels cpu is none of them",
+                "there are 2 kinds, as many as may be: kind c is none of them",
+            ])
+        try scheduler.submit([[labelled("gpu"), .init(kind: "a", tenant: "x")]], sequence: 8, client: client)
+        scheduler.settle()
+        #expect(scheduler.out.refused.count == 4)
+        #expect(scheduler.core.openJobs == 5)
+    }
 }

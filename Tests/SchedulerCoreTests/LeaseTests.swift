@@ -285,6 +285,41 @@ struct LeaseTests {
         #expect(scheduler.outcomes.filter { $0.final == .dead }.count == 1)
     }
 
+    @Test("What was lost beside poison twice is not there when it is lost again, and says so while it waits")
+    func besidePoison() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit((0..<6).map { _ in [.init()] }, sequence: 1, client: client)
+        let (poison, neighbour) = (TestScheduler.firstID, TestScheduler.firstID + 1)
+        for incarnation: UInt64 in 1...2 {
+            let worker = scheduler.worker(incarnation, credit: 4, slots: 2)
+            scheduler.settle()
+            #expect(scheduler.held(by: worker).prefix(2).map(\.id) == [poison, neighbour])
+            scheduler.leave(worker)
+            scheduler.settle()
+        }
+        let worker = scheduler.worker(3, credit: 4, slots: 3)
+        scheduler.settle()
+        #expect(scheduler.held(by: worker).map(\.id) == [poison, neighbour + 1, neighbour + 2, neighbour + 3])
+        scheduler.report(scheduler.held(by: worker)[2], by: worker)
+        scheduler.report(scheduler.held(by: worker)[1], by: worker)
+        scheduler.settle()
+        let why = scheduler.core.explain(JobID(rawValue: neighbour), journalDown: nil, at: scheduler.now)
+        #expect(scheduler.held(by: worker).count == 3 && why.reason == .slotsBusy)
+        for lease in scheduler.held(by: worker) where lease.id != poison { scheduler.report(lease, by: worker) }
+        scheduler.settle()
+        #expect(scheduler.held(by: worker).map(\.id) == [poison])
+        let now = scheduler.core.explain(JobID(rawValue: neighbour), journalDown: nil, at: scheduler.now)
+        #expect(now.reason == .apart)
+        scheduler.leave(worker)
+        scheduler.settle()
+        #expect(scheduler.final(of: poison) == .dead)
+        let last = scheduler.worker(4, credit: 4, slots: 2)
+        scheduler.settle()
+        #expect(drainOne(scheduler, last) == neighbour)
+        #expect(scheduler.core.openJobs == 0)
+    }
+
     @Test("A job that waits for a free slot gets one, however much of another kind could wait in its worker")
     func suspectGetsASlot() throws {
         let scheduler = TestScheduler()

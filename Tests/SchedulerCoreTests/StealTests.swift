@@ -131,6 +131,27 @@ struct StealTests {
         #expect(moves <= 3)
     }
 
+    @Test("A batch stays where it is if one of its jobs was moved three times")
+    func boundedInBatches() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let victim = scheduler.worker(1, credit: 4, slots: 1, batch: (2, 0))
+        try scheduler.submit(sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.report(scheduler.leases[0], ranMicroseconds: 1_000_000, by: victim)
+        try scheduler.submit((0..<6).map { _ in [TestScheduler.Job()] }, sequence: 2, client: client)
+        scheduler.settle()
+        let last = scheduler.leases[5...].map(\.id)
+        #expect(last.count == 2 && scheduler.held(by: victim).count == 6, "three batches of two")
+        let found = scheduler.core.jobs.slot(of: last[1])
+        let slot = try #require(found)
+        scheduler.core.jobs[slot].steals = 3
+        _ = scheduler.worker(2, credit: 1, slots: 1)
+        scheduler.settle()
+        let asked = asked(scheduler).map(\.id.rawValue)
+        #expect(Set(asked) == Set(scheduler.leases[3...4].map(\.id)), "the batch before it")
+    }
+
     @Test("Jobs that will start at once anyway are left where they are")
     func notWorthIt() throws {
         let scheduler = TestScheduler()

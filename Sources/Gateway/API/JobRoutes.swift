@@ -3,7 +3,7 @@ import StatexClient
 import StatexProtocol
 import StatexReads
 
-/// `/v1/jobs`: list, look, result, cancel.
+/// `/v1/jobs`: list, look, result, cancel, retry.
 struct JobRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
@@ -16,6 +16,7 @@ struct JobRoutes: Sendable {
             Endpoint(.get, "/v1/jobs/{id}/result", for: .read, answer: result),
             Endpoint(.get, "/v1/jobs/{id}/payload", for: .read, answer: payload),
             Endpoint(.post, "/v1/jobs/{id}/cancel", for: .submit, .operate, answer: cancel),
+            Endpoint(.post, "/v1/jobs/{id}/retry", for: .submit, .operate, answer: retry),
         ]
     }
 
@@ -24,7 +25,7 @@ struct JobRoutes: Sendable {
             call.request, ["state", "kind", "tenant", "tag", "since", "until", "limit", "cursor"],
             repeatable: ["state", "tag"])
         var filter = JobFilter()
-        filter.states = try query.states()
+        filter.states = try query.states(of: JobState.allCases, named: \.name)
         filter.kind = try query.text("kind")
         filter.tenant = try query.text("tenant")
         filter.tags = try query.texts("tag", count: JobOptions.tags)
@@ -87,8 +88,30 @@ struct JobRoutes: Sendable {
         var filter = OrderFilter()
         filter.jobs = [id]
         filter.tenant = rows.tenant
-        let matched = try await scheduler.order(.cancel, filter, by: call.identity)
+        let matched = try await scheduler.order(.cancel, filter, by: call.identity).reached
         return Response(json: .matched(matched, of: id), status: .accepted)
+    }
+
+    /// Another try for a dead letter.
+    @Sendable private func retry(_ call: Call) async throws -> Response {
+        let (id, rows) = try await find(call)
+        guard let state = rows.states.first, [.failed, .dead].contains(state) else {
+            throw Problem.conflict("not_dead", "only a job that failed or is dead is retried")
+        }
+        if let retried = rows.retriedAs { throw Problem.conflict("retried", "it was retried as \(retried)") }
+        var filter = OrderFilter()
+        filter.jobs = [id]
+        let matched = try await scheduler.order(.retry, filter, by: call.identity).reached
+        // Between the look and the order somebody else may have done it.
+        let retried = try await find(call).1.retriedAs
+        guard matched > 0 || retried != nil else { throw Problem.conflict("dropped", "it was dropped") }
+        var text = JSONText()
+        text.object {
+            $0.member("id", id.description)
+            $0.member("matched", matched)
+            $0.member("retried_as", orNull: retried)
+        }
+        return Response(json: text, status: .accepted)
     }
 
     private func find(_ call: Call) async throws(Problem) -> (JobID, JobRows) {

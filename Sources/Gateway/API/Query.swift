@@ -68,11 +68,19 @@ struct Query {
         return time.microseconds
     }
 
-    func states() throws(Problem) -> [JobState] {
-        var states: [JobState] = []
-        for name in try texts("state", count: JobState.allCases.count) {
-            guard let state = JobState.allCases.first(where: { $0.name == name }) else {
-                throw .field("state", "must be one of \(JobState.allCases.map(\.name).joined(separator: ", "))")
+    func flag(_ name: String) throws(Problem) -> Bool {
+        switch values[name]?.first {
+        case nil, "false": return false
+        case "true": return true
+        default: throw .field(name, "must be true or false")
+        }
+    }
+
+    func states<State>(of all: [State], named name: (State) -> String) throws(Problem) -> [State] {
+        var states: [State] = []
+        for wanted in try texts("state", count: all.count) {
+            guard let state = all.first(where: { name($0) == wanted }) else {
+                throw .field("state", "must be one of \(all.map(name).joined(separator: ", "))")
             }
             states.append(state)
         }
@@ -86,6 +94,8 @@ struct Timestamp {
 
     let date: Date
     var microseconds: Int64 { Int64((date.timeIntervalSince1970 * 1_000_000).rounded()) }
+
+    init(date: Date) { self.date = date }
 
     init?(_ text: String) {
         let whole = Date.ISO8601FormatStyle()

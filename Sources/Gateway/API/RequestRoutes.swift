@@ -3,7 +3,7 @@ import Hummingbird
 import StatexProtocol
 import StatexReads
 
-/// `/v1/requests`: submit, look, cancel.
+/// `/v1/requests`: submit, list, look, cancel.
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
@@ -13,6 +13,7 @@ struct RequestRoutes: Sendable {
     var endpoints: [Endpoint] {
         [
             Endpoint(.post, "/v1/requests", for: .submit, answer: submit),
+            Endpoint(.get, "/v1/requests", for: .read, answer: list),
             Endpoint(.get, "/v1/requests/{id}", for: .read, answer: show),
             Endpoint(.post, "/v1/requests/{id}/cancel", for: .submit, .operate, answer: cancel),
         ]
@@ -58,6 +59,25 @@ struct RequestRoutes: Sendable {
         return key
     }
 
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        let query = try Query(
+            call.request, ["state", "kind", "tenant", "since", "until", "limit", "cursor"], repeatable: ["state"])
+        var filter = RequestFilter()
+        filter.states = try query.states(of: RequestState.allCases, named: \.name)
+        filter.kind = try query.text("kind")
+        filter.tenant = try query.text("tenant")
+        filter.since = try query.time("since")
+        filter.until = try query.time("until")
+        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
+        let start = try query.cursor()
+        let viewer = call.identity.viewer
+        let list = try await reads.answer { [filter] reader throws(ReadError) in
+            try reader.requests(
+                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, for: viewer)
+        }
+        return Response(body: list.json("requests", nulls: true))
+    }
+
     @Sendable private func show(_ call: Call) async throws -> Response {
         let record = try await find(call)
         var text = JSONText()
@@ -73,7 +93,7 @@ struct RequestRoutes: Sendable {
         var filter = OrderFilter()
         filter.requests = [record.id]
         filter.tenant = record.tenant
-        let matched = try await scheduler.order(.cancel, filter, by: call.identity)
+        let matched = try await scheduler.order(.cancel, filter, by: call.identity).reached
         return Response(json: .matched(matched, of: record.id), status: .accepted)
     }
 

@@ -151,19 +151,19 @@ extension KeyedDecodingContainer {
         return value
     }
 
-    fileprivate func time(_ key: Key) throws -> Date? {
+    func time(_ key: Key) throws -> Date? {
         guard let text = try decodeIfPresent(String.self, forKey: key) else { return nil }
         guard let time = Timestamp(text) else { throw fault(key, Timestamp.rule) }
         return time.date
     }
 
-    fileprivate func word(_ key: Key, _ bytes: Int) throws -> String? {
+    func word(_ key: Key, _ bytes: Int) throws -> String? {
         guard let text = try decodeIfPresent(String.self, forKey: key) else { return nil }
         try check(key, (1...bytes).contains(text.utf8.count), "must have 1 to \(bytes) bytes")
         return text
     }
 
-    fileprivate func words(_ key: Key, count: Int, bytes: Int) throws -> [String] {
+    func words(_ key: Key, count: Int, bytes: Int) throws -> [String] {
         let words = try decodeIfPresent([String].self, forKey: key) ?? []
         try check(
             key, words.count <= count && words.allSatisfy { (1...bytes).contains($0.utf8.count) },

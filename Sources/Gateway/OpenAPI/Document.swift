@@ -77,7 +77,7 @@ struct Document: Sendable {
         if endpoint.path.hasPrefix("/assets/") {
             return [Parameter.path("name", Schemas.names(PageFile.assets, \.name))]
         }
-        return [Parameter.path("name", Schemas.word(Limits.nameBytes))]
+        return [Parameter.path("name", Schemas.word(OrderRoutes.longestWorker))]
     }
 
     // MARK: Answers

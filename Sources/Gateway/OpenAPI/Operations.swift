@@ -5,6 +5,7 @@ import StatexProtocol
 /// Every route's operation, by its method and path.
 enum Operations {
     static let all: [String: Operation] = open.merging(requests) { $1 }.merging(jobs) { $1 }.merging(streams) { $1 }
+        .merging(standing) { $1 }.merging(orders) { $1 }
 
     private static let open: [String: Operation] = [
         "GET /": Operation(
@@ -60,6 +61,15 @@ enum Operations {
                 .json(201, "It is new.", "Receipt", headers: ["Location"]),
                 .json(200, "It was there before.", "Receipt", headers: ["Location"]),
             ], problems: [408, 409]),
+        "GET /v1/requests": Operation(
+            id: "requests", summary: "Requests, newest first",
+            description: "A page is looked for during 50 ms: it may be short or empty and still have a `next`.",
+            parameters: [
+                Parameter.queries(
+                    "state", Schemas.ref("RequestState"), atMost: RequestState.allCases.count, "Any of them."),
+                Parameter.query("kind", Parameter.filter, "Of one of its jobs."),
+                Parameter.query("tenant", Parameter.filter),
+            ] + Parameter.times + Parameter.paging, answers: [.json(200, "A page.", "Requests")]),
         "GET /v1/requests/{id}": Operation(
             id: "request", summary: "A request with its jobs", answers: [.json(200, "The request.", "Request")]),
         "POST /v1/requests/{id}/cancel": Operation(
@@ -82,6 +92,9 @@ enum Operations {
             answers: [.json(200, "The job.", "JobExplained")]),
         "GET /v1/jobs/{id}/result": content("result", "The bytes of a result"),
         "GET /v1/jobs/{id}/payload": content("payload", "The bytes that were submitted"),
+        "POST /v1/jobs/{id}/retry": Operation(
+            id: "retryJob", summary: "Try a dead letter again, as a new job",
+            answers: [.json(202, "It is ordered.", "Retried")], problems: [409]),
         "POST /v1/jobs/{id}/cancel": Operation(
             id: "cancelJob", summary: "Cancel a job", answers: [.json(202, "It is ordered.", "Matched")]),
     ]

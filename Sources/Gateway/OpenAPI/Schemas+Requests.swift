@@ -173,7 +173,15 @@ extension Schemas {
                     ("waiting_because", textOrNull.adding([("description", "And for people.")])),
                 ])
         ),
-        ("Jobs", page("jobs", of: "JobSeen")),
+        ("Jobs", page("jobs", of: "JobSeen")), ("Requests", page("requests", of: "RequestSeen")),
+        (
+            "RequestSeen",
+            answer(
+                request + [
+                    ("jobs", ["type": "integer", "minimum": 1]),
+                    ("kinds", ["type": "array", "items": text, "description": "Of its jobs."]),
+                ])
+        ),
         (
             "Attempt",
             answer([

@@ -27,6 +27,7 @@ package struct Gateway: Sendable {
     private let uploads: Uploads
     private let hub: EventHub
     private let seats: StreamSeats
+    private let letters: LetterOrders
     private let counts = RequestCounts()
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
@@ -45,6 +46,7 @@ package struct Gateway: Sendable {
         uploads = Uploads(settings, places)
         hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
+        letters = LetterOrders(logger: logger)
     }
 
     /// Serves until SIGTERM or SIGINT; then lets what is under way finish.
@@ -104,7 +106,7 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        DocumentRoutes(describing: page + health + requests + jobs + streams).endpoints
+        DocumentRoutes(describing: page + health + requests + jobs + streams + status + orders).endpoints
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
@@ -114,6 +116,11 @@ package struct Gateway: Sendable {
     }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
+    }
+    private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
+    private var orders: [Endpoint] {
+        OrderRoutes(scheduler: scheduler, bodyLimit: settings.bodyLimit).endpoints
+            + LetterRoutes(scheduler: scheduler, reads: reads, orders: letters, bodyLimit: settings.bodyLimit).endpoints
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints

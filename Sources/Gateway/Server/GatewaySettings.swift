@@ -91,6 +91,12 @@ enum GatewayLimits {
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
     static let listMaximum = 1_000
+    /// Open jobs of a tenant that are counted at most.
+    static let openJobs = 1_000
+    /// Dead letters that one order reaches, orders at once, and how long one is waited for.
+    static let lettersInOrder = 100_000
+    static let letterOrders = 8
+    static let orderPatience = Duration.seconds(5)
     /// What a filter may say, in bytes.
     static let filterBytes = 256
     /// How long an answer about readiness is good for: a look costs the scheduler something.

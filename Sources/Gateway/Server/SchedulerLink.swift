@@ -12,7 +12,7 @@ final class SchedulerLink: Service {
     private let logger: Logger
     private let connected = Mutex<Client?>(nil)
     /// Of the orders of this process; the client's producer is one of its own.
-    private let orders = Atomic<UInt64>(0)
+    private let numbers = OrderNumbers()
 
     private static let retryPause = Duration.milliseconds(500)
 
@@ -52,20 +52,32 @@ final class SchedulerLink: Service {
         return client
     }
 
-    /// Gives an order, again and again until nothing is left that it reaches.
-    /// - Returns: how far all of them reached.
-    func order(_ action: OrderAction, _ filter: OrderFilter, by identity: Identity) async throws(Problem) -> Int {
+    /// How the scheduler stands: its text, and what of it is understood here.
+    func status() async throws(Problem) -> (text: String, status: SchedulerStatus) {
+        let text: String
         let client = try client()
-        var reached = 0
-        while true {
-            let number = orders.add(1, ordering: .relaxed).newValue
-            var order = Order(action, number: number, who: identity.name)
-            order.filter = filter
-            let sent = order
-            let reply: OrderReply
-            do throws(ClientError) { reply = try await client.order(sent) } catch { throw Problem(error) }
-            reached += Int(reply.reached)
-            guard reply.hasMore else { return reached }
+        do throws(ClientError) { text = try await client.schedulerStatus() } catch { throw Problem(error) }
+        guard let status = SchedulerStatus(json: text) else {
+            throw .unavailable("the scheduler is of another version", code: "scheduler_away")
         }
+        return (text, status)
+    }
+
+    /// Gives an order, again and again until nothing is left that it reaches.
+    /// - Returns: how far all of them reached, and what the first was answered.
+    func order(
+        _ action: OrderAction, _ filter: OrderFilter, note: String? = nil, by identity: Identity
+    ) async throws(Problem) -> (reached: Int, message: String) {
+        var sender = try sender(note: note, by: identity)
+        do throws(ClientError) {
+            let message = try await sender.giveAll(action, filter).first.message
+            return (sender.reached, message)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    func sender(note: String? = nil, by identity: Identity) throws(Problem) -> OrderSender {
+        OrderSender(try client(), numbers: numbers, who: identity.name, note: note ?? "")
     }
 }

@@ -101,9 +101,10 @@ extension Broker {
         case .order: try ordered(peer, header, frame)
         case .explain:
             let down = busyReason
-            for id in try Explain.read(frame.bytes, header: header) {
+            let ids = try Explain.read(frame.bytes, header: header)
+            for explanation in core.explain(ids, journalDown: down, at: time) {
                 append(.explanations, recordLength: Explanation.size, to: peer)
-                core.explain(id, journalDown: down, at: time).write(to: &peer.buffer)
+                explanation.write(to: &peer.buffer)
                 peer.added()
             }
         case .goodbye: forget(peer, at: time)

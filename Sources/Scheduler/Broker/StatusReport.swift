@@ -43,6 +43,10 @@ extension Broker {
                 json.member("kind", queue.kind)
                 json.member("queued", queue.queued)
                 json.member("leased", queue.leased)
+                json.member("delayed", queue.delayed)
+                json.member("blocked", queue.blocked)
+                json.member("backlog_seconds", queue.backlogSeconds)
+                json.member("oldest_seconds", queue.oldestSeconds)
                 json.member("held_retries", queue.heldRetries)
                 json.member("circuit", queue.circuit, at: time)
                 if let by = queue.pausedBy { json.member("paused_by", by) }

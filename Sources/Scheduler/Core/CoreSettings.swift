@@ -16,6 +16,11 @@ package struct CoreSettings: Sendable {
     package var maxBatchResultBytes = 64 << 20
     /// Ids that one client may wait for.
     package var maxWaits = 100_000
+    /// How many kinds, tenants and queues (one for each kind, and for each set of labels that jobs of it require) are
+    /// known at most: they are kept for ever, and dispatch looks at each queue that is not empty.
+    package var maxKinds = 4_096
+    package var maxTenants = 1_000_000
+    package var maxQueues = 8_192
     package var ageing = Ageing()
     package var stealing = true
     /// A job waits so long at most, as expected, for a worker that has its model warm: about what loading a small

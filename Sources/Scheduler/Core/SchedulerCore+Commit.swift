@@ -116,7 +116,7 @@ extension SchedulerCore {
         }
         if job.flags.contains(.hasAffinity) { affinities[job.id] = nil }
         if job.flags.contains(.followed) { _ = followers.take(job: job.id) }
-        if !lostWith.isEmpty { lostWith[job.id] = nil }
+        if job.losses > 0 { lostWith[job.id] = nil }
         if job.tally >= 0 { tallies.ended(job.tally, as: final) }
         if job.flags.contains(.isRetry) { retries[job.id] = nil }
         if job.flags.contains(.inGraph) {

@@ -30,6 +30,7 @@ extension SchedulerCore {
     private mutating func deal(toFreeSlots: Bool, at now: Now) {
         dispatchRound += 1
         mostUrgentSkipped = .max
+        gatherQueues(at: now)
         while let (queue, first) = nextQueue(at: now) {
             let before = queued
             dealTurn(of: queue, first, toFreeSlots, at: now)
@@ -37,19 +38,37 @@ extension SchedulerCore {
         }
     }
 
+    /// The queues that this round looks at. In a round they only become fewer: limits only fill up.
+    private mutating func gatherQueues(at now: Now) {
+        inRound.removeAll(keepingCapacity: true)
+        for queue in queues.indices where queues[queue].count > 0 && queues[queue].unservedBy != fleet {
+            guard workers.indices.contains(where: { serves($0, Int32(queue)) }) else {
+                queues[queue].unservedBy = fleet
+                continue
+            }
+            inRound.append(Int32(queue))
+        }
+    }
+
     /// The queue whose next job goes first: by priority, then by its tenant's pass, then by age.
     private mutating func nextQueue(at now: Now) -> (queue: Int32, ReadyQueue.Choice)? {
         var best: (queue: Int32, choice: ReadyQueue.Choice)?
-        for queue in queues.indices where queues[queue].count > 0 && queues[queue].skippedInRound != dispatchRound {
-            guard mayStart(queues[queue].kind, at: now), let choice = next(Int32(queue), at: now) else { continue }
+        var kept = 0
+        for queue in inRound {
+            guard queues[Int(queue)].skippedInRound != dispatchRound, mayStart(queues[Int(queue)].kind, at: now),
+                let choice = next(queue, at: now)
+            else { continue }
+            inRound[kept] = queue
+            kept += 1
             if let before = best,
                 (before.choice.level, before.choice.pass, jobs[before.choice.slot].id)
                     <= (choice.level, choice.pass, jobs[choice.slot].id)
             {
                 continue
             }
-            best = (Int32(queue), choice)
+            best = (queue, choice)
         }
+        inRound.removeLast(inRound.count - kept)
         guard let best, settings.ageing.isTurn(turns) else { return best }
         return agedQueue(behind: best, at: now) ?? best
     }
@@ -61,15 +80,13 @@ extension SchedulerCore {
     ) -> (queue: Int32, ReadyQueue.Choice)? {
         var aged: (queue: Int32, choice: ReadyQueue.Choice)?
         var longest = settings.ageing.afterNanoseconds
-        for queue in queues.indices where queues[queue].count > 0 && queues[queue].skippedInRound != dispatchRound {
-            guard mayStart(queues[queue].kind, at: now), var choice = next(Int32(queue), at: now),
-                choice.level > best.choice.level
-            else { continue }
+        for queue in inRound {
+            guard var choice = next(queue, at: now), choice.level > best.choice.level else { continue }
             let waited = jobs[choice.slot].age(at: now)
             guard waited >= longest else { continue }
             longest = waited
             choice.level = 0
-            aged = (Int32(queue), choice)
+            aged = (queue, choice)
         }
         return aged
     }
@@ -127,7 +144,9 @@ extension SchedulerCore {
     }
 
     private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
-        if toFreeSlots { return workers[worker].freeSlots }
+        if toFreeSlots {
+            return queues[queue].suspicion == .accused && workers[worker].accused > 0 ? 0 : workers[worker].freeSlots
+        }
         guard !workers[worker].isOverrun, !isKept(worker) else { return 0 }
         guard !workers[worker].forming.isEmpty else { return workers[worker].freeCredit }
         return max(
@@ -149,17 +168,17 @@ extension SchedulerCore {
     private mutating func dealTurn(
         of queue: Int32, _ first: ReadyQueue.Choice, _ toFreeSlots: Bool, at now: Now
     ) {
+        if !toFreeSlots, queues[Int(queue)].suspicion != .none {
+            keepSlots(for: queue)
+            queues[Int(queue)].skippedInRound = dispatchRound
+            return
+        }
         let kind = queues[Int(queue)].kind
         let isAlone = queues[Int(queue)].count == queued
         var left = isAlone ? Int.max : toFreeSlots ? 1 : Self.turn
         let isKindLimited = kinds[Int(kind)].limit.isSet || !kinds[Int(kind)].circuit.isClosed
         var choice = first
         while left > 0 {
-            if !toFreeSlots, isSuspect(choice.slot) {
-                keepSlots(for: queue)
-                queues[Int(queue)].skippedInRound = dispatchRound
-                return
-            }
             guard
                 let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice, at: now)
                     ?? nextTaker(Int(queue), toFreeSlots, at: now)
@@ -188,6 +207,7 @@ extension SchedulerCore {
         jobs[slot].expected = UInt32(clamping: expected / 1_000)
         if let key = affinity(slot) { workers[worker].warm.used(key) }
         workers[worker].leases.append(slot, in: &jobs)
+        if isAccused(slot) { workers[worker].accused += 1 }
         formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1
@@ -223,6 +243,7 @@ extension SchedulerCore {
         precondition(worker >= 0 && jobs[slot].token != 0, "a lease ends that is none")
         if jobs[slot].flags.contains(.stealing) { stealEnded(slot) }
         workers[worker].leases.remove(slot, in: &jobs)
+        if isAccused(slot) { workers[worker].accused -= 1 }
         workers[worker].expected -= Int64(jobs[slot].expected)
         let kind = jobs[slot].kind
         kinds[Int(kind)].leased -= 1

@@ -47,7 +47,7 @@ extension SchedulerCore {
         return snapshot
     }
 
-    private func metrics(ofKind index: Int, at now: Now) -> SchedulerSnapshot.Kind {
+    func metrics(ofKind index: Int, at now: Now) -> SchedulerSnapshot.Kind {
         let kind = kinds[index]
         var oldest: Int64 = 0
         for queue in kind.queues { oldest = max(oldest, queues[Int(queue)].longestWait(in: jobs, at: now)) }

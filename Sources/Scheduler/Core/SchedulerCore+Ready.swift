@@ -4,12 +4,18 @@ import StatexProtocol
 
 extension SchedulerCore {
     /// The ready queue of jobs of this kind that require these labels.
-    mutating func queueIndex(_ kind: Int32, _ labels: LabelSet = .none) -> Int32 {
-        for queue in kinds[Int(kind)].queues where queues[Int(queue)].labels == labels { return queue }
+    mutating func queueIndex(_ kind: Int32, _ labels: LabelSet = .none, suspicion: Suspicion = .none) -> Int32 {
+        if let queue = knownQueue(kind, labels, suspicion) { return queue }
         let queue = Int32(queues.count)
-        queues.append(ReadyQueue(kind: kind, labels: labels))
+        queues.append(ReadyQueue(kind: kind, labels: labels, suspicion: suspicion))
         kinds[Int(kind)].queues.append(queue)
         return queue
+    }
+
+    func knownQueue(_ kind: Int32, _ labels: LabelSet, _ suspicion: Suspicion = .none) -> Int32? {
+        kinds[Int(kind)].queues.first {
+            queues[Int($0)].labels == labels && queues[Int($0)].suspicion == suspicion
+        }
     }
 
     /// A job is ready: a new one stands at the end, one that had its turn before keeps its age.

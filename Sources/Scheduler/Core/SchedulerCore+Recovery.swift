@@ -99,6 +99,7 @@ extension SchedulerCore {
         for job in open.filter({ $0.token != 0 }).sorted(by: { $0.token < $1.token }) {
             guard let slot = jobs.slot(of: job.id), jobs[slot].state == .leased else { continue }
             workers[jobs[slot].worker].leases.append(slot, in: &jobs)
+            if isAccused(slot) { workers[jobs[slot].worker].accused += 1 }
         }
         recoverDependencies(open, at: now)
         followSchedules(at: now)
@@ -128,7 +129,9 @@ extension SchedulerCore {
         record.losses = UInt8(min(lost.count, 255))
         record.runLimit = job.runLimit
         record.payloadLength = job.payloadLength
-        record.queue = queueIndex(kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels))
+        record.queue = queueIndex(
+            kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels),
+            suspicion: lost.isEmpty ? .none : Suspicion(losses: lost.count))
         if job.retriedRequest != 0 {
             record.flags.insert(.isRetry)
             retries[job.id] = job.retriedRequest

@@ -69,6 +69,7 @@ extension SchedulerCore {
             index = workers.insert(record)
             isNew = true
         }
+        fleet += 1
         workers[index].session = session
         workers[index].slots = Int(hello.slots)
         workers[index].credit = 0

@@ -124,6 +124,7 @@ extension SchedulerCore {
 
     private func isStealable(_ slot: Int32, for thief: Int32?) -> Bool {
         mayAskBack(slot) && jobs[slot].steals < Self.maxSteals && !jobs[slot].flags.contains(.joinsBatch)
+            && batchmates(of: slot).allSatisfy { jobs[$0].steals < Self.maxSteals }
             && kinds[Int(jobs[slot].kind)].circuit.isClosed(but: jobs[slot].id)
             && (thief.map { mayHelp($0, slot) && !isKeptWarm(slot, from: $0) } ?? true)
     }

@@ -107,6 +107,12 @@ extension SchedulerCore {
             }
             unique = name
         }
+        do throws(WireError) {
+            try resolveNames(batch, range, options, &kindOf, &tenantOf, at: now)
+        } catch {
+            refuse(sequence, 1, error, retryAfter: 0, client, &out)
+            return nil
+        }
         if let refusal = admissionRefusal(batch, range, &tenantOf, at: now) {
             let error = WireError(refusal.isForGood ? .tooLarge : .busy, refusal.message)
             refuse(sequence, 1, error, retryAfter: refusal.isForGood ? 0 : 500, client, &out)
@@ -237,6 +243,41 @@ extension SchedulerCore {
         } else {
             makeReady(slot, at: now)
         }
+    }
+
+    /// Names are kept for ever, here and in the journal: new ones are taken up to a bound.
+    private mutating func resolveNames(
+        _ batch: borrowing SubmitBatch, _ range: Range<Int>, _ options: [JobOptions?], _ kindOf: inout [Int32],
+        _ tenantOf: inout [Int32], at now: Now
+    ) throws(WireError) {
+        for index in range {
+            let (kind, tenant) = (Int(batch.jobs[index].kind), Int(batch.jobs[index].tenant))
+            if kindOf[kind] < 0 {
+                guard kinds.count < settings.maxKinds || kindIndices[batch.names[kind]] != nil else {
+                    throw tooMany("kinds", settings.maxKinds, "kind \(batch.names[kind])")
+                }
+                _ = resolveKind(batch, index, &kindOf, at: now)
+            }
+            if tenantOf[tenant] < 0 {
+                guard tenants.count < settings.maxTenants || tenants.index(of: batch.names[tenant]) != nil else {
+                    throw tooMany("tenants", settings.maxTenants, "tenant \(batch.names[tenant])")
+                }
+                _ = resolveTenant(batch, index, &tenantOf, at: now)
+            }
+        }
+        for (index, options) in zip(range, options) {
+            guard let labels = options?.labels, !labels.isEmpty else { continue }
+            let kind = kindOf[Int(batch.jobs[index].kind)]
+            let queue = labelSets.known(labels).flatMap { knownQueue(kind, $0) }
+            guard queue != nil || queues.count < settings.maxQueues else {
+                throw tooMany("queues", settings.maxQueues, "one for labels \(labels.joined(separator: ", "))")
+            }
+            _ = queueIndex(kind, labelSets.set(of: labels))
+        }
+    }
+
+    private func tooMany(_ names: String, _ limit: Int, _ new: String) -> WireError {
+        WireError(.tooLarge, "there are \(limit) \(names), as many as may be: \(new) is none of them")
     }
 
     private mutating func resolveKind(_ batch: borrowing SubmitBatch, _ job: Int, _ kindOf: inout [Int32], at now: Now)

@@ -46,16 +46,25 @@ extension SchedulerCore {
         package var kind: String
         package var queued: Int
         package var leased: Int
+        package var delayed: Int
+        package var blocked: Int
+        /// How long one slot would work at what is queued.
+        package var backlogSeconds: Double
+        /// How long the oldest that is queued waits.
+        package var oldestSeconds: Double
         package var circuit: Circuit.State
         package var heldRetries: Int
         package var pausedBy: String?
     }
 
     package func queueStatus(at now: Now) -> [QueueStatus] {
-        kinds.map {
-            QueueStatus(
-                kind: $0.name, queued: $0.queued, leased: $0.leased, circuit: $0.circuit.state(at: now.monotonic),
-                heldRetries: $0.heldRetries.count, pausedBy: $0.pausedBy)
+        kinds.indices.map { index in
+            let (kind, shown) = (kinds[index], metrics(ofKind: index, at: now))
+            return QueueStatus(
+                kind: kind.name, queued: kind.queued, leased: kind.leased, delayed: shown.open.delayed,
+                blocked: shown.open.blocked, backlogSeconds: shown.backlogSeconds, oldestSeconds: shown.oldestSeconds,
+                circuit: kind.circuit.state(at: now.monotonic), heldRetries: kind.heldRetries.count,
+                pausedBy: kind.pausedBy)
         }
     }
 
@@ -77,6 +86,7 @@ extension SchedulerCore {
         var blocked = 0
         var held = 0
         var joined = 0
+        var accused = 0
         var ofKinds = kinds.map { _ in SchedulerSnapshot.OpenJobs() }
         jobs.visit { slot, job in
             if job.flags.contains(.joinsBatch) { joined += 1 }
@@ -88,6 +98,7 @@ extension SchedulerCore {
             case .leased, .running:
                 leased += 1
                 ofKinds[Int(job.kind)].leased += 1
+                if isAccused(slot) { accused += 1 }
                 precondition(job.token != 0 && job.worker >= 0, "a leased job without a lease")
                 precondition(workers.isPresent(job.worker), "a lease of a worker that is gone")
             case .queued:
@@ -111,6 +122,8 @@ extension SchedulerCore {
             leased == workers.indices.reduce(0) { $0 + workers[$1].leases.count }, "leases and workers disagree")
         precondition(
             joined == workers.indices.reduce(0) { $0 + workers[$1].batchmates }, "batches and workers disagree")
+        precondition(
+            accused == workers.indices.reduce(0) { $0 + workers[$1].accused }, "accused jobs and workers disagree")
         precondition(leased == kinds.reduce(0) { $0 + $1.leased }, "leases and kinds disagree")
         precondition(zip(kinds, ofKinds).allSatisfy { openJobs(of: $0) == $1 }, "open jobs of kinds disagree")
         precondition(

@@ -3,14 +3,27 @@ import StatexProtocol
 // Why does a job wait? Looks at what dispatch looks at, and never changes anything.
 
 extension SchedulerCore {
-    /// The one reason why a job waits, as things stand now.
+    /// The one reason why each of these jobs waits, as things stand now.
     ///
     /// - Parameter journalDown: nothing can be made durable at the moment.
+    package mutating func explain(_ ids: [JobID], journalDown: String?, at now: Now) -> [Explanation] {
+        var delayed: [UInt64] = []
+        for id in ids {
+            if let slot = jobs.slot(of: id.rawValue), jobs[slot].state == .delayed { delayed.append(id.rawValue) }
+        }
+        let times = timers.readyTimes(of: delayed)
+        return ids.map { explain($0, readyAt: times[$0.rawValue], journalDown: journalDown, at: now) }
+    }
+
     package mutating func explain(_ id: JobID, journalDown: String?, at now: Now) -> Explanation {
+        explain(id, readyAt: timers.readyTimes(of: [id.rawValue])[id.rawValue], journalDown: journalDown, at: now)
+    }
+
+    private mutating func explain(_ id: JobID, readyAt: Int64?, journalDown: String?, at now: Now) -> Explanation {
         guard let slot = jobs.slot(of: id.rawValue), !jobs[slot].state.isFinal else {
             return Explanation(id, state: nil, reason: .none)
         }
-        var explanation = explain(slot, at: now)
+        var explanation = explain(slot, readyAt: readyAt, at: now)
         if explanation.reason == .afterJobs { explanation.detail = awaited(by: slot) }
         if let journalDown, explanation.reason == .next || explanation.reason == .committing {
             explanation.reason = .journalBehind
@@ -19,7 +32,7 @@ extension SchedulerCore {
         return explanation
     }
 
-    private func explain(_ slot: Int32, at now: Now) -> Explanation {
+    private func explain(_ slot: Int32, readyAt: Int64?, at now: Now) -> Explanation {
         let job = jobs[slot]
         func because(_ reason: WaitingReason, until: Int64? = nil, _ detail: String = "") -> Explanation {
             let wall = until.map { now.wall + ($0 - now.monotonic) / 1_000 } ?? 0
@@ -32,7 +45,7 @@ extension SchedulerCore {
             return because(
                 .retryBudget, until: kinds[Int(job.kind)].budget.nextAt,
                 waiting(held, "retry", "retries", "of kind \(kinds[Int(job.kind)].name)"))
-        case .delayed: return because(.notDue, until: timers.due(of: job.id, .ready))
+        case .delayed: return because(.notDue, until: readyAt)
         case .leased:
             guard wasSent(job.token) else { return because(.committing) }
             let worker = workers[job.worker].name
@@ -90,8 +103,13 @@ extension SchedulerCore {
             guard free.contains(where: { hasResources($0, for: job.kind) }) else {
                 return because(.resourcesBusy, "no worker with a free slot has \(words(needs)) left")
             }
-            let isWanted = free.contains {
-                hasResources($0, for: job.kind) && workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
+            let roomy = free.filter { hasResources($0, for: job.kind) }
+            guard roomy.contains(where: { !isAccused(slot) || workers[$0].accused == 0 }) else {
+                return because(.apart, "each worker with a free slot has another job that one more loss makes dead")
+            }
+            let isWanted = roomy.contains {
+                (!isAccused(slot) || workers[$0].accused == 0)
+                    && workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
             }
             return isWanted
                 ? because(.next)

@@ -81,8 +81,7 @@ package struct SchedulerCore: ~Copyable {
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
     var stolenFor: [UInt64: UInt64] = [:]
-    /// Worker incarnations that a job was lost with, for the few jobs that were in a lost worker; none for one that
-    /// stood behind its slots.
+    /// Worker incarnations that a job was lost with, for the few jobs that were.
     var lostWith: [UInt64: [UInt64]] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.
@@ -116,6 +115,10 @@ package struct SchedulerCore: ~Copyable {
     var tripped: [(kind: Int32, worker: Int32?)] = []
     /// The level of the most urgent job that found no worker in this round.
     var mostUrgentSkipped = UInt8.max
+    /// The queues that the round looks at.
+    var inRound: [Int32] = []
+    /// Changes whenever a worker comes, goes or says anew what it serves.
+    var fleet: UInt64 = 1
     /// How often a queue had its turn, for ageing between queues.
     var turns: UInt32 = 0
     /// All that is open.

@@ -216,7 +216,7 @@ final class ExplainChecker: Checker {
             }
         case .none, .afterJobs, .kindPaused, .tenantPaused, .noWorkerForKind, .noWorkerWithLabels, .kindLimit,
             .tenantLimit, .slotsBusy, .next, .committing, .inWorker, .journalBehind, .quarantined, .everythingPaused,
-            .noWorkerWithResources, .resourcesBusy, .batchForming, .warmWorker:
+            .noWorkerWithResources, .resourcesBusy, .batchForming, .warmWorker, .apart:
             break
         }
     }
@@ -327,13 +327,20 @@ final class ExplainChecker: Checker {
         case .kindRate: return wrongRate(view.fleet.startsOfKind[row.kind], kind.limit, until, at: time)
         case .tenantRate: return wrongRate(view.fleet.startsOfTenant[row.tenant], tenant.limit, until, at: time)
         case .quarantined:
-            let fails = roomy.allSatisfy { $0.value.failures[row.kind] ?? 0 >= kind.quarantine.failures }
+            let fails = roomy.allSatisfy {
+                $0.value.failures[row.kind] ?? 0 >= kind.quarantine.failures
+                    || view.isAccused(id) && view.holdsAccused($0.key)
+            }
             return fails && !roomy.isEmpty ? nil : "a worker is free that does not fail its kind"
         case .slotsBusy: return free.isEmpty ? nil : "\(free.count) workers have free slots for it"
         case .noWorkerWithResources:
             return equipped.isEmpty && !able.isEmpty ? nil : "\(equipped.count) workers have what it needs"
         case .resourcesBusy:
             return roomy.isEmpty && !free.isEmpty ? nil : "\(roomy.count) workers have a slot and what it needs"
+        case .apart:
+            guard view.isAccused(id) else { return "one loss more does not make it dead" }
+            let isFree = roomy.isEmpty || roomy.contains { !view.holdsAccused($0.key) }
+            return isFree ? "not all of \(roomy.count) workers with a free slot have an accused job" : nil
         case .next, .journalBehind: return "it was not dispatched"
         case .none: return "it waits for a slot"
         case .notDue, .afterJobs, .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
@@ -392,6 +399,13 @@ private final class View {
             return 0
         }
         return min(known.credit, known.slots) - (leases[worker]?.count ?? 0)
+    }
+
+    /// One loss more makes it dead.
+    func isAccused(_ id: UInt64) -> Bool { (jobs[id]?.lostWith.count ?? 0) >= Limits.losses - 1 }
+
+    func holdsAccused(_ worker: WorkerID) -> Bool {
+        open.contains { jobs[$0]?.lease?.worker == worker && isAccused($0) }
     }
 
     /// How much of a resource its leases need.

@@ -2,14 +2,14 @@ import StatexProtocol
 import StatexSchedulerCore
 
 /// A worker that is lost takes at most as many jobs with it as it has slots: what stood behind those did not begin.
-/// And what was in a lost worker finds a free slot from then on: it stands behind nobody, so that poison is found out.
+/// And what was lost with a worker finds a free slot from then on; what another loss makes dead, in a worker that has no
+/// other such job: so poison is found out, and alone.
 final class LossChecker: Checker {
     private unowned let world: World
     private unowned let reference: ReferenceChecker
     /// Workers that this owner was told the slots of.
     private var joined: Set<WorkerID> = []
-    private var wereInALostWorker: Set<UInt64> = []
-
+    private var suspects: Set<UInt64> = []
     init(_ world: World, _ reference: ReferenceChecker) {
         self.world = world
         self.reference = reference
@@ -18,7 +18,7 @@ final class LossChecker: Checker {
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == reference.owner else { return }
         joined = []
-        wereInALostWorker = Set(reference.durable.jobs.filter { !$0.value.lostWith.isEmpty }.keys)
+        suspects = Set(reference.durable.jobs.filter { !$0.value.lostWith.isEmpty }.keys)
     }
 
     func heard(_ worker: WorkerID, _ what: Contact, by scheduler: SchedulerProcess) {
@@ -33,12 +33,17 @@ final class LossChecker: Checker {
             if let lease = job.lease, job.final == nil { held[lease.worker, default: []].insert(id) }
         }
         var lost: [WorkerID: Int] = [:]
+        var losses: [UInt64: Set<WorkerID>] = [:]
+        func isAccused(_ id: UInt64) -> Bool {
+            (losses[id] ?? reference.durable.jobs[id]?.lostWith ?? []).count >= Limits.losses - 1
+        }
         for row in commit.outcomes where row.token != 0 {
             guard let worker = worker(row.lease.worker, commit) else { continue }
             held[worker]?.remove(row.id)
             guard row.ending == .lost else { continue }
             lost[worker, default: 0] += 1
-            wereInALostWorker.insert(row.id)
+            suspects.insert(row.id)
+            losses[row.id, default: reference.durable.jobs[row.id]?.lostWith ?? []].insert(worker)
         }
         for (worker, count) in lost where count > world.options.slots && joined.contains(worker) {
             world.violation("\(count) jobs are lost with one worker, which has \(world.options.slots) slots")
@@ -47,8 +52,11 @@ final class LossChecker: Checker {
         for row in commit.leases.sorted(by: { $0.token < $1.token }) {
             guard let worker = worker(row.worker, commit) else { continue }
             let before = held[worker]?.count ?? 0
-            if wereInALostWorker.contains(row.id), joined.contains(worker), before >= world.options.slots {
+            if suspects.contains(row.id), joined.contains(worker), before >= world.options.slots {
                 world.violation("job \(row.id) was in a lost worker, and is to wait in another behind \(before) leases")
+            }
+            if isAccused(row.id), let other = held[worker]?.first(where: { $0 != row.id && isAccused($0) }) {
+                world.violation("one loss more makes jobs \(other) and \(row.id) dead, and one worker has both")
             }
             // One that ended in the same commit may have made room for the next.
             if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }

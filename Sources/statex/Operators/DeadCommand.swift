@@ -98,9 +98,6 @@ struct LetterOrder: ParsableArguments {
     @OptionGroup var order: OrderOptions
     @OptionGroup var journal: JournalOptions
 
-    /// Named in one order: a commit takes their payloads.
-    private static let atOnce = 100
-
     func validate() throws {
         guard rate ?? 1 >= 0.01, rate ?? 1 <= 100_000 else { throw ValidationError("--rate takes 0.01 to 100000") }
         guard (1...100_000).contains(limit) else { throw ValidationError("--limit takes 1 to 100000") }
@@ -117,30 +114,15 @@ struct LetterOrder: ParsableArguments {
         }
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)
-        var messages: [String] = []
-        var shortfall = ""
-        let started = ContinuousClock.now
-        let step = rate.map { max(1, min(Self.atOnce, Int($0 / 10))) } ?? Self.atOnce
-        for start in stride(from: 0, to: letters.count, by: step) {
-            if let rate { try await Task.sleep(until: started + .seconds(Double(start) / rate), clock: .continuous) }
-            var filter = OrderFilter()
-            filter.jobs = Array(letters[start...].prefix(step))
-            var reply = try await giver.give(action, filter)
-            var reached = Int(reply.reached)
-            if !reply.message.isEmpty { messages.append(reply.message) }
-            while reply.hasMore {
-                reply = try await giver.give(action, filter)
-                reached += Int(reply.reached)
-            }
-            if reached < filter.jobs.count { shortfall = reply.message }
-        }
-        if giver.reached == 0, !shortfall.isEmpty { throw ending(.refused, shortfall) }
+        let outcome = try await giver.give(action, letters: letters, perSecond: rate)
+        if giver.reached == 0, let shortfall = outcome.shortfall { throw ending(.refused, shortfall) }
         // A long list of new ids is for `statex dead --all`.
-        if messages.count > 1 {
+        var message = outcome.messages.first ?? ""
+        if outcome.messages.count > 1 {
             let left = letters.count - giver.reached
-            messages = shortfall.isEmpty ? [] : ["\(left) of \(letters.count) not, in the last order: \(shortfall)"]
+            message = outcome.shortfall.map { "\(left) of \(letters.count) not, in the last order: \($0)" } ?? ""
         }
-        giver.report(action, "dead letter", message: messages.first ?? "")
+        giver.report(action, "dead letter", message: message)
         await client.close()
         if !ids.isEmpty, giver.reached == 0 {
             throw ending(.unknown, "no dead letter of these ids that nobody retried or dropped (statex dead --all)")

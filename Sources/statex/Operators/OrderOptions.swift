@@ -11,34 +11,34 @@ struct OrderOptions: ParsableArguments {
     @Flag(help: "Print one JSON object.") var json = false
 }
 
-/// Gives orders to a scheduler, and adds up how far they reached.
+/// Gives orders to a scheduler, and says how far they reached.
 struct OrderGiver {
-    private let client: Client
+    private var sender: OrderSender
     private let options: OrderOptions
-    /// Of the orders of this process; the client's producer is one of its own.
-    private var number: UInt64 = 0
-    private(set) var reached = 0
 
     init(_ client: Client, _ options: OrderOptions) {
-        self.client = client
         self.options = options
+        sender = OrderSender(
+            client, who: options.who ?? Self.user, note: options.note ?? "", isDryRun: options.dryRun)
     }
 
+    var reached: Int { sender.reached }
+
     mutating func give(_ action: OrderAction, _ filter: OrderFilter) async throws -> OrderReply {
-        number += 1
-        var order = Order(action, number: number, who: options.who ?? Self.user)
-        order.isDryRun = options.dryRun
-        order.note = options.note ?? ""
-        order.filter = filter
-        let sent = order
-        let reply = try await asClient { () throws(ClientError) in try await client.order(sent) }
-        reached += Int(reply.reached)
-        return reply
+        try await asClient { () throws(ClientError) in try await sender.give(action, filter) }
     }
 
     /// The same order until nothing is left that it reaches.
     mutating func giveAll(_ action: OrderAction, _ filter: OrderFilter) async throws {
-        while try await give(action, filter).hasMore {}
+        _ = try await asClient { () throws(ClientError) in try await sender.giveAll(action, filter) }
+    }
+
+    mutating func give(
+        _ action: OrderAction, letters: [JobID], perSecond rate: Double?
+    ) async throws -> OrderSender.LetterOutcome {
+        try await asClient { () throws(ClientError) in
+            try await sender.give(action, letters: letters, perSecond: rate)
+        }
     }
 
     func report(_ action: OrderAction, _ what: String, message: String = "") {

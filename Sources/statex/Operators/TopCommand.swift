@@ -30,7 +30,7 @@ struct TopCommand: AsyncParsableCommand {
         var looks = 0
         while true {
             let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
-            let status = try SchedulerStatus(json: text)
+            let status = try SchedulerStatus(shown: text)
             let now = ContinuousClock.now
             let rates = Rates(from: last?.status, to: status, in: last.map { now - $0.at } ?? .zero)
             show(status, rates, text)

@@ -22,7 +22,7 @@ struct WorkersCommand: AsyncParsableCommand {
             let data = try JSONSerialization.data(withJSONObject: workers, options: [.sortedKeys])
             return print(String(decoding: data, as: UTF8.self))
         }
-        let status = try SchedulerStatus(json: text)
+        let status = try SchedulerStatus(shown: text)
         guard !status.workers.isEmpty else { return print("no worker is connected") }
         var table = TextTable(
             "WORKER", "STATE", "SLOTS", "LEASES", "SUCCEEDED", "FAILED", "LABELS", "RESOURCES", "KINDS")
@@ -69,7 +69,7 @@ struct DrainCommand: AsyncParsableCommand {
         let deadline = options.timeout.map { ContinuousClock.now + .seconds($0) }
         while true {
             let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
-            let left = try SchedulerStatus(json: text).workers.filter { names.contains($0.fullName) }
+            let left = try SchedulerStatus(shown: text).workers.filter { names.contains($0.fullName) }
             if left.isEmpty { return }
             if let deadline, ContinuousClock.now >= deadline {
                 throw ending(
@@ -80,65 +80,13 @@ struct DrainCommand: AsyncParsableCommand {
     }
 }
 
-/// What a scheduler says of itself, as far as commands look at it.
-struct SchedulerStatus: Decodable {
-    struct Worker: Decodable {
-        struct Kind: Decodable { var kind: String }
-        struct Resource: Decodable {
-            var name: String
-            var total: Int
-            var used: Int
-        }
-
-        var name: String
-        var incarnation: String
-        var connected: Bool
-        var draining: Bool
-        var slots: Int
-        var leases: Int
-        var succeeded: Int
-        var failed: Int
-        var labels: [String]
-        var resources: [Resource]
-        var kinds: [Kind]
-
-        var fullName: String { "\(name)/\(incarnation)" }
-        var state: String { !connected ? "away" : draining ? "draining" : "serving" }
-    }
-    struct Queue: Decodable {
-        var kind: String
-        var queued: Int
-        var leased: Int
-        var pausedBy: String?
-    }
-    struct Pause: Decodable {
-        var what: String
-        var by: String
-    }
-    struct Journal: Decodable {
-        var state: String
-        var reason: String?
-        var commits: Int
-        var commitMs: Double
-    }
-
-    var epoch: Int
-    var uptimeSeconds: Int
-    var openJobs: Int
-    var delayedJobs: Int
-    var clients: Int
-    var journal: Journal
-    var counts: [String: Int]
-    var queues: [Queue]
-    var paused: [Pause]
-    var workers: [Worker]
-
-    init(json: String) throws {
-        let decoder = JSONDecoder()
-        decoder.keyDecodingStrategy = .convertFromSnakeCase
-        do { self = try decoder.decode(Self.self, from: Data(json.utf8)) } catch {
+extension SchedulerStatus {
+    /// - Throws: how a command ends that does not understand it.
+    init(shown json: String) throws {
+        guard let status = SchedulerStatus(json: json) else {
             throw ending(
                 .refused, "the scheduler's status is not understood; is it of another version? (statex status)")
         }
+        self = status
     }
 }

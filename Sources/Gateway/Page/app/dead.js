@@ -86,9 +86,14 @@ function words(filter) {
   return parts.length ? `all of ${parts.join(", ")}` : "all dead letters";
 }
 
+/** As an order says it: one that forgot its filter must not reach everything. */
+function asked(filter) {
+  return Object.values(filter).some((value) => value) ? filter : { all: true };
+}
+
 /** What is counted, and that the filter has no words for the text of an error. */
 async function counted(order, filter, nothing) {
-  const { matched } = await post(`/v1/dead-letters/${order}`, { ...filter, dry_run: true });
+  const { matched } = await post(`/v1/dead-letters/${order}`, { ...asked(filter), dry_run: true });
   return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing) };
 }
 
@@ -104,7 +109,7 @@ function retry(filter, soon) {
       };
     },
     async act() {
-      await post("/v1/dead-letters/retry", { ...filter, ...(rate.value ? { per_second: Number(rate.value) } : {}) });
+      await post("/v1/dead-letters/retry", { ...asked(filter), ...(rate.value ? { per_second: Number(rate.value) } : {}) });
       soon();
     },
   });
@@ -121,7 +126,7 @@ function drop(filter, soon) {
       };
     },
     async act() {
-      await post("/v1/dead-letters/drop", filter);
+      await post("/v1/dead-letters/drop", asked(filter));
       soon();
     },
   });

@@ -87,7 +87,7 @@ function waiting(one) {
 }
 
 function factsOf(one) {
-  const fact = (title, value) => value !== undefined && value !== null && value !== "" && value !== "–" && h("div", {}, h("dt", {}, title), h("dd", {}, value));
+  const fact = (title, value) => value && value !== "–" && h("div", {}, h("dt", {}, title), h("dd", {}, value));
   const list = (values) => (values?.length ? values.map((value) => h("span", { class: "tag" }, name(value, 64))) : "");
   return [
     fact("Request", idLink("requests", one.request)),

@@ -30,7 +30,7 @@ export function requests(context) {
         { title: "Request", head: true, fixed: true, cell: (request) => idLink("requests", request.id) },
         { title: "State", cell: (request) => state(request.state) },
         { title: "Tenant", class: "wide", fixed: true, cell: (request) => name(request.tenant, 24) },
-        { title: "Jobs", cell: (request) => tally(request.jobs) },
+        { title: "Jobs", cell: (request) => tally(request) },
         { title: "Took", class: "number", cell: (request) => duration((Date.parse(request.ended_at) - Date.parse(request.created_at)) / 1_000) },
         { title: "Submitted", class: "number", fixed: true, cell: (request) => time(request.created_at) },
       ],
@@ -38,11 +38,9 @@ export function requests(context) {
   });
 }
 
-/** `3 audio, 1 text`; a list may also say only how many there are. */
-function tally(jobs) {
-  if (!Array.isArray(jobs)) return jobs === undefined ? "" : count(jobs);
-  const kinds = Map.groupBy(jobs, (job) => job.kind);
-  return name([...kinds].map(([kind, of]) => (of.length > 1 ? `${of.length} ${kind}` : kind)).join(", "), 60);
+/** `4: audio, text`, or of a single job its kind. */
+function tally({ jobs, kinds = [] }) {
+  return name(jobs === 1 && kinds.length ? kinds[0] : `${count(jobs)}: ${kinds.join(", ")}`, 60);
 }
 
 function list({ signal, query }, { title, one, path, member, shown, states, tag }) {

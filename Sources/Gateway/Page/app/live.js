@@ -48,7 +48,7 @@ async function followed(path, signal, onEvent, onState) {
       failures = 0;
       await read(response.body, closing, (event) => {
         if (event.id !== undefined) last = event.id;
-        onEvent(event.name, event.value);
+        if (event.value !== undefined) onEvent(event.name, event.value);
       });
     } catch (error) {
       if (error instanceof Problem) {
@@ -102,6 +102,8 @@ class Parser {
   line(line) {
     if (line === "") {
       if (this.data.length) this.tell();
+      // An id alone says how far the stream is.
+      else if (this.id !== undefined) this.onEvent({ id: this.id });
       return this.begin();
     }
     const colon = line.indexOf(":");

@@ -47,6 +47,7 @@ extension SchedulerCore {
         var shortest = Int64.max
         for worker in workers.indices where workers[worker].warm.contains(key) && serves(worker, queue) {
             let isFree = workers[worker].freeSlots > 0
+            if isAccused(slot), workers[worker].accused > 0 { continue }
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
                 isFree || workers[worker].warmRoom > 0 && !isKept(worker), !workers[worker].isOverrun,

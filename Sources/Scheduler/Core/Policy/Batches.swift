@@ -48,15 +48,15 @@ extension WorkerRecord {
 
 extension SchedulerCore {
     /// What a job must have in common with others to run with them. nil: it runs alone, because nobody batches its
-    /// kind, or because it was begun before.
+    /// kind, or because it was begun before, or was in a worker that was lost.
     private func batchKey(_ slot: Int32) -> AffinityKey? {
-        guard kinds[Int(jobs[slot].kind)].hasBatches, jobs[slot].attempt == 1 else { return nil }
+        guard kinds[Int(jobs[slot].kind)].hasBatches, jobs[slot].attempt == 1, !isSuspect(slot) else { return nil }
         return affinity(slot) ?? AffinityKey(kind: jobs[slot].kind, name: "")
     }
 
     /// A worker that forms a batch which the job fits into.
     func batchTaker(_ slot: Int32, at now: Now) -> Int32? {
-        guard let key = batchKey(slot), !isSuspect(slot) else { return nil }
+        guard let key = batchKey(slot) else { return nil }
         return workers.indices.first { worker in
             workers[worker].fillsBatches && workers[worker].batch(of: key, at: now.monotonic) != nil
                 && serves(worker, jobs[slot].queue)

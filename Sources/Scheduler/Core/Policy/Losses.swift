@@ -4,8 +4,20 @@ import StatexProtocol
 // those that stood beside it are not.
 //
 // Slots take leases in their order: what stood behind the slots cannot be told to have begun, and goes back as it came.
-// What was in a lost worker, wherever it stood there, gets free slots alone from then on: it never stands behind
-// another again, so that the next loss says whose it was.
+// What was in a lost worker, wherever it stood there, is suspect: it takes free slots alone and stands behind nobody, so
+// that the next loss says whether it had begun. What the next loss would make dead is accused: it runs beside nobody of
+// its like, so that of several that were lost together only that one dies which it was.
+
+/// How far a job is from being held for poison.
+package enum Suspicion: Sendable {
+    case none
+    /// It was in a worker that was lost: it takes free slots alone.
+    case suspect
+    /// It is dead with one loss more: it takes free slots alone, in workers that have no other accused job.
+    case accused
+
+    init(losses: Int) { self = losses >= Limits.losses - 1 ? .accused : .suspect }
+}
 
 extension SchedulerCore {
     /// A worker is gone.
@@ -15,7 +27,6 @@ extension SchedulerCore {
         if ending == .lost {
             // From the end: the first of a batch goes after those that joined it.
             for slot in waiting(in: index).reversed() where wasSent(jobs[slot].token) {
-                lostWith[jobs[slot].id, default: []] += []
                 loseLease(slot, ending: .returned, mayHaveBegun: true, at: now)
             }
         }
@@ -27,6 +38,7 @@ extension SchedulerCore {
         tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
         workers.remove(index)
+        fleet += 1
     }
 
     /// Ends a lease that its worker will not report.
@@ -50,6 +62,7 @@ extension SchedulerCore {
         } else {
             counts.returned += 1
         }
+        if ending == .lost || mayHaveBegun { suspect(slot) }
         write(
             CommitBatch.OutcomeRow(
                 id: jobs[slot].id, token: token, started: 0, ended: 0, retry: -1, ending: ending, final: final,
@@ -58,18 +71,28 @@ extension SchedulerCore {
         if final == nil { makeReady(slot, at: now) }
     }
 
-    /// The next job of a queue takes a free slot alone: what comes after it must not wait where one would be, or it
-    /// would never find any.
+    /// The job was in a worker that was lost: it waits in another queue from now on.
+    private mutating func suspect(_ slot: Int32) {
+        let queue = Int(jobs[slot].queue)
+        jobs[slot].queue = queueIndex(
+            queues[queue].kind, queues[queue].labels, suspicion: Suspicion(losses: Int(jobs[slot].losses)))
+    }
+
+    func isSuspect(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion != .none }
+    func isAccused(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion == .accused }
+
+    /// The next job of a queue waits for a free slot: nothing may take the place of one meanwhile, or workers that are
+    /// kept full would never have any.
     mutating func keepSlots(for queue: Int32) {
         let kind = queues[Int(queue)].kind
         for worker in workers.indices
-        where serves(worker, queue) && workers[worker].resources.suffice(for: needs(kind)) {
+        where serves(worker, queue)
+            && (queues[Int(queue)].suspicion != .accused || workers[worker].accused == 0)
+            && workers[worker].resources.suffice(for: needs(kind))
+        {
             workers[worker].keptInRound = dispatchRound
         }
     }
 
     func isKept(_ worker: Int32) -> Bool { workers[worker].keptInRound == dispatchRound }
-
-    /// Whether the job was in a worker that was lost, as far as this owner knows.
-    func isSuspect(_ slot: Int32) -> Bool { !lostWith.isEmpty && lostWith[jobs[slot].id] != nil }
 }

@@ -11,6 +11,10 @@ struct LabelSets: Sendable {
 
     subscript(set: LabelSet) -> [String] { sets[Int(set.number)] }
 
+    func known(_ labels: [String]) -> LabelSet? {
+        numbers[Set(labels).sorted()].map { LabelSet(number: $0) }
+    }
+
     mutating func set(of labels: [String]) -> LabelSet {
         let sorted = Set(labels).sorted()
         if let number = numbers[sorted] { return LabelSet(number: number) }

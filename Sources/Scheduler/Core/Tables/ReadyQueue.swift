@@ -1,6 +1,7 @@
 import StatexProtocol
 
-/// The jobs that wait for a slot and that the same workers can take: one kind, one set of labels.
+/// The jobs that wait for a slot and that the same workers can take: one kind, one set of labels; and apart from the
+/// others those that were in a worker that was lost, once and more often.
 ///
 /// Inside, a *lane* for each tenant and priority, first in, first out. A heap for each priority orders
 /// the lanes by their tenants' passes. A key in a heap may be behind its tenant's pass (a pass only
@@ -23,6 +24,7 @@ package struct ReadyQueue: Sendable {
     }
     package let kind: Int32
     package let labels: LabelSet
+    package let suspicion: Suspicion
     /// Two for each priority: lanes of tenants without limits, and of those with some.
     private var heaps = [LaneHeap](repeating: LaneHeap(), count: 2 * Limits.priorities)
     /// One bit for each heap that is not empty.
@@ -34,13 +36,16 @@ package struct ReadyQueue: Sendable {
     private var lastLane: Int32 = 0
     private var picks: UInt32 = 0
     package private(set) var count = 0
+    /// The fleet that has no worker for it.
+    var unservedBy: UInt64 = 0
     /// No worker had room for it in this round of dispatch.
     var skippedInRound: UInt64 = 0
     var takers = Takers()
 
-    package init(kind: Int32, labels: LabelSet = .none) {
+    package init(kind: Int32, labels: LabelSet = .none, suspicion: Suspicion = .none) {
         self.kind = kind
         self.labels = labels
+        self.suspicion = suspicion
     }
 
     // MARK: In and out

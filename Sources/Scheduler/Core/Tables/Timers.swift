@@ -25,9 +25,16 @@ package struct Timers: ~Copyable {
 
     package init() {}
 
-    /// When a job's timer goes off, or nil. It searches: for people who ask, not for a hot path.
-    package func due(of id: UInt64, _ purpose: Purpose) -> Int64? {
-        heap.first { $0.id == id && $0.purpose == purpose }?.due
+    /// When the delayed ones of these jobs become ready. It searches: for people who ask, not for a hot path, and
+    /// once for all that they ask about.
+    package func readyTimes(of ids: [UInt64]) -> [UInt64: Int64] {
+        guard let first = ids.min(), let last = ids.max() else { return [:] }
+        let wanted = Set(ids)
+        var times: [UInt64: Int64] = [:]
+        for entry in heap where entry.id >= first && entry.id <= last && entry.purpose == .ready {
+            if wanted.contains(entry.id) { times[entry.id] = entry.due }
+        }
+        return times
     }
 
     package var count: Int { heap.count }

@@ -1,0 +1,105 @@
+import FoundationEssentials
+import HTTPTypes
+import Hummingbird
+import StatexClient
+import StatexProtocol
+import StatexReads
+
+/// `/v1/dead-letters`: list and group them; retry or drop those that fit a filter.
+struct LetterRoutes: Sendable {
+    let scheduler: SchedulerLink
+    let reads: ReadPool
+    let orders: LetterOrders
+    let bodyLimit: Int
+
+    var endpoints: [Endpoint] {
+        [
+            Endpoint(.get, "/v1/dead-letters", for: .read, answer: list),
+            Endpoint(.post, "/v1/dead-letters/retry", for: .operate) { try await order(.retry, $0) },
+            Endpoint(.post, "/v1/dead-letters/drop", for: .operate) { try await order(.drop, $0) },
+        ]
+    }
+
+    @Sendable private func list(_ call: Call) async throws -> Response {
+        let query = try Query(
+            call.request,
+            ["kind", "tenant", "error_class", "tag", "since", "until", "all", "group", "limit", "cursor"],
+            repeatable: ["tag"])
+        var filter = LetterFilter()
+        filter.kind = try query.text("kind")
+        filter.tenant = try query.text("tenant")
+        filter.errorClass = try query.text("error_class")
+        filter.tags = try query.texts("tag", count: JobOptions.tags)
+        filter.since = try query.time("since")
+        filter.until = try query.time("until")
+        let all = try query.flag("all")
+        let isGrouped = try query.flag("group")
+        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
+        let below = try query.cursor()
+        let viewer = call.identity.viewer
+        let list = try await reads.answer { [filter] reader throws(ReadError) in
+            isGrouped
+                ? try reader.deadLetterGroups(filter, all: all, below: below, limit: limit, for: viewer)
+                : try reader.deadLetters(filter, all: all, below: below, limit: limit, for: viewer)
+        }
+        return Response(body: list.json(isGrouped ? "groups" : "letters", nulls: true))
+    }
+
+    private func order(_ action: OrderAction, _ call: Call) async throws -> Response {
+        let body = try await Body.decode(LetterBody.self, from: call.request, limit: bodyLimit)
+        let viewer = call.identity.viewer
+        let letters = try await reads.answer { reader throws(ReadError) in
+            try reader.deadLetterIDs(body.filter, of: [], limit: GatewayLimits.lettersInOrder, for: viewer)
+        }
+        let sender = try scheduler.sender(note: body.note, by: call.identity)
+        var progress = LetterOrders.Progress()
+        if !body.isDryRun {
+            progress = try await orders.give(action, letters, perSecond: body.perSecond, by: sender)
+        }
+        var text = JSONText()
+        text.object {
+            $0.member("matched", letters.count)
+            $0.member("reached", progress.reached)
+            $0.member("dry_run", body.isDryRun)
+            $0.member("done", body.isDryRun || progress.isOver)
+            $0.member("message", orNull: progress.shortfall)
+        }
+        return Response(json: text, status: body.isDryRun ? .ok : .accepted)
+    }
+}
+
+/// Which dead letters an order means: all that fit.
+struct LetterBody: Decodable {
+    var filter = LetterFilter()
+    var isDryRun: Bool
+    var perSecond: Double?
+    var note: String?
+
+    static let rates = 0.01...100_000.0
+
+    enum Fields: String, CodingKey, CaseIterable {
+        case kind, tenant, tags, since, until, all, note
+        case errorClass = "error_class"
+        case dryRun = "dry_run"
+        case perSecond = "per_second"
+    }
+
+    init(from decoder: any Decoder) throws {
+        let fields = try decoder.fields(Fields.self)
+        filter.kind = try fields.word(.kind, Limits.nameBytes)
+        filter.tenant = try fields.word(.tenant, Limits.nameBytes)
+        filter.errorClass = try fields.word(.errorClass, Int(UInt8.max))
+        filter.tags = try fields.words(.tags, count: JobOptions.tags, bytes: JobOptions.tagBytes)
+        filter.since = try fields.time(.since).map { Timestamp(date: $0).microseconds }
+        filter.until = try fields.time(.until).map { Timestamp(date: $0).microseconds }
+        isDryRun = try fields.decodeIfPresent(Bool.self, forKey: .dryRun) ?? false
+        perSecond = try fields.decodeIfPresent(Double.self, forKey: .perSecond)
+        try fields.check(
+            .perSecond, Self.rates.contains(perSecond ?? 1),
+            "must be a number from \(Self.rates.lowerBound) to \(Self.rates.upperBound)")
+        note = try fields.word(.note, Limits.noteBytes)
+        // An order that forgot its filter must not reach everything.
+        let all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false
+        try fields.check(.all, all || filter != LetterFilter(), "must be true for an order without a filter")
+    }
+}
