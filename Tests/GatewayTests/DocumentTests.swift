@@ -142,13 +142,16 @@ struct DocumentTests {
         let long = #"{"jobs":[{"kind":"a","payload":"\#(String(repeating: "x", count: 1_000))"}]}"#
         let asked: [(HTTPFields, String, String?)] = [
             ([:], "", nil), (none, "", nil), (Scene.bearer(token), "", nil), (json, "", "{"), (json, "", "{}"),
-            (json, "", #"{"jobs":[{"kind":"a"}]}"#), (json, "", long), (text, "", "x"), (bad, "", "{}"),
+            (json, "", #"{"jobs":[{"kind":"a"}]}"#), (json, "", #"{"all":true}"#), (json, "", long), (text, "", "x"),
+            (bad, "", "{}"),
             (json, "?limit=0", nil), (json, "?kind=", nil),
         ]
         for endpoint in scene.gateway.endpoints {
             let name = Self.name(endpoint)
             for (headers, query, body) in asked {
-                for uri in [Self.uri(endpoint), Self.uri(endpoint).replacing("4387482403384328192", with: "x")] {
+                let wrong = endpoint.path.replacing("{id}", with: "x")
+                    .replacing("{name}", with: String(repeating: "w", count: 200))
+                for uri in [Self.uri(endpoint), wrong] {
                     let response = try await scene.ask(endpoint.method, uri + query, headers, body)
                     let status = Int(response.status.code)
                     answers[name, default: []].insert(status)

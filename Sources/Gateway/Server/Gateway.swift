@@ -67,14 +67,16 @@ package struct Gateway: Sendable {
         try await ServiceGroup(configuration: configuration).run()
     }
 
+    /// - Parameter idle: after how long a connection that asks nothing is closed.
     func application(
+        idle: TimeAmount = .seconds(Int64(GatewayLimits.idleSeconds)),
         onAddress: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> Application<RouterResponder<GatewayContext>> {
         let scheme = settings.tls == nil ? "http" : "https"
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let logger = logger
         return Application(
-            router: router(), server: try server(),
+            router: router(), server: try server(idle: idle),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil,
                 availableConnectionsDelegate: MaximumAvailableConnections(GatewayLimits.connections, logger: logger)),
@@ -83,7 +85,7 @@ package struct Gateway: Sendable {
             }, logger: logger)
     }
 
-    private func server() throws -> HTTPServerBuilder {
+    private func server(idle: TimeAmount) throws -> HTTPServerBuilder {
         let http = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [
@@ -92,7 +94,7 @@ package struct Gateway: Sendable {
                         bytesPerSecond: GatewayLimits.bodyBytesPerSecond),
                     UnwantedBodyHandler(limit: GatewayLimits.unwantedBytes),
                 ],
-                idleTimeout: .seconds(Int64(GatewayLimits.idleSeconds)),
+                idleTimeout: idle,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))

@@ -16,8 +16,10 @@ struct MeterMiddleware: RouterMiddleware {
             // Hours of a clock that only goes forward are far from an overflow.
             let spent = (ContinuousClock.now - began).components
             let nanoseconds = spent.seconds &* 1_000_000_000 &+ spent.attoseconds / 1_000_000_000
+            // What no route took has a name there that is no path.
+            let route = context.endpointPath.flatMap { $0.hasPrefix("/") ? $0 : nil }
             counts.ended(
-                route: context.endpointPath, method: request.method.rawValue, status: status, after: nanoseconds)
+                route: route, method: request.method.rawValue, status: status, after: nanoseconds)
         }
         let response = try await next(request, context)
         status = response.status.code
