@@ -27,6 +27,11 @@ package struct SchedulerStatus: Decodable, Sendable {
         package var state: String { !connected ? "away" : draining ? "draining" : "serving" }
     }
     package struct Queue: Decodable, Sendable {
+        package struct Labelled: Decodable, Sendable {
+            package var labels: [String]
+            package var queued: Int
+        }
+
         package var kind: String
         package var queued: Int
         package var leased: Int
@@ -35,6 +40,7 @@ package struct SchedulerStatus: Decodable, Sendable {
         package var blocked: Int?
         package var backlogSeconds: Double?
         package var oldestSeconds: Double?
+        package var labelled: [Labelled]?
         package var heldRetries: Int?
         package var circuit: String?
         package var pausedBy: String?

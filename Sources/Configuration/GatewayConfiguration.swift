@@ -15,6 +15,11 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var streamsPerSubject: Int
     /// Requests that a subject may make in a second.
     package var requestsPerSecond: Int
+    /// What `/v1/scale` answers by: how long a job shall wait, how many workers there are at most, and how long fewer
+    /// must be enough before fewer are asked for.
+    package var scaleTargetWait: Duration
+    package var scaleMostWorkers: Int
+    package var scaleHold: Duration
 
     init(from values: inout ValueReader) {
         let standard = ListenAddress(host: "127.0.0.1", port: 8420)
@@ -30,6 +35,9 @@ package struct GatewayConfiguration: Sendable, Equatable {
         uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
         streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
         requestsPerSecond = values.take("gateway_requests_per_second", default: 1_000, .integer(1...1_000_000))
+        scaleTargetWait = values.take("scale_target_wait_seconds", default: .seconds(30), .seconds(0.1...86_400))
+        scaleMostWorkers = values.take("scale_max_workers", default: 100, .integer(1...100_000))
+        scaleHold = values.take("scale_hold_seconds", default: .seconds(300), .seconds(0...86_400))
         tokens = values.takeGroup("gateway_tokens", like: "{secret_file: gateway.key}") {
             TokenConfiguration(from: &$0)
         }

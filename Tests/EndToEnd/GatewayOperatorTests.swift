@@ -98,6 +98,14 @@ extension EndToEnd {
                 #expect(try await acme.get("/v1/workers").status == 403)
                 #expect(try await acme.get("/v1/schedules").status == 403)
                 #expect(try await list(visitor, "/v1/schedules", "schedules").isEmpty)
+                let needed = try await visitor.get("/v1/scale?kind=echo").json
+                #expect(needed["desired"] as? Int == 1 && needed["backlog"] as? Int == 1, "\(needed)")
+                #expect(needed["slots"] as? Int == 2 && needed["running"] as? Int == 0)
+                for path in ["/v1/scale?kind=unknown", "/v1/scale?kind=echo&label=gpu"] {
+                    let answer = try await visitor.get(path)
+                    #expect(answer.status == 200 && answer.json["desired"] as? Int == 0, "\(answer.text)")
+                }
+                #expect(try await acme.get("/v1/scale?kind=echo").status == 403)
 
                 #expect(try await visitor.post("/v1/resume", #"{"kind":"echo"}"#).status == 202)
                 try await worker.eventually("what was paused runs") {

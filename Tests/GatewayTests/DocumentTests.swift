@@ -144,7 +144,7 @@ struct DocumentTests {
             ([:], "", nil), (none, "", nil), (Scene.bearer(token), "", nil), (json, "", "{"), (json, "", "{}"),
             (json, "", #"{"jobs":[{"kind":"a"}]}"#), (json, "", #"{"all":true}"#), (json, "", long), (text, "", "x"),
             (bad, "", "{}"),
-            (json, "?limit=0", nil), (json, "?kind=", nil),
+            (json, "?limit=0", nil), (json, "?kind=", nil), (json, "?kind=a", nil),
         ]
         for endpoint in scene.gateway.endpoints {
             let name = Self.name(endpoint)

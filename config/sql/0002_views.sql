@@ -74,28 +74,43 @@ LEFT JOIN LATERAL (SELECT * FROM statex.leases x WHERE x.page = j.id >> 12 AND x
 LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.batch DESC, x.token DESC LIMIT 1) r ON true
 LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id AND x.final LIMIT 1) f ON true;
 
--- How jobs stand that a client asks for by id: what RESULTS needs, in one row a job.
--- losses counts lost attempts; state 0 stands for an open job.
+-- How jobs stand that a client asks for by id: what RESULTS needs, in one row a job, however often its id is given.
+-- A quiet day makes a page of thousands of chunks: each page is read once, not once a job of it, and of its chunks
+-- only those that hold a wanted job are unnested. losses counts lost attempts; state 0 stands for an open job.
 CREATE FUNCTION statex.job_results(ids bigint[])
 RETURNS TABLE (id bigint, opts bigint, kind text, state integer, attempts integer, losses integer, ended bigint, encoding integer, body bytea)
 LANGUAGE sql STABLE AS $$
-    SELECT j.id, j.opts, k.name, coalesce(f.final_state, 0), coalesce(l.attempt, 0), coalesce(f.losses, 0)::integer,
+    WITH wanted AS MATERIALIZED (
+        SELECT DISTINCT unnest(ids) AS id
+    ), pages AS MATERIALIZED (
+        SELECT w.id >> 12 AS page, array_agg((w.id & 4095)::smallint) AS slots FROM wanted w GROUP BY 1
+    ), leased AS MATERIALIZED (
+        SELECT (p.page << 12) | l.slot AS id, l.attempt
+        FROM pages p CROSS JOIN LATERAL (
+            SELECT e.slot, max(e.attempt)::integer AS attempt
+            FROM statex.lease_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.attempts) AS e(slot, attempt)
+            WHERE c.page = p.page AND c.offsets && p.slots
+            GROUP BY e.slot
+        ) l
+    ), ended AS MATERIALIZED (
+        SELECT (p.page << 12) | o.slot AS id, o.final_state, o.losses, o.ended, o.token
+        FROM pages p CROSS JOIN LATERAL (
+            SELECT e.slot, max(e.ends >> 8) AS final_state, count(*) FILTER (WHERE e.ends & 255 = 5)::integer AS losses,
+                   max(c.at - (e.ended * 1000000)::bigint) FILTER (WHERE e.ends >> 8 > 0) AS ended,
+                   max(c.base + e.token) FILTER (WHERE e.ends >> 8 > 0) AS token
+            FROM statex.outcome_chunks c
+            CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
+            WHERE c.page = p.page AND c.offsets && p.slots
+            GROUP BY e.slot
+        ) o
+    )
+    SELECT j.id, j.opts, k.name, coalesce(f.final_state, 0), coalesce(l.attempt, 0), coalesce(f.losses, 0),
            coalesce(f.ended, 0), coalesce(r.encoding, 0)::integer, coalesce(r.body, '')
-    FROM unnest(ids) AS wanted(id)
-    JOIN statex.all_jobs j ON j.id = wanted.id
+    FROM wanted w
+    JOIN statex.all_jobs j ON j.id = w.id
     LEFT JOIN statex.names k ON k.number = j.kind
-    LEFT JOIN LATERAL (
-        SELECT max(e.attempt)::integer AS attempt
-        FROM statex.lease_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.attempts) AS e(slot, attempt)
-        WHERE c.page = j.id >> 12 AND e.slot = j.id & 4095
-    ) l ON true
-    LEFT JOIN LATERAL (
-        SELECT max(e.ends >> 8) AS final_state, count(*) FILTER (WHERE e.ends & 255 = 5) AS losses,
-               max(c.at - (e.ended * 1000000)::bigint) FILTER (WHERE e.ends >> 8 > 0) AS ended,
-               max(c.base + e.token) FILTER (WHERE e.ends >> 8 > 0) AS token
-        FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
-        WHERE c.page = j.id >> 12 AND e.slot = j.id & 4095
-    ) f ON true
+    LEFT JOIN leased l ON l.id = j.id
+    LEFT JOIN ended f ON f.id = j.id
     LEFT JOIN LATERAL (
         SELECT x.encoding, x.body FROM statex.results x WHERE f.final_state > 0 AND x.job = j.id AND x.token = f.token LIMIT 1
     ) r ON true

@@ -101,10 +101,12 @@ struct JobRoutes: Sendable {
         if let retried = rows.retriedAs { throw Problem.conflict("retried", "it was retried as \(retried)") }
         var filter = OrderFilter()
         filter.jobs = [id]
-        let matched = try await scheduler.order(.retry, filter, by: call.identity).reached
+        let (matched, message) = try await scheduler.order(.retry, filter, by: call.identity)
         // Between the look and the order somebody else may have done it.
         let retried = try await find(call).1.retriedAs
-        guard matched > 0 || retried != nil else { throw Problem.conflict("dropped", "it was dropped") }
+        guard matched > 0 || retried != nil else {
+            throw Problem.conflict("not_retried", message.isEmpty ? "it was dropped" : message)
+        }
         var text = JSONText()
         text.object {
             $0.member("id", id.description)

@@ -10,6 +10,13 @@ extension Operations {
             answers: [.json(200, "So it stands.", "Status")]),
         "GET /v1/queues": Operation(
             id: "queues", summary: "What waits and runs, by kind", answers: [.json(200, "The queues.", "Queues")]),
+        "GET /v1/scale": Operation(
+            id: "scale", summary: "How many workers a kind needs",
+            description: "For autoscalers: zeros for what is unknown or has nothing to do.",
+            parameters: [
+                Parameter.query("kind", Parameter.filter).adding([("required", true)]),
+                Parameter.query("label", Parameter.filter, "Only jobs that require it and workers that have it."),
+            ], answers: [.json(200, "So many, and why.", "Scale")]),
         "GET /v1/workers": Operation(
             id: "workers", summary: "Workers", answers: [.json(200, "The workers.", "Workers")]),
         "GET /v1/schedules": Operation(

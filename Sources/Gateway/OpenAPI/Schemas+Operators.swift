@@ -56,6 +56,13 @@ extension Schemas {
                 ("complete", flag.adding([("description", "Of a tenant's jobs the newest are counted.")])),
             ])
         ),
+        (
+            "Scale",
+            answer([
+                ("desired", count), ("backlog", count), ("backlog_seconds", seconds), ("oldest_seconds", seconds),
+                ("running", count), ("slots", count),
+            ])
+        ),
         ("Workers", answer([("workers", ["type": "array", "items": worker])])),
         (
             "Schedules",

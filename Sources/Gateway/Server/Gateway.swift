@@ -29,6 +29,7 @@ package struct Gateway: Sendable {
     private let seats: StreamSeats
     private let letters: LetterOrders
     private let counts = RequestCounts()
+    private let scaleMemory = ScaleMemory()
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
@@ -108,7 +109,7 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        DocumentRoutes(describing: page + health + requests + jobs + streams + status + orders).endpoints
+        DocumentRoutes(describing: page + health + requests + jobs + streams + status + scale + orders).endpoints
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
@@ -120,6 +121,9 @@ package struct Gateway: Sendable {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
+    private var scale: [Endpoint] {
+        ScaleRoutes(scheduler: scheduler, rule: settings.scale, memory: scaleMemory).endpoints
+    }
     private var orders: [Endpoint] {
         OrderRoutes(scheduler: scheduler, bodyLimit: settings.bodyLimit).endpoints
             + LetterRoutes(scheduler: scheduler, reads: reads, orders: letters, bodyLimit: settings.bodyLimit).endpoints

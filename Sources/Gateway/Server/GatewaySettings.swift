@@ -38,6 +38,8 @@ package struct GatewaySettings: Sendable {
     package var streamsPerSubject: Int
     /// Requests of one subject.
     package var requestsPerSecond = 1_000
+    /// How many workers a kind needs.
+    package var scale = ScaleRule()
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,

@@ -47,6 +47,10 @@ extension Broker {
                 json.member("blocked", queue.blocked)
                 json.member("backlog_seconds", queue.backlogSeconds)
                 json.member("oldest_seconds", queue.oldestSeconds)
+                json.array("labelled", queue.labelled) {
+                    $1.strings("labels", $0.labels)
+                    $1.member("queued", $0.queued)
+                }
                 json.member("held_retries", queue.heldRetries)
                 json.member("circuit", queue.circuit, at: time)
                 if let by = queue.pausedBy { json.member("paused_by", by) }

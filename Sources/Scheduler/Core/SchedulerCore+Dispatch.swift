@@ -41,12 +41,14 @@ extension SchedulerCore {
     /// The queues that this round looks at. In a round they only become fewer: limits only fill up.
     private mutating func gatherQueues(at now: Now) {
         inRound.removeAll(keepingCapacity: true)
+        roundHasSuspects = false
         for queue in queues.indices where queues[queue].count > 0 && queues[queue].unservedBy != fleet {
             guard workers.indices.contains(where: { serves($0, Int32(queue)) }) else {
                 queues[queue].unservedBy = fleet
                 continue
             }
             inRound.append(Int32(queue))
+            if queues[queue].suspicion != .none { roundHasSuspects = true }
         }
     }
 
@@ -175,7 +177,7 @@ extension SchedulerCore {
         }
         let kind = queues[Int(queue)].kind
         let isAlone = queues[Int(queue)].count == queued
-        var left = isAlone ? Int.max : toFreeSlots ? 1 : Self.turn
+        var left = isAlone ? Int.max : toFreeSlots || roundHasSuspects ? 1 : Self.turn
         let isKindLimited = kinds[Int(kind)].limit.isSet || !kinds[Int(kind)].circuit.isClosed
         var choice = first
         while left > 0 {

@@ -52,6 +52,8 @@ extension SchedulerCore {
         package var backlogSeconds: Double
         /// How long the oldest that is queued waits.
         package var oldestSeconds: Double
+        /// Of those that are queued, those that require labels.
+        package var labelled: [(labels: [String], queued: Int)]
         package var circuit: Circuit.State
         package var heldRetries: Int
         package var pausedBy: String?
@@ -63,6 +65,10 @@ extension SchedulerCore {
             return QueueStatus(
                 kind: kind.name, queued: kind.queued, leased: kind.leased, delayed: shown.open.delayed,
                 blocked: shown.open.blocked, backlogSeconds: shown.backlogSeconds, oldestSeconds: shown.oldestSeconds,
+                labelled: kind.queues.compactMap { index in
+                    let queue = queues[Int(index)]
+                    return queue.labels == .none || queue.count == 0 ? nil : (labelSets[queue.labels], queue.count)
+                },
                 circuit: kind.circuit.state(at: now.monotonic), heldRetries: kind.heldRetries.count,
                 pausedBy: kind.pausedBy)
         }

@@ -117,6 +117,8 @@ package struct SchedulerCore: ~Copyable {
     var mostUrgentSkipped = UInt8.max
     /// The queues that the round looks at.
     var inRound: [Int32] = []
+    /// Some of them are of suspects, whose place among the others of their kind holds from job to job.
+    var roundHasSuspects = false
     /// Changes whenever a worker comes, goes or says anew what it serves.
     var fleet: UInt64 = 1
     /// How often a queue had its turn, for ageing between queues.

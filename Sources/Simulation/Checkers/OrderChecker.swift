@@ -97,6 +97,8 @@ final class OrderChecker: Checker {
             else { continue }
             let tenant = name(history.row.tenant)
             let budget = policies.kind(name(history.row.kind)).budget
+            // One loss more makes it dead: it waits for a worker without another such job, and others pass it.
+            if job.lostWith.count >= Limits.losses - 1 { continue }
             // A retry may wait for its kind's budget.
             if job.failures > 0, retries >= budget.burst { continue }
             waiting.append(

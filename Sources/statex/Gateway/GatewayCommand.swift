@@ -66,6 +66,10 @@ struct GatewayCommand: AsyncParsableCommand {
         settings.requestsPerSecond = configuration.gateway.requestsPerSecond
         settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots
+        settings.scale = ScaleRule(
+            targetWait: configuration.gateway.scaleTargetWait.inSeconds,
+            mostWorkers: configuration.gateway.scaleMostWorkers, slotsPerWorker: configuration.slots,
+            hold: configuration.gateway.scaleHold.inSeconds)
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
             settings.tls = .init(certificate: certificate, key: key)
