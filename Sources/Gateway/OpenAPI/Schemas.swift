@@ -71,8 +71,9 @@ enum Schemas {
         (
             "Time",
             [
-                "type": "string", "format": "date-time", "description": "RFC 3339, from 1970 to 2199.",
-                "pattern": "^(19[7-9]|2[01][0-9])[0-9]-",
+                "type": "string", "format": "date-time",
+                "description": "RFC 3339, from 1970 to 2199, less than 18 hours from UTC.",
+                "pattern": "^(19[7-9]|2[01][0-9])[0-9]-.+(Z|[+-](0[0-9]|1[0-7]):[0-5][0-9])$",
                 "examples": ["2026-11-26T01:00:00.123456Z"],
             ]
         ),
