@@ -17,6 +17,8 @@ package struct PostgresCluster: Sendable {
     package var logs: String { directory + "/log" }
     /// What the postmaster says before it writes to its own files.
     private var startLog: String { directory + "/start.log" }
+    /// Where to look for why it ended.
+    var allLogs: String { "\(logs), \(startLog)" }
 
     /// Why it did not start, as far as it said.
     package var lastWords: String { "\(Self.lastWords(startLog)) (see also \(logs))" }

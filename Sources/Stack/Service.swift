@@ -30,6 +30,8 @@ final class Service {
         var finalCodes: Set<Int32> = []
         /// Whether it serves, for a process that does not announce it.
         var serves: (pid_t) -> Bool = { _ in false }
+        /// Where it says why it ended, if that is not the log of the stack.
+        var logs: String?
         /// Whether it may be started yet.
         var mayStart: () -> Bool = { true }
     }

@@ -119,6 +119,7 @@ package struct Stack: Sendable {
         plan.lastSignal = SIGQUIT
         plan.serves = { cluster.isReady(pid: $0) }
         plan.mayStart = LeftoverWait(cluster).isOver
+        plan.logs = cluster.allLogs
         return plan
     }
 

@@ -83,7 +83,8 @@ final class Supervisor {
                 "\(name) ended \(service.restarts.deaths) times before it served, the last time with \(status); its last words are above or in its log"
             )
         }
-        log("\(name) ended with \(status); starting it again\(delay > .zero ? " in \(delay)" : "")")
+        let logs = service.plan.logs.map { " (see \($0))" } ?? ""
+        log("\(name) ended with \(status)\(logs); starting it again\(delay > .zero ? " in \(delay)" : "")")
         return false
     }
 

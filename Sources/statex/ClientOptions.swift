@@ -46,7 +46,7 @@ func asClient<T>(_ body: () async throws(ClientError) -> T) async throws -> T {
         switch error {
         case .invalid, .object: throw ending(.usage, error.description)
         case .keyConflict: throw ending(.conflict, error.description)
-        case .refused(WireError.Code.unknown.rawValue, _): throw ending(.unknown, error.description)
+        case .refused(WireError.Code.unknown.rawValue, let text): throw ending(.unknown, text)
         case .refused, .busy: throw ending(.refused, error.description)
         case .unreachable, .cancelled, .closed: throw ending(.unreachable, error.description)
         case .unknown: throw ending(.unknown, error.description)

@@ -98,20 +98,21 @@ struct RequestReport {
         return lines.joined(separator: "\n")
     }
 
-    /// Results are not trusted: nothing in them reaches a terminal as a control.
-    private static func indented(_ text: String) -> [String] {
+    /// Results are not trusted: nothing in them reaches a terminal as a control but their lines and tabs.
+    static func indented(_ text: String) -> [String] {
         guard !text.isEmpty else { return [] }
         return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            "    " + printable(line)
+            "    "
+                + line.split(separator: "\t", omittingEmptySubsequences: false).map(printable).joined(separator: "\t")
         }
     }
 }
 
-/// Without control characters but tabs.
+/// Without control characters, and without those that turn the direction of what follows.
 func printable(_ text: some StringProtocol) -> String {
     var shown = ""
     for scalar in text.unicodeScalars {
-        let isControl = (scalar.value < 0x20 && scalar != "\t") || (0x7F...0x9F).contains(scalar.value)
+        let isControl = scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
         shown += isControl ? scalar.escaped(asASCII: true) : String(scalar)
     }
     return shown

@@ -77,7 +77,7 @@ struct SchedulerCommand: ParsableCommand {
         let epoch = opened.head.epoch
         var core = SchedulerCore(coreSettings(configuration), head: opened.head, seed: .random(in: 0...UInt64.max))
         try recover(&core, url: journal.url)
-        let moved = Moved(Committer(opened, settings: journal, handOff: handOff))
+        let moved = Moved(Committer(opened, settings: journal, handOff: handOff) { complain($0) })
         NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
         }.detach()

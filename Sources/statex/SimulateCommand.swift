@@ -32,6 +32,9 @@ struct SimulateCommand: ParsableCommand {
         guard !(trace || shrink) || seeds == 1 else {
             throw ValidationError("--trace and --shrink show one seed: give --seeds 1")
         }
+        guard !(trace || shrink) || !json else {
+            throw ValidationError("--trace and --shrink print lines of events: leave --json out")
+        }
     }
 
     func run() throws {

@@ -31,6 +31,7 @@ extension EndToEnd {
             ["submit", "--text", "a", "--delay", "x"], ["submit", "--text", "a", "--endpoint", "udp://x"],
             ["submit", "--text", "a", "--at", "9999-01-01T00:00:00Z"],
             ["submit", "--text", "a", "--priority", "-1"], ["simulate", "--seeds", "0"], ["audit", "--before", "1.x"],
+            ["simulate", "--seeds", "1", "--trace", "--json"], ["simulate", "--seeds", "1", "--shrink", "--json"],
             ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {

@@ -290,7 +290,9 @@ extension EndToEnd {
                 let visitor = try gate.next()
                 let waiting = try await client.submit(Request(kind: "echo", payload: .text("x")))
 
-                #expect(try stack.ask("drain", "nobody").end == .exited(5))
+                let unknown = try stack.run("drain", "nobody")
+                #expect(unknown.end == .exited(5))
+                #expect(unknown.errors.hasSuffix("no worker nobody is connected or holds leases\n"))
                 #expect(try stack.ask("drain", "w").reached == 1)
                 let workers = try stack.ask("workers")
                 #expect(workers.list("workers").compactMap { $0["draining"] as? Bool } == [true], "\(workers)")

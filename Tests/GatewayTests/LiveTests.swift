@@ -140,6 +140,19 @@ struct LiveTests {
         #expect(text(await listener.box.next()) == "id: 7-9-1\n: here\n\n")
     }
 
+    @Test func `a stream ends after its time, and who does not take the end is cut off`() async {
+        await confirmation { cut in
+            let box = StreamBox(limit: 1_000, cut: { cut() })
+            let listener = Listener(.request(JobID(rawValue: 4096)), had: nil, box: box)
+            let start = ContinuousClock.now
+            box.put(Array("last".utf8))
+            listener.beat(nil, at: start + GatewayLimits.streamLifetime + .seconds(10))
+            #expect(text(await box.next()) == "last")
+            #expect(await box.next() == nil)
+            listener.beat(nil, at: start + GatewayLimits.streamLifetime + .seconds(120))
+        }
+    }
+
     // MARK: Sampling
 
     @Test func `up to the stated rate a stream is whole; above it whole requests are left out, and it says so`() {

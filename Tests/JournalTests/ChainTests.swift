@@ -13,10 +13,14 @@ private final class CommitThread {
     private let thread: NamedThread
     /// What it told besides commits.
     private(set) var downs = 0
+    /// What it said for the log.
+    let said: Mailbox<String>
 
     init(_ opened: consuming sending OpenedJournal, _ settings: JournalSettings) throws {
         let handOff = try HandOff()
-        let moved = Moved(Committer(opened, settings: settings, handOff: handOff))
+        let said = Mailbox<String>(wakeup: try Wakeup())
+        let moved = Moved(Committer(opened, settings: settings, handOff: handOff) { said.put($0) })
+        self.said = said
         self.handOff = handOff
         thread = NamedThread("journal") {
             if var committer = moved.take() { committer.run() }
@@ -110,6 +114,9 @@ extension JournalTests {
             #expect(try owner.commit(maker.lives(5)) == nil)
             #expect(owner.downs > 0)
             #expect(try owner.commit(maker.lives(5)) == nil)
+            let said = owner.said.takeAll()
+            #expect(said.count == 2, "once when it goes, once when it is back: \(said)")
+            #expect(said.first?.hasPrefix("the journal is down: ") == true && said.last == "the journal is back")
             #expect(try database.query("SELECT count(*) FROM statex.jobs") == "10")
             #expect(try batches(database) == "1:1 2:1 3:1")
             owner.stop()

@@ -100,7 +100,10 @@ struct SupervisionTests {
             ] {
                 let pid = try #require(pid)
                 try #require(kill(pid, SIGKILL) == 0)
-                #expect(try stack.wait(for: "ended with").contains(name))
+                let said = try stack.wait(for: "ended with")
+                #expect(said.contains(name))
+                // The others say why in the log of the stack itself.
+                #expect(said.contains(" (see \(stack.dataDirectory)/postgres/log, ") == (name == "postgres"), "\(said)")
                 try stack.wait(for: "serving")
                 let after = try stack.ready().pids
                 let all = [after.postgres, after.scheduler].compactMap { $0 } + after.workers

@@ -89,9 +89,11 @@ final class Listener: Sendable {
     }
 
     /// - Parameter sequence: how far the hub is.
-    func beat(_ sequence: EventSequence?) {
-        // Who was let in once is asked for a token again some time.
-        if ContinuousClock.now - born > GatewayLimits.streamLifetime { return box.end() }
+    func beat(_ sequence: EventSequence?, at now: ContinuousClock.Instant = .now) {
+        let age = now - born
+        // Who was let in once is asked for a token again some time; who takes nothing does not even hear that.
+        if age > GatewayLimits.streamLifetime + GatewayLimits.streamEnd { return box.cutOff() }
+        if age > GatewayLimits.streamLifetime { return box.end() }
         if box.isEmpty { box.put(ServerSentEvent.beat(sequence)) }
     }
 }

@@ -74,6 +74,12 @@ final class StreamBox: Sendable {
         }
     }
 
+    /// The connection too: its client may take nothing any more, and say nothing.
+    func cutOff() {
+        close()
+        cut()
+    }
+
     /// The next bytes, all that are there; nil: there are no more.
     func next() async -> NIOCore.ByteBuffer? {
         await withTaskCancellationHandler {

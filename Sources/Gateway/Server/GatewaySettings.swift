@@ -111,6 +111,8 @@ enum GatewayLimits {
     static let heartbeat = Duration.seconds(10)
     /// A stream outlives the token that opened it no longer than this.
     static let streamLifetime = Duration.seconds(3_600)
+    /// How long a client may take for the last of it.
+    static let streamEnd = Duration.seconds(60)
     /// How long the subscription to the scheduler is kept when nobody listens.
     static let hubLinger = Duration.seconds(30)
     /// What a stream missed is read in the journal: so many commits of a request or a job, so many parts (of 20,000

@@ -107,7 +107,7 @@ extension SchedulerCore {
             isOpen(request + UInt64($0))
         }
         guard let first = open.first, let awaited = jobs.slot(of: request + UInt64(first)) else { return "" }
-        let others = open.count > 1 ? " and \(open.count - 1) others" : ""
+        let others = open.count > 1 ? " and \(open.count - 1) other\(open.count == 2 ? "" : "s")" : ""
         return "after job \(jobs[awaited].id) (\(kindName(jobs[awaited].kind)), \(jobs[awaited].state))\(others)"
     }
 

@@ -11,6 +11,7 @@ import StatexSchedulerCore
 package struct Committer: ~Copyable {
     private let settings: JournalSettings
     private let handOff: HandOff
+    private let say: @Sendable (String) -> Void
     private var link: Link?
     private var writer: CommitWriter
     private var isDown = false
@@ -21,9 +22,14 @@ package struct Committer: ~Copyable {
     /// So long the journal is not looked at when there is nothing to commit.
     private static let idleMilliseconds = 1_000
 
-    package init(_ opened: consuming OpenedJournal, settings: JournalSettings, handOff: HandOff) {
+    /// - Parameter say: hears when the journal goes down, why, and when it is back, for the log.
+    package init(
+        _ opened: consuming OpenedJournal, settings: JournalSettings, handOff: HandOff,
+        say: @escaping @Sendable (String) -> Void
+    ) {
         self.settings = settings
         self.handOff = handOff
+        self.say = say
         writer = CommitWriter(owner: settings.owner)
         last = opened.head
         acknowledged = AcknowledgedIDs(from: opened.head.nextID)
@@ -68,15 +74,26 @@ package struct Committer: ~Copyable {
             let verdict: Attempt?
             if let link { verdict = try judge(next, on: link.connection) } else { verdict = try reconnect(next) }
             if case .stepDown(let reason) = verdict { return reason }
-            if isDown { handOff.events.put(.up) }
-            isDown = false
+            isBack()
             handOff.events.put(.owned)
         } catch {
             link = nil
-            if !isDown { handOff.events.put(.down(error.description)) }
-            isDown = true
+            if !isDown { isAway(error.description) }
         }
         return nil
+    }
+
+    private mutating func isAway(_ why: String) {
+        handOff.events.put(.down(why))
+        if !isDown { say("the journal is down: \(why)") }
+        isDown = true
+    }
+
+    private mutating func isBack() {
+        guard isDown else { return }
+        handOff.events.put(.up)
+        say("the journal is back")
+        isDown = false
     }
 
     /// - Returns: nil once the batch is durable.
@@ -86,13 +103,11 @@ package struct Committer: ~Copyable {
         while true {
             switch attempt(batch) {
             case .durable:
-                if isDown { handOff.events.put(.up) }
-                isDown = false
+                isBack()
                 return nil
             case .stepDown(let reason): return reason
             case .again(let why):
-                isDown = true
-                handOff.events.put(.down(why))
+                isAway(why)
                 var nap = timespec(tv_sec: Int(pause / 1_000), tv_nsec: Int(pause % 1_000) * 1_000_000)
                 nanosleep(&nap, nil)
                 pause = min(pause * 2, 1_000)

@@ -2,7 +2,7 @@ import StatexProtocol
 import StatexSchedulerCore
 
 /// Jobs are leased in their order: of one kind, the higher priority first; inside a priority and a tenant, the older
-/// job. A job that was retried, returned, lost or stolen has the age that it had.
+/// job. A job that was retried, returned or stolen has the age that it had.
 ///
 /// It is judged by what was ready before the owner began to gather a commit, and stayed so while others were leased.
 final class OrderChecker: Checker {
@@ -12,6 +12,8 @@ final class OrderChecker: Checker {
     private var knownSince: [UInt64: Int64] = [:]
     private var servesSince: Int64 = 0
     private var retries = 0
+    /// They were in a worker that was lost, in its slots or behind them.
+    private var wentWithItsWorker: Set<UInt64> = []
     /// Tenants may be held back by other rules than those of the start.
     private var changesRules: Bool
 
@@ -47,6 +49,8 @@ final class OrderChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         if commit.actions.contains(where: { $0.action == "pause" }) { changesRules = true }
         for row in commit.jobs { knownSince[row.id] = commit.decided.lowerBound }
+        let lost = Set(commit.outcomes.filter { $0.ending == .lost }.map(\.lease.worker))
+        for row in commit.outcomes where lost.contains(row.lease.worker) { wentWithItsWorker.insert(row.id) }
         defer { retries += commit.outcomes.count { $0.ending == .failed && $0.final == nil } }
         guard !commit.leases.isEmpty, !world.holdsBack else { return }
         let waiting = waiting(before: commit)
@@ -97,8 +101,8 @@ final class OrderChecker: Checker {
             else { continue }
             let tenant = name(history.row.tenant)
             let budget = policies.kind(name(history.row.kind)).budget
-            // One loss more makes it dead: it waits for a worker without another such job, and others pass it.
-            if job.lostWith.count >= Limits.losses - 1 { continue }
+            // It was in a lost worker: it waits for a free slot, and others may pass it.
+            if !job.lostWith.isEmpty || wentWithItsWorker.contains(id) { continue }
             // A retry may wait for its kind's budget.
             if job.failures > 0, retries >= budget.burst { continue }
             waiting.append(
