@@ -172,8 +172,8 @@ let package = Package(
         library(
             "StatexGateway", "Sources/Gateway",
             [
-                "StatexReads", "StatexClient", "StatexEvents", "StatexProtocol", "StatexObjects", "StatexPage",
-                "StatexS3", "StatexThreads", "StatexZeroMQ",
+                "StatexReads", "StatexClient", "StatexEvents", "StatexMetrics", "StatexProbes", "StatexProtocol",
+                "StatexObjects", "StatexPage", "StatexS3", "StatexThreads", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),

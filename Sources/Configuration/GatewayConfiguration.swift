@@ -13,6 +13,8 @@ package struct GatewayConfiguration: Sendable, Equatable {
     package var uploadLimit: Int
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
+    /// Requests that a subject may make in a second.
+    package var requestsPerSecond: Int
     /// What `/v1/scale` answers by: how long a job shall wait, how many workers there are at most, and how long fewer
     /// must be enough before fewer are asked for.
     package var scaleTargetWait: Duration
@@ -32,6 +34,7 @@ package struct GatewayConfiguration: Sendable, Equatable {
         bodyLimit = values.take("gateway_body_limit", default: 4 << 20, .bytes(64 << 10...64 << 20))
         uploadLimit = values.take("gateway_upload_limit", default: 1 << 30, .bytes(1 << 20...1 << 40))
         streamsPerSubject = values.take("gateway_streams_per_subject", default: 100, .integer(1...10_000))
+        requestsPerSecond = values.take("gateway_requests_per_second", default: 1_000, .integer(1...1_000_000))
         scaleTargetWait = values.take("scale_target_wait_seconds", default: .seconds(30), .seconds(0.1...86_400))
         scaleMostWorkers = values.take("scale_max_workers", default: 100, .integer(1...100_000))
         scaleHold = values.take("scale_hold_seconds", default: .seconds(300), .seconds(0...86_400))

@@ -11,6 +11,7 @@ package final class RequestCounts: Sendable {
     private struct Counts {
         var ended: [Series: UInt64] = [:]
         var times: [String: Histogram] = [:]
+        var problems: [String: UInt64] = [:]
         var open = 0
     }
 
@@ -43,6 +44,9 @@ package final class RequestCounts: Sendable {
         }
     }
 
+    /// It was answered with a problem of this code: ours, so there are few.
+    package func met(problem code: String) { counts.withLock { $0.problems[code, default: 0] += 1 } }
+
     package func write(to text: inout MetricsText) {
         let counts = counts.withLock { $0 }
         text.counter(
@@ -59,6 +63,9 @@ package final class RequestCounts: Sendable {
         text.histogram(
             "statex_http_request_seconds", "How long it took until an answer began.",
             counts.times.sorted { $0.key < $1.key }.map { ([("route", $0.key)], $0.value) })
+        text.counter(
+            "statex_http_problems_total", "Problems that were answered: refusals, mistakes and failures.",
+            counts.problems.sorted { $0.key < $1.key }.map { ([("code", $0.key)], $0.value) })
         text.gauge("statex_http_requests_open", "Requests that are being answered.", Double(counts.open))
     }
 }

@@ -24,15 +24,20 @@ package struct Probes: Sendable {
     /// Adds the three paths to a router, of this listener or of the gateway.
     package func add(to router: some RouterMethods<some RequestContext>) {
         router.get("metrics") { _, _ in
-            var text = MetricsText()
-            text.gauge(
-                "statex_build_info", "1; the label says which version runs.", [([("version", statexVersion)], 1)])
-            metrics(&text)
-            ProcessFigures.read()?.write(to: &text)
-            return Self.response(.ok, text.bytes, MetricsText.contentType)
+            Self.response(.ok, Self.page(metrics), MetricsText.contentType)
         }
         router.get("livez") { _, _ in Self.response(live()) }
         router.get("readyz") { _, _ in Self.response(ready()) }
+    }
+
+    /// What a process says of itself, with what each says of itself.
+    package static func page(_ metrics: (inout MetricsText) -> Void) -> [UInt8] {
+        var text = MetricsText()
+        text.gauge(
+            "statex_build_info", "1; the label says which version runs.", [([("version", statexVersion)], 1)])
+        metrics(&text)
+        ProcessFigures.read()?.write(to: &text)
+        return text.bytes
     }
 
     private static func response(_ health: Health) -> Response {

@@ -124,8 +124,10 @@ extension EndToEnd {
                 let scheduler = try stack.startScheduler()
                 let worker = try stack.startWorker("w")
                 let client = try await stack.client()
+                let visitor = try GatewayVisitor(stack.startGateway())
                 let (prometheus, url) = try stack.startPrometheus([
                     ("statex-scheduler", try scheduler.probes), ("statex-worker", try worker.probes),
+                    ("statex-gateway", visitor.url.replacing("http://", with: "")),
                 ])
                 try await prometheus.eventually("Prometheus is ready") {
                     (try? await HTTP.get(url + "/-/ready"))?.status == 200
@@ -137,6 +139,7 @@ extension EndToEnd {
                     // Rates need jobs between two scrapes.
                     try await prometheus.eventually("data for \(query)") {
                         try await work(client)
+                        for path in ["/v1/jobs", "/v1/jobs?limit=0"] { _ = try await visitor.get(path) }
                         let answer = try await HTTP.get("\(url)/api/v1/query?query=\(encoded)")
                         #expect(answer.status == 200, "\(query): \(answer.body)")
                         return answer.body.contains(#""value":["#)

@@ -10,9 +10,11 @@ import Testing
 /// The server's limits, over a real connection: bytes go in as an attacker would write them.
 struct LimitTests {
     /// What the gateway answers to these bytes, up to the end of the connection or of the time.
-    private func answer(to bytes: [UInt8]) async throws -> String {
+    private func answer(
+        to bytes: [UInt8], idle: TimeAmount = .seconds(30)
+    ) async throws -> String {
         let scene = try await Scene(bodyLimit: 1_000)
-        return try await scene.gateway.application().test(.live) { client in
+        return try await scene.gateway.application(idle: idle).test(.live) { client in
             let port = try #require(client.port)
             let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .channelOption(.allowRemoteHalfClosure, value: true)
@@ -64,6 +66,13 @@ struct LimitTests {
     func `headers that two readers would read differently are refused`(line: String) async throws {
         let text = try await answer(to: Array("POST /livez HTTP/1.1\r\nHost: x\r\n\(line)\r\n\r\n0\r\n\r\n".utf8))
         #expect(text.isEmpty || text.hasPrefix("HTTP/1.1 400"), "\(text.prefix(200))")
+    }
+
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: ["", "GET /livez HTTP/1.1\r\nX-Slow: a", "GET /livez HTTP/1.1\r\nHost: x\r\n"])
+    func `a head that does not come to its end ends the connection`(text: String) async throws {
+        #expect(try await answer(to: Array(text.utf8), idle: .milliseconds(200)).isEmpty)
     }
 
     @Test func `what is no HTTP is refused`() async throws {

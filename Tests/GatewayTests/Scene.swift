@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import Logging
+import NIOCore
 import StatexClient
 import StatexProtocol
 
@@ -15,19 +16,33 @@ struct Scene: Sendable {
 
     let gateway: Gateway
 
-    init(tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20) async throws {
-        let settings = GatewaySettings(
+    init(
+        tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, requestsPerSecond: Int = 1_000_000
+    ) async throws {
+        var settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: tokens, submitEndpoint: "ipc:///nowhere/submit.sock",
             eventsEndpoint: "ipc:///nowhere/events.sock", journalURL: "postgresql://statex@/statex?host=/nowhere",
             bodyLimit: bodyLimit)
+        settings.requestsPerSecond = requestsPerSecond
         gateway = try await Gateway(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
+    /// What one request is answered.
+    func ask(
+        _ method: HTTPRequest.Method, _ uri: String, _ headers: HTTPFields = [:], _ body: String? = nil
+    ) async throws -> TestResponse {
+        try await gateway.application().test(.router) { client in
+            try await client.execute(
+                uri: uri, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
+        }
+    }
+
     static func token(
-        _ scopes: Set<Scope> = Set(Scope.allCases), tenant: String? = nil, lifetime: Duration = .seconds(60)
+        _ scopes: Set<Scope> = Set(Scope.allCases), tenant: String? = nil, subject: String = "tester",
+        lifetime: Duration = .seconds(60)
     ) async throws -> String {
         try await TokenMaker(tokens).token(
-            .init(subject: "tester", scopes: scopes, tenant: tenant, lifetime: lifetime))
+            .init(subject: subject, scopes: scopes, tenant: tenant, lifetime: lifetime))
     }
 
     static func bearer(_ token: String) -> HTTPFields { [.authorization: "Bearer \(token)"] }

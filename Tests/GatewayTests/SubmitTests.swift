@@ -25,6 +25,8 @@ struct SubmitTests {
         (#"{"jobs":[{"kind":"a b"}]}"#, "jobs[0].kind"), (#"{"jobs":[{"kind":"a"},{"kind":""}]}"#, "jobs[1].kind"),
         (#"{"jobs":[{"kind":"a","odd":1}]}"#, "jobs[0].odd"), (#"{"jobs":[{"kind":"a"}],"odd":1}"#, "odd"),
         (#"{"jobs":[{"kind":"a","priority":10}]}"#, "jobs[0].priority"),
+        (#"{"jobs":[{"kind":"a","priority":null}]}"#, "jobs[0].priority"),
+        (#"{"jobs":[{"kind":"a"}],"unique":{"key":"k","seconds":null}}"#, "unique.seconds"),
         (#"{"jobs":[{"kind":"a","priority":1.5}]}"#, "jobs[0].priority"),
         (#"{"jobs":[{"kind":"a","priority":"1"}]}"#, "jobs[0].priority"),
         (#"{"jobs":[{"kind":"a","priority":9223372036854775808}]}"#, "jobs[0].priority"),

@@ -56,7 +56,8 @@ struct FieldFault: Error {
 }
 
 extension Decoder {
-    /// The fields of an object; one that is not of `Keys` is a mistake of the sender.
+    /// The fields of an object; one that is not of `Keys`, or that is null and not left out, is a mistake of the
+    /// sender.
     func fields<Keys: CodingKey & CaseIterable>(_ keys: Keys.Type) throws -> KeyedDecodingContainer<Keys> {
         let known = Set(Keys.allCases.map(\.stringValue))
         for key in try container(keyedBy: AnyKey.self).allKeys where !known.contains(key.stringValue) {
@@ -65,7 +66,11 @@ extension Decoder {
                 path: codingPath + [AnyKey(stringValue: Problem.shown(key.stringValue))],
                 message: "is no field here; there are \(names)")
         }
-        return try container(keyedBy: keys)
+        let fields = try container(keyedBy: keys)
+        for key in fields.allKeys where try fields.decodeNil(forKey: key) {
+            throw fields.fault(key, "must not be null; leave it out")
+        }
+        return fields
     }
 }
 

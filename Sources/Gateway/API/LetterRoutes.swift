@@ -69,11 +69,13 @@ struct LetterRoutes: Sendable {
 }
 
 /// Which dead letters an order means: all that fit.
-private struct LetterBody: Decodable {
+struct LetterBody: Decodable {
     var filter = LetterFilter()
     var isDryRun: Bool
     var perSecond: Double?
     var note: String?
+
+    static let rates = 0.01...100_000.0
 
     enum Fields: String, CodingKey, CaseIterable {
         case kind, tenant, tags, since, until, all, note
@@ -93,7 +95,8 @@ private struct LetterBody: Decodable {
         isDryRun = try fields.decodeIfPresent(Bool.self, forKey: .dryRun) ?? false
         perSecond = try fields.decodeIfPresent(Double.self, forKey: .perSecond)
         try fields.check(
-            .perSecond, (0.01...100_000).contains(perSecond ?? 1), "must be a number from 0.01 to 100000")
+            .perSecond, Self.rates.contains(perSecond ?? 1),
+            "must be a number from \(Self.rates.lowerBound) to \(Self.rates.upperBound)")
         note = try fields.word(.note, Limits.noteBytes)
         // An order that forgot its filter must not reach everything.
         let all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false

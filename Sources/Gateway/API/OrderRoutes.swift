@@ -7,6 +7,9 @@ struct OrderRoutes: Sendable {
     let scheduler: SchedulerLink
     let bodyLimit: Int
 
+    /// A name, a slash and an incarnation.
+    static let longestWorker = Limits.nameBytes + 17
+
     var endpoints: [Endpoint] {
         [
             Endpoint(.post, "/v1/pause", for: .operate) { try await order(.pause, $0) },
@@ -28,7 +31,7 @@ struct OrderRoutes: Sendable {
         var filter = OrderFilter()
         // What stands in a path is escaped still.
         let name = call.context.parameters.get("name")?.removingPercentEncoding ?? ""
-        guard (1...Limits.nameBytes + 17).contains(name.utf8.count) else {
+        guard (1...Self.longestWorker).contains(name.utf8.count) else {
             throw Problem.field(
                 "name", "must be a worker's name, or name/incarnation, of 1 to \(Limits.nameBytes) bytes")
         }
@@ -50,7 +53,7 @@ struct OrderRoutes: Sendable {
 }
 
 /// What a pause holds back: one of them.
-private struct PauseBody: Decodable {
+struct PauseBody: Decodable {
     var filter = OrderFilter()
     var note: String?
 

@@ -60,6 +60,11 @@ struct JobBody: Decodable {
     /// The field of a form that has its payload.
     var file: String?
 
+    /// Seconds: a century is for ever.
+    static let longestDelay = 3_155_760_000
+    /// Seconds, as the wire has them in milliseconds.
+    static let runLimits = 0.001...4_294_967
+
     enum Fields: String, CodingKey, CaseIterable {
         case kind, payload, file, priority, deadline, attempts, labels, affinity, tags, after, inputs, traceparent
         case payloadBase64 = "payload_base64"
@@ -78,7 +83,7 @@ struct JobBody: Decodable {
         job.attempts = try fields.integer(.attempts, 1...Limits.attempts)
         job.startAt = try Self.start(fields)
         job.deadline = try fields.time(.deadline)
-        job.runLimit = try fields.seconds(.runLimitSeconds, 0.001...4_294_967).map { .milliseconds(Int64($0 * 1_000)) }
+        job.runLimit = try fields.seconds(.runLimitSeconds, Self.runLimits).map { .milliseconds(Int64($0 * 1_000)) }
         job.tags = try fields.words(.tags, count: JobOptions.tags, bytes: JobOptions.tagBytes)
         job.labels = try fields.words(.labels, count: Limits.labels, bytes: Limits.labelBytes)
         job.affinity = try fields.word(.affinity, Limits.affinityBytes)
@@ -114,8 +119,7 @@ struct JobBody: Decodable {
 
     private static func start(_ fields: KeyedDecodingContainer<Fields>) throws -> Date? {
         let time = try fields.time(.runAt)
-        // A century is for ever.
-        guard let delay = try fields.seconds(.delaySeconds, 0...3_155_760_000) else { return time }
+        guard let delay = try fields.seconds(.delaySeconds, 0...Double(longestDelay)) else { return time }
         try fields.check(.delaySeconds, time == nil, "stands beside run_at; give one of them")
         return Date(timeIntervalSinceNow: delay)
     }

@@ -125,6 +125,8 @@ final class EventHub: Service {
                 case .off:
                     guard !state.isClosed else { return true }
                     state.standing = .beginning([continuation])
+                    // Who waits is not in the audience yet: the loneliness before is over.
+                    state.lonelySince = nil
                     NamedThread("events") { [self] in listen() }.detach()
                 }
                 return false

@@ -7,6 +7,9 @@ final class StreamSeats: Sendable {
 
     init(limit: Int) { self.limit = limit }
 
+    /// All that are taken.
+    var count: Int { taken.withLock { $0.values.reduce(0, +) } }
+
     /// One stream's; letting go of it frees it.
     final class Seat: Sendable {
         private let subject: String

@@ -5,6 +5,8 @@ enum ContentKind {
     static let json = "application/json"
     static let text = "text/plain; charset=utf-8"
     static let bytes = "application/octet-stream"
+    static let all =
+        [json, text, bytes] + ["wav", "flac", "ogg", "mp4", "webm", "mpeg"].map { "audio/\($0)" }
 
     /// - Parameter isWhole: whether `bytes` are all of them; else they are the first.
     static func of(_ bytes: ArraySlice<UInt8>, isWhole: Bool) -> String {

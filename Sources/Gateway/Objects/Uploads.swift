@@ -24,6 +24,9 @@ final class Uploads: Sendable {
             formBytes: settings.uploadLimit, fileBytes: settings.largestObject, fieldBytes: settings.bodyLimit)
     }
 
+    /// Those that are under way.
+    var count: Int { underWay.withLock { $0.values.reduce(0, +) } }
+
     /// Returns when all has come and the files are durable. Of a form that is cut or refused nothing stays but files
     /// that had come whole: nothing names them, and a sweep takes them.
     /// - Parameters:

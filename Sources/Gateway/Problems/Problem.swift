@@ -119,6 +119,13 @@ extension Problem {
             headers: [.retryAfter: String(seconds)])
     }
 
+    /// More often than a subject may ask.
+    static func tooFast(_ detail: String, seconds: Int) -> Problem {
+        Problem(
+            status: .tooManyRequests, code: "too_fast", title: "Too many requests", detail: detail,
+            headers: [.retryAfter: String(seconds)])
+    }
+
     static func unsupportedMediaType(_ wanted: [String]) -> Problem {
         Problem(
             status: .unsupportedMediaType, code: "unsupported_media_type", title: "The body is of another type",

@@ -2,12 +2,14 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 import NIOHTTP1
+import StatexMetrics
 
 /// Around every route, also those that are not there: turns what is thrown into a problem, and gives every answer
 /// the headers that keep browsers from doing anything else with it.
 struct ProblemMiddleware: RouterMiddleware {
     let paths: PathTable
     let headers: SecurityHeaders
+    let counts: RequestCounts
 
     func handle(
         _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
@@ -16,22 +18,27 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let problem as Problem {
-            response = problem.response
+            response = answer(problem)
         } catch let error as HTTPParserError {
             // The connection answers it and closes: nothing after it can be read.
             throw error
         } catch let error as HTTPError where error.status == .notFound {
-            response = missing(request).response
+            response = answer(missing(request))
         } catch is NIOTooManyBytesError {
-            response = Problem.malformed("the body is larger than the limit").response
+            response = answer(.malformed("the body is larger than the limit"))
         } catch {
             if !(error is CancellationError) {
                 context.logger.error("\(request.method) \(context.endpointPath ?? "?"): \(error)")
             }
-            response = Problem.unexpected.response
+            response = answer(.unexpected)
         }
         headers.add(to: &response)
         return response
+    }
+
+    private func answer(_ problem: Problem) -> Response {
+        counts.met(problem: problem.code)
+        return problem.response
     }
 
     private func missing(_ request: Request) -> Problem {

@@ -6,6 +6,7 @@ import Hummingbird
 struct Gate: Sendable {
     let verifier: TokenVerifier
     let tickets: TicketOffice
+    let rates: RateLimits
 
     /// - Parameters:
     ///   - scopes: one of them suffices.
@@ -13,6 +14,7 @@ struct Gate: Sendable {
     func admit(_ request: Request, to scopes: [Scope], takesTicket: Bool) async throws(Problem) -> Identity {
         let ticket = takesTicket ? request.uri.queryParameters["ticket"] : nil
         let identity = if let ticket { try await redeem(String(ticket)) } else { try await identify(request) }
+        try rates.take(identity.subject)
         guard !identity.scopes.isDisjoint(with: scopes) else {
             let names = scopes.map(\.rawValue).joined(separator: " or ")
             throw .forbidden("the token's scope does not have \(names)", scopes: scopes)

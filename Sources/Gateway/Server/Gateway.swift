@@ -11,6 +11,7 @@ import Logging
 import NIOCore
 import NIOSSL
 import ServiceLifecycle
+import StatexMetrics
 import StatexReads
 
 package struct Gateway: Sendable {
@@ -18,6 +19,7 @@ package struct Gateway: Sendable {
     private let logger: Logger
     private let verifier: TokenVerifier
     private let tickets: TicketOffice
+    private let rates: RateLimits
     private let scheduler: SchedulerLink
     private let reads: ReadPool
     private let readiness: Readiness
@@ -26,6 +28,7 @@ package struct Gateway: Sendable {
     private let hub: EventHub
     private let seats: StreamSeats
     private let letters: LetterOrders
+    private let counts = RequestCounts()
     private let scaleMemory = ScaleMemory()
 
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
@@ -33,6 +36,7 @@ package struct Gateway: Sendable {
         self.logger = logger
         verifier = try await TokenVerifier(settings.tokens)
         tickets = try await TicketOffice(settings.tokens)
+        rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
@@ -64,14 +68,16 @@ package struct Gateway: Sendable {
         try await ServiceGroup(configuration: configuration).run()
     }
 
+    /// - Parameter idle: after how long a connection that asks nothing is closed.
     func application(
+        idle: TimeAmount = .seconds(Int64(GatewayLimits.idleSeconds)),
         onAddress: @escaping @Sendable (String) -> Void = { _ in }
     ) throws -> Application<RouterResponder<GatewayContext>> {
         let scheme = settings.tls == nil ? "http" : "https"
         let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
         let logger = logger
         return Application(
-            router: router(), server: try server(),
+            router: router(), server: try server(idle: idle),
             configuration: .init(
                 address: .hostname(settings.host, port: settings.port), serverName: nil,
                 availableConnectionsDelegate: MaximumAvailableConnections(GatewayLimits.connections, logger: logger)),
@@ -80,7 +86,7 @@ package struct Gateway: Sendable {
             }, logger: logger)
     }
 
-    private func server() throws -> HTTPServerBuilder {
+    private func server(idle: TimeAmount) throws -> HTTPServerBuilder {
         let http = HTTPServerBuilder.http1(
             configuration: .init(
                 additionalChannelHandlers: [
@@ -89,7 +95,7 @@ package struct Gateway: Sendable {
                         bytesPerSecond: GatewayLimits.bodyBytesPerSecond),
                     UnwantedBodyHandler(limit: GatewayLimits.unwantedBytes),
                 ],
-                idleTimeout: .seconds(Int64(GatewayLimits.idleSeconds)),
+                idleTimeout: idle,
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))
@@ -103,11 +109,14 @@ package struct Gateway: Sendable {
 
     /// Everything that is served.
     var endpoints: [Endpoint] {
-        page + health + requests + jobs + streams + status + scale + orders
+        DocumentRoutes(describing: page + health + requests + jobs + streams + status + scale + orders).endpoints
     }
 
     private var page: [Endpoint] { PageRoutes().endpoints }
-    private var health: [Endpoint] { HealthRoutes(readiness: readiness).endpoints }
+    private var health: [Endpoint] {
+        HealthRoutes(readiness: readiness).endpoints
+            + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
+    }
     private var requests: [Endpoint] {
         RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
     }
@@ -128,10 +137,11 @@ package struct Gateway: Sendable {
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints = endpoints
+        router.add(middleware: MeterMiddleware(counts: counts))
         router.add(
             middleware: ProblemMiddleware(
-                paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil)))
-        let gate = Gate(verifier: verifier, tickets: tickets)
+                paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
+        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):

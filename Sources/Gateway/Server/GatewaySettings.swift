@@ -36,6 +36,8 @@ package struct GatewaySettings: Sendable {
     package var uploadLimit = 1 << 30
     /// Event streams that a subject may have open at once.
     package var streamsPerSubject: Int
+    /// Requests of one subject.
+    package var requestsPerSecond = 1_000
     /// How many workers a kind needs.
     package var scale = ScaleRule()
 
@@ -61,6 +63,8 @@ enum GatewayLimits {
     static let headerBytes = 32 << 10
     static let headerFieldBytes = 16 << 10
     static let headerFields = 100
+    /// Subjects whose rate is known: 2 MiB. Those beyond share one.
+    static let subjects = 10_000
     /// Connections at once: 1,000 listeners of two browsers' worth; each costs about 50 KiB.
     static let connections = 4_096
     /// A connection that neither finishes a head nor asks anything for so long is closed: slow headers too.

@@ -63,6 +63,7 @@ struct GatewayCommand: AsyncParsableCommand {
             submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
             journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
             bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
+        settings.requestsPerSecond = configuration.gateway.requestsPerSecond
         settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots
         settings.scale = ScaleRule(

@@ -1,0 +1,53 @@
+"""What a schema cannot say of a request, and what nobody without a token may get.
+
+Loaded by schemathesis (schemathesis.toml names it).
+"""
+
+import json
+
+import schemathesis
+from schemathesis.generation import GenerationMode
+
+FORM = "multipart/form-data"
+KINDS = ["noop", "echo", "fail", "sleep", "nobody"]
+
+
+def _content(context, response):
+    """Bytes, as a text that a schema can be asked about."""
+    return response.content.decode("latin-1")
+
+
+schemathesis.deserializer("application/octet-stream", *(f"audio/{name}" for name in ("wav", "flac", "ogg", "mp4", "webm", "mpeg")))(
+    _content
+)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Makes a request that fits the schema fit itself too: a job comes after jobs that stand before it, of a form's
+    request each file is that of a job. Kinds are such as have a worker, and one that has none."""
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE or not isinstance(case.body, dict):
+        return
+    if case.media_type == FORM:
+        # Fields that the document does not name are sent as no files.
+        case.body = {name: case.body[name] for name in ("request", "text", "file") if case.body.get(name)}
+        if "request" in case.body:
+            case.body.pop("text", None)
+            case.body["request"] = json.dumps({"jobs": [{"kind": "echo", **({"file": "file"} if "file" in case.body else {})}]})
+        elif not case.body:
+            case.body["text"] = "text"
+    elif isinstance(case.body.get("jobs"), list):
+        for index, job in enumerate(case.body["jobs"]):
+            job["kind"] = KINDS[len(job["kind"]) % len(KINDS)]
+            for name in ("after", "inputs"):
+                if name in job:
+                    job[name] = [other for other in job[name] if other < index]
+
+
+@schemathesis.check
+def nobody_gets_through(context, response, case):
+    """Without a token what is guarded answers 401, whatever else is wrong with the request."""
+    if case.operation.definition.raw.get("security") and "Authorization" not in response.request.headers:
+        # A method that the path has not is refused before anybody is asked who they are.
+        is_other = case.method.upper() != case.operation.method.upper()
+        assert response.status_code == (405 if is_other else 401), f"{response.status_code} without a token"
