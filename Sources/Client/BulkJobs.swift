@@ -121,6 +121,7 @@ extension Client {
     /// Submits many single jobs, a bounded number of messages at a time, and returns when all are durable.
     /// - Throws: the first refusal; jobs submitted before it stay submitted.
     public func submit(bulk jobs: BulkJobs) async throws(ClientError) -> BulkReceipt {
+        try checkMayAct()
         try jobs.check()
         let counter = jobs.countsFinals ? BulkReceipt.Counter(calls) : nil
         let result = await withTaskGroup(of: Answer.self) { group -> Result<[AcceptedRun], ClientError> in

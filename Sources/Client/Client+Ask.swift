@@ -38,6 +38,7 @@ extension Client {
     /// Gives an operator's order, and returns what came of it once that is durable. The order is known by its
     /// number, one of this client's own: given again under it, it does nothing twice.
     package func order(_ order: Order) async throws(ClientError) -> OrderReply {
+        try checkMayAct()
         do throws(WireError) { try order.check() } catch { throw .invalid(error.message) }
         try RequestPacker.check(name: order.who, "who")
         let answer = await calls.ask(.order(order, deadline: patienceEnd))
@@ -97,6 +98,7 @@ extension Client {
     }
 
     private func cancel(_ id: JobID, isRequest: Bool) async throws(ClientError) -> Int {
+        try checkMayAct()
         try Self.check(id)
         let answer = await calls.ask(.cancel(id, isRequest: isRequest, deadline: patienceEnd))
         guard case .cancelled(let jobs) = answer else { throw answer.error }

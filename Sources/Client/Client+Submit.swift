@@ -13,6 +13,7 @@ extension Client {
         ready.reserveCapacity(requests.count)
         for (place, request) in requests.enumerated() {
             do throws(ClientError) {
+                try checkMayAct()
                 ready.append(try await prepared(request))
                 places.append(place)
             } catch { answers[place] = .failure(error) }

@@ -30,7 +30,7 @@ public final class Client: JobQueue {
         do { calls = try CallBox() } catch { throw .unreachable(error.description) }
         var core = ClientCore.Settings()
         core.name = settings.name
-        core.producer = settings.producer
+        core.producer = settings.looksOnly ? Producer() : settings.producer
         core.incarnation = .random(in: 1 ... .max)
         core.seed = .random(in: 0 ... .max)
         core.windowBytes = settings.windowBytes
@@ -55,6 +55,12 @@ public final class Client: JobQueue {
             throw .invalid("windowBytes and windowRequests must not be negative")
         }
         guard settings.largestObject >= 0 else { throw .invalid("largestObject must not be negative") }
+        guard settings.looksOnly || !settings.producer.isNone else { throw .invalid("producer must not be zeros") }
+    }
+
+    /// Before anything that changes what the scheduler holds.
+    func checkMayAct() throws(ClientError) {
+        guard !settings.looksOnly else { throw .invalid("this client only looks (looksOnly)") }
     }
 
     public func close() async { _ = await calls.ask(.close) }

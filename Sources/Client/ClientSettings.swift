@@ -5,6 +5,9 @@ public struct ClientSettings: Sendable {
     /// Who counts the submits. A fresh random one suits everybody who does not store it; two living
     /// processes must never share one.
     public var producer: Producer
+    /// It only looks at jobs and at the scheduler, and never submits, cancels or orders: it is welcome also while the
+    /// journal is away.
+    public var looksOnly = false
     /// How long the first connection may take.
     public var connectTimeout: Duration = .seconds(10)
     /// How long a submit, a cancel or a look may wait for a scheduler that is busy or away; nil: for ever.

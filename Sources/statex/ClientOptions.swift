@@ -25,10 +25,12 @@ struct ClientOptions: ParsableArguments {
         try configuration.load(["endpoint:submit_endpoint": endpoint, "objects": objects])
     }
 
-    func connect(_ loaded: LoadedConfiguration) async throws -> Client {
+    /// - Parameter looksOnly: it neither submits nor orders, and connects also while the journal is away.
+    func connect(_ loaded: LoadedConfiguration, looksOnly: Bool = false) async throws -> Client {
         let patience = Duration.seconds(timeout ?? 30)
         var settings = ClientSettings(name: "statex", patience: patience)
         settings.connectTimeout = patience
+        settings.looksOnly = looksOnly
         settings.largestObject = loaded.configuration.maximumObjectBytes
         // Unless an operator says otherwise, objects lie where this scheduler says.
         let isNamed = loaded.entries.contains { $0.key == "objects" && $0.source != .standard }

@@ -13,7 +13,7 @@ struct ExplainCommand: AsyncParsableCommand {
 
     func run() async throws {
         let job = try jobIDs([id])[0]
-        let client = try await options.connect(options.load())
+        let client = try await options.connect(options.load(), looksOnly: true)
         let explanation = try await asClient { () throws(ClientError) in try await client.explain(job: job) }
         await client.close()
         guard let state = explanation.state else { throw ending(.unknown, "no open job \(job) is known") }

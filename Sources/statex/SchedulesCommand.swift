@@ -14,7 +14,7 @@ struct SchedulesCommand: AsyncParsableCommand {
     @OptionGroup var options: ClientOptions
 
     func run() async throws {
-        let client = try await options.connect(options.load())
+        let client = try await options.connect(options.load(), looksOnly: true)
         let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
         await client.close()
         let schedules = try SchedulerStatus(shown: text).schedules

@@ -11,7 +11,7 @@ struct StatusCommand: AsyncParsableCommand {
     @OptionGroup var options: ClientOptions
 
     func run() async throws {
-        let client = try await options.connect(options.load())
+        let client = try await options.connect(options.load(), looksOnly: true)
         let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
         await client.close()
         guard !json, let value = try? JSONDecoder().decode(StatusValue.self, from: Data(text.utf8)) else {

@@ -55,6 +55,15 @@ extension EndToEnd {
                 }
                 var settings = ClientSettings(name: "newcomer")
                 settings.connectTimeout = .seconds(1)
+                // Who only looks is welcome, and sees what is wrong.
+                var onlooking = ClientSettings(name: "onlooker")
+                onlooking.looksOnly = true
+                let onlooker = try await Client(stack.submitEndpoint(), settings: onlooking)
+                #expect(try await onlooker.decodedStatus().journal.state == "down")
+                await #expect(throws: ClientError.self) {
+                    _ = try await onlooker.submit(Request(kind: "noop", payload: .text("")))
+                }
+                await onlooker.close()
                 do {
                     _ = try await Client(stack.submitEndpoint(), settings: settings)
                     Issue.record("a newcomer was welcomed without a journal")

@@ -39,6 +39,16 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a client without a producer looks, and its submit is refused with the reason`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let raw = try RawClient(stack.submitEndpoint(), producer: Producer())
+                let error = #expect(throws: HarnessError.self) { _ = try raw.submit(sequence: 1, jobs: 1) }
+                #expect(error.map { "\($0)".contains("fault came") } == true)
+                #expect(try stack.jobCount == 0)
+            }
+        }
+
         @Test func `one message may ask for more than a client takes at once`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -211,6 +211,9 @@ public struct Producer: Hashable, Sendable {
         self.high = high
         self.low = low
     }
+
+    /// Zeros: a worker, or a client that only looks.
+    public var isNone: Bool { high == 0 && low == 0 }
 }
 
 /// The answer to HELLO: the session, and what the peer has to keep to.

@@ -76,7 +76,14 @@ extension Broker {
     mutating func clientSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
         switch header.type {
         case .heartbeat: break
-        case .submit: try submitted(peer, header, frame, at: time)
+        case .submit, .cancel, .order:
+            // What it orders could not be told from a repetition.
+            guard !peer.producer.isNone else {
+                throw WireError(
+                    .type,
+                    "a client without a producer only looks: message type \(header.type.rawValue) is not its to send")
+            }
+            try clientOrdered(peer, header, frame, at: time)
         case .await:
             var records: [AwaitRecord] = []
             var cursor = try header.recordCursor(atLeast: AwaitRecord.size)
@@ -86,19 +93,10 @@ extension Broker {
             guard core.awaited(records, client: peer.session) else {
                 throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
             }
-        case .cancel:
-            var records: [CancelRecord] = []
-            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
-            for _ in 0..<header.count {
-                records.append(try CancelRecord(reading: &cursor, header: header, in: frame.bytes))
-            }
-            if let reason = busyReason { throw WireError(.busy, reason) }
-            core.cancelOrdered(records, client: peer.session, at: time, into: &outbox)
         case .status:
             scratch.removeAll()
             StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
-        case .order: try ordered(peer, header, frame)
         case .explain:
             let down = busyReason
             let ids = try Explain.read(frame.bytes, header: header)
@@ -114,6 +112,23 @@ extension Broker {
             .durable, .stale, .claim, .revoke, .offerAgain, .kept, .orderReply, .drain, .progress, .follow, .report,
             .checkpoint, .checkpointed, .events, .workerEvents:
             throw WireError(.type, "message type \(header.type.rawValue) is not a client's to send")
+        }
+    }
+
+    private mutating func clientOrdered(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now)
+        throws(WireError)
+    {
+        switch header.type {
+        case .submit: try submitted(peer, header, frame, at: time)
+        case .order: try ordered(peer, header, frame)
+        default:
+            var records: [CancelRecord] = []
+            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
+            for _ in 0..<header.count {
+                records.append(try CancelRecord(reading: &cursor, header: header, in: frame.bytes))
+            }
+            if let reason = busyReason { throw WireError(.busy, reason) }
+            core.cancelOrdered(records, client: peer.session, at: time, into: &outbox)
         }
     }
 

@@ -38,7 +38,7 @@ extension Broker {
             unprovenHellos.append((peer, hello))
         } else if peer.role == .worker {
             welcomeWorker(peer, hello, at: time)
-        } else if core.knowsProducer(hello.producer) {
+        } else if hello.producer.isNone || core.knowsProducer(hello.producer) {
             welcomeClient(peer, hello)
         } else if let reason = busyReason {
             throw WireError(.busy, reason)

@@ -25,7 +25,7 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let client = try await options.connect(options.load())
+        let client = try await options.connect(options.load(), looksOnly: true)
         var last: (status: SchedulerStatus, at: ContinuousClock.Instant)?
         var looks = 0
         while true {

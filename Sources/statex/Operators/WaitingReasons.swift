@@ -8,7 +8,7 @@ func waitingReasons(
 ) async -> [JobID: String] {
     var options = options
     options.timeout = options.timeout ?? 2
-    guard !ids.isEmpty, let client = try? await options.connect(loaded) else { return [:] }
+    guard !ids.isEmpty, let client = try? await options.connect(loaded, looksOnly: true) else { return [:] }
     // All at once: the client asks for all of them in a few messages.
     let reasons = await withTaskGroup(of: (id: JobID, words: String?).self) { group in
         for id in ids {

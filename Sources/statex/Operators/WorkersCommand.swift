@@ -12,7 +12,7 @@ struct WorkersCommand: AsyncParsableCommand {
     @OptionGroup var options: ClientOptions
 
     func run() async throws {
-        let client = try await options.connect(options.load())
+        let client = try await options.connect(options.load(), looksOnly: true)
         let text = try await asClient { () throws(ClientError) in try await client.schedulerStatus() }
         await client.close()
         if json {
