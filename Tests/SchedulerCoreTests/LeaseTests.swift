@@ -342,6 +342,25 @@ struct LeaseTests {
         #expect(runs < 8, "it is the oldest: what was in the worker already goes before it, and no more")
     }
 
+    @Test("While what a suspect needs is in use, its worker takes others in advance")
+    func suspectWithoutResources() throws {
+        let scheduler = TestScheduler {
+            $0.policies.kinds["gpu", default: .init()].needs = [ResourceAmount("gpu", 1)]
+        }
+        let client = scheduler.client()
+        let offers = [ResourceAmount("gpu", 2)]
+        let first = scheduler.worker(1, credit: 4, slots: 2, kinds: ["gpu", "text"], resources: offers)
+        try scheduler.submit((0..<2).map { _ in [.init(kind: "gpu")] }, sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.leave(first)
+        let second = scheduler.worker(
+            2, credit: 4, slots: 2, kinds: ["gpu", "text"], resources: [ResourceAmount("gpu", 1)])
+        try scheduler.submit((0..<6).map { _ in [.init()] }, sequence: 3, client: client)
+        scheduler.settle()
+        let kinds = scheduler.held(by: second).map { $0.id < TestScheduler.firstID + 2 ? "gpu" : "text" }
+        #expect(kinds == ["gpu", "text", "text", "text"])
+    }
+
     private func drainOne(_ scheduler: TestScheduler, _ worker: TestScheduler.Worker) -> UInt64? {
         scheduler.settle()
         guard let lease = scheduler.held(by: worker).first else { return nil }

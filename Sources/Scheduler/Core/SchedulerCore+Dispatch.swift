@@ -171,7 +171,7 @@ extension SchedulerCore {
         of queue: Int32, _ first: ReadyQueue.Choice, _ toFreeSlots: Bool, at now: Now
     ) {
         if !toFreeSlots, queues[Int(queue)].suspicion != .none {
-            keepSlots(for: queue)
+            keepSlots(for: queue, at: now)
             queues[Int(queue)].skippedInRound = dispatchRound
             return
         }

@@ -81,14 +81,14 @@ extension SchedulerCore {
     func isSuspect(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion != .none }
     func isAccused(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion == .accused }
 
-    /// The next job of a queue waits for a free slot: nothing may take the place of one meanwhile, or workers that are
-    /// kept full would never have any.
-    mutating func keepSlots(for queue: Int32) {
+    /// The next job of a queue waits for a free slot: where one would do, nothing may wait for it meanwhile, or workers
+    /// that are kept full would never have any.
+    mutating func keepSlots(for queue: Int32, at now: Now) {
         let kind = queues[Int(queue)].kind
         for worker in workers.indices
-        where serves(worker, queue)
+        where serves(worker, queue) && hasResources(worker, for: kind)
             && (queues[Int(queue)].suspicion != .accused || workers[worker].accused == 0)
-            && workers[worker].resources.suffice(for: needs(kind))
+            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
         {
             workers[worker].keptInRound = dispatchRound
         }
