@@ -164,8 +164,9 @@ final class ChaosStorm: @unchecked Sendable {
         for process in replaced {
             let end = try process.waitForEnd()
             // 0: it was stopping already; 1: it met a restart of Postgres too; the signal: it was told to
-            // stop before it listened to signals, so before it did anything.
-            let fine = [75, 0, 1].contains { end == .exited($0) } || end == .signalled(SIGTERM)
+            // stop before it listened to signals, so before it did anything; 76: it waited for Postgres until its successor
+            // was the owner.
+            let fine = [75, 76, 0, 1].contains { end == .exited($0) } || end == .signalled(SIGTERM)
             if !fine { complaints.append("a replaced scheduler ended with \(end)") }
         }
         for service in (0..<Self.workers).map(Service.worker) + [.scheduler] {
