@@ -57,7 +57,7 @@ final class OrderChecker: Checker {
         guard !waiting.isEmpty else { return }
         var leased: [UInt64: UInt64] = [:]
         for row in commit.leases.reversed() { leased[row.id] = row.token }
-        for row in commit.leases {
+        for row in commit.leases where !isApart(row.id) {
             guard let job = world.journal.histories[row.id]?.row ?? commit.jobs.first(where: { $0.id == row.id }) else {
                 continue
             }
@@ -68,6 +68,12 @@ final class OrderChecker: Checker {
                 judge(job, before: other, at: commit.decided.upperBound)
             }
         }
+    }
+
+    /// It was in a lost worker: it waits for a free slot, and apart from the others. They may pass it, and where
+    /// tenants are equally far it may pass them.
+    private func isApart(_ id: UInt64) -> Bool {
+        wentWithItsWorker.contains(id) || reference.durable.jobs[id]?.lostWith.isEmpty == false
     }
 
     private func judge(_ job: CommitBatch.JobRow, before other: Waiting, at time: Int64) {
@@ -101,8 +107,7 @@ final class OrderChecker: Checker {
             else { continue }
             let tenant = name(history.row.tenant)
             let budget = policies.kind(name(history.row.kind)).budget
-            // It was in a lost worker: it waits for a free slot, and others may pass it.
-            if !job.lostWith.isEmpty || wentWithItsWorker.contains(id) { continue }
+            if isApart(id) { continue }
             // A retry may wait for its kind's budget.
             if job.failures > 0, retries >= budget.burst { continue }
             waiting.append(
