@@ -48,8 +48,9 @@ package final class IncomingObject: Sendable {
 }
 
 /// A file that is measured and hashed while it is written.
+// Sendable, because it owns what it consists of (a descriptor, the context of a hash), and cannot be copied: one thread
+// at a time has it.
 private struct MeasuredFile: ~Copyable, @unchecked Sendable {
-    // Sendable, because it owns what it consists of (a descriptor, the context of a hash), and cannot be copied.
     private let file: FileDescriptor
     private var hash: SHA256
     private var size: UInt64 = 0
