@@ -348,6 +348,7 @@ extension EndToEnd {
         @Test func `a gateway and a worker whose secrets cannot be read say so, and do not start`() async throws {
             try await TestStack.with { stack in
                 try stack.configure(try stack.webhookSettings(url: "http://127.0.0.1:1/", secret: "hunter2"))
+                _ = try stack.startScheduler()
                 for command in [["gateway", "--listen", "127.0.0.1:0"], ["worker", "--handlers", "statex.webhook"]] {
                     let run = try CommandRun(
                         command + ["--config", stack.directory + "/statex.yaml"], in: stack.directory)

@@ -74,7 +74,11 @@ package struct Gateway: Sendable {
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
-        try await ServiceGroup(configuration: configuration).run()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await targets.close()
+            throw error
+        }
+        await targets.close()
     }
 
     /// - Parameter idle: after how long a connection that asks nothing is closed.

@@ -39,10 +39,9 @@ struct WebhookOutbox {
     /// Nothing is to be heard before there.
     mutating func skip(to place: EventPlace) { heard = place }
 
-    /// These, of the first ones, are submitted.
-    mutating func settle(_ isDone: [Bool]) {
-        let left = zip(waiting, isDone).filter { !$0.1 }.map(\.0)
-        waiting.replaceSubrange(..<min(isDone.count, waiting.count), with: left)
+    /// What is at these places is submitted.
+    mutating func settle(_ places: Set<Int>) {
+        waiting = waiting.enumerated().filter { !places.contains($0.offset) }.map(\.element)
     }
 }
 
@@ -50,15 +49,15 @@ extension WebhookSettings {
     /// Whether an event is told to anybody. What becomes of deliveries themselves is not.
     func concerns(_ event: JobEvent) -> Bool {
         [.requestCompleted, .requestFailed, .requestCancelled].contains(event.type)
-            && event.kind != WebhookDelivery.kind && subscriptions.contains { $0.tenant == event.tenant }
+            && event.kind != WebhookDelivery.kind && !subscriptions(of: event.tenant).isEmpty
     }
 
     /// What is sent because of an event.
     /// - Parameter named: the URL that its request named.
     func deliveries(of event: JobEvent, named: WebhookLedger.Target?) -> [WebhookDelivery] {
         guard concerns(event) else { return [] }
-        return subscriptions.compactMap { subscription in
-            guard subscription.tenant == event.tenant, subscription.events.contains(event.type),
+        return subscriptions(of: event.tenant).compactMap { subscription in
+            guard subscription.events.contains(event.type),
                 let url = subscription.url ?? (named?.tenant == event.tenant ? named?.url : nil)
             else { return nil }
             return WebhookDelivery(

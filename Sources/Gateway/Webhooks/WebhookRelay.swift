@@ -29,6 +29,8 @@ final class WebhookRelay: Service {
         var isClosed = false
         /// The place from which on nothing is missed is known.
         var isPlaced = false
+        /// What was said, and when.
+        var complaints: [String: ContinuousClock.Instant] = [:]
     }
 
     /// The journal may be away for as long as it wants: no event is given up.
@@ -40,6 +42,9 @@ final class WebhookRelay: Service {
     private static let lookPeriod = Duration.seconds(10)
     private static let sweepPeriod = Duration.seconds(3_600)
     private static let requestsAtOnce = 256
+    /// How long a tenant that may submit nothing is left alone: others wait for the answer to it each time.
+    private static let restOfTenant = Duration.seconds(15)
+    private static let silence = Duration.seconds(60)
 
     init(
         _ settings: WebhookSettings, endpoint: String, journalURL: String, scheduler: SchedulerLink, logger: Logger
@@ -52,10 +57,10 @@ final class WebhookRelay: Service {
     }
 
     /// Whether what ends from now on is told, though the relay may start later.
-    var isPlaced: Bool { state.withLock { $0.isPlaced } || settings.subscriptions.isEmpty }
+    var isPlaced: Bool { state.withLock { $0.isPlaced } || settings.isEmpty }
 
     func run() async throws {
-        guard !settings.subscriptions.isEmpty else {
+        guard !settings.isEmpty else {
             try? await gracefulShutdown()
             return
         }
@@ -77,35 +82,45 @@ final class WebhookRelay: Service {
     // MARK: The thread
 
     private func work() {
-        var lastTrouble = ""
         while !isClosed {
-            do { try relay() } catch {
-                // Once for each trouble, not once a second.
-                if "\(error)" != lastTrouble { logger.warning("webhooks: \(error)") }
-                lastTrouble = "\(error)"
-            }
+            do { try relay() } catch { complain("webhooks: \(error)") }
             if !isClosed { rest() }
         }
     }
 
-    /// Relays until the end, or returns when another gateway does or there is no journal yet.
+    /// Says the same trouble once a minute, not once a second.
+    private func complain(_ text: String) {
+        let now = ContinuousClock.now
+        let isNew = state.withLock { state in
+            state.complaints = state.complaints.filter { now - $0.value < Self.silence }
+            guard state.complaints[text] == nil else { return false }
+            state.complaints[text] = now
+            return true
+        }
+        if isNew { logger.warning("\(text)") }
+    }
+
+    /// Relays until the end, once it is this gateway's turn.
     private func relay() throws {
         let ledger = try WebhookLedger(url: journalURL)
-        guard try ledger.cursor() != nil else { return }
-        state.withLock { $0.isPlaced = true }
-        guard try ledger.takeLock(), let start = try ledger.cursor() else { return }
+        while try !isMine(ledger) {
+            rest()
+            if isClosed { return }
+        }
+        guard let start = try ledger.cursor() else { return }
         try ledger.sweep()
         var follower = EventFollower(
             endpoint, journal: journalURL, from: .at(start.incarnation, start.position),
             patienceSeconds: Self.patienceSeconds, in: try ProcessContext.shared())
         var outbox = WebhookOutbox(at: start)
+        var resting: [String: ContinuousClock.Instant] = [:]
         var saved = (place: start, at: ContinuousClock.now)
         var sweptAt = ContinuousClock.now
         while !isClosed {
             if outbox.hasRoom {
                 try hear(follower.next(milliseconds: outbox.waiting.isEmpty ? 500 : 0), &outbox, ledger)
             }
-            if !outbox.waiting.isEmpty, !submit(&outbox) { rest() }
+            if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
             let now = ContinuousClock.now
             let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
             if now - saved.at >= period {
@@ -120,10 +135,16 @@ final class WebhookRelay: Service {
         try ledger.advance(to: outbox.cursor)
     }
 
+    private func isMine(_ ledger: borrowing WebhookLedger) throws -> Bool {
+        guard try ledger.cursor() != nil else { return false }
+        state.withLock { $0.isPlaced = true }
+        return try ledger.takeLock()
+    }
+
     private func hear(
         _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
     ) throws {
-        if let trouble = news.trouble { logger.warning("webhooks: \(trouble)") }
+        if let trouble = news.trouble { complain("webhooks: \(trouble)") }
         var asking: [JobID] = []
         for case .event(let event) in news.all
         where settings.concerns(event) && settings.signer(of: event.tenant) != nil {
@@ -143,33 +164,38 @@ final class WebhookRelay: Service {
         }
     }
 
-    /// Submits the first that wait.
+    /// Submits the first that wait, but for tenants that rest.
     /// - Returns: false: none of them could be.
-    private func submit(_ outbox: inout WebhookOutbox) -> Bool {
-        let first = outbox.waiting.prefix(Self.requestsAtOnce)
-        var requests: [Request] = []
-        var places: [Int] = []
-        for (place, item) in first.enumerated() {
-            guard let request = request(for: item) else { continue }
-            requests.append(request)
-            places.append(place)
+    private func submit(
+        _ outbox: inout WebhookOutbox, _ resting: inout [String: ContinuousClock.Instant]
+    ) -> Bool {
+        let now = ContinuousClock.now
+        resting = resting.filter { $0.value > now }
+        var requests: [(place: Int, request: Request)] = []
+        for (place, item) in outbox.waiting.enumerated()
+        where requests.count < Self.requestsAtOnce && resting[item.tenant] == nil {
+            if let request = request(for: item) { requests.append((place, request)) }
         }
-        var isDone = [Bool](repeating: false, count: first.count)
-        for (place, answer) in zip(places, submit(requests)) { isDone[place] = isSettled(answer) }
-        outbox.settle(isDone)
-        return isDone.contains(true)
+        var settled: Set<Int> = []
+        for (item, answer) in zip(requests, submit(requests.map(\.request))) {
+            if isSettled(answer) {
+                settled.insert(item.place)
+            } else if case .failure(.busy) = answer {
+                resting[item.request.tenant] = .now + Self.restOfTenant
+            }
+        }
+        outbox.settle(settled)
+        return !settled.isEmpty
     }
 
     private func request(for item: WebhookOutbox.Waiting) -> Request? {
-        guard let subscription = settings.subscriptions.first(where: { $0.name == item.delivery.subscription }) else {
-            return nil
-        }
+        guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
         do throws(WebhookSecretError) {
             let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
             return Request(
                 kind: WebhookDelivery.kind, payload: .bytes(payload), tenant: item.tenant, key: item.delivery.id)
         } catch {
-            logger.error("webhooks.\(subscription.name): \(error)")
+            complain("webhooks.\(subscription.name): \(error)")
             return nil
         }
     }

@@ -3,18 +3,24 @@ import StatexWebhooks
 
 /// Who is told by HTTP when requests end.
 package struct WebhookSettings: Sendable {
-    package var subscriptions: [WebhookSubscription]
-    package var rule: WebhookRule
+    private let ofTenants: [String: [WebhookSubscription]]
+    package let rule: WebhookRule
 
     package init(_ subscriptions: [WebhookSubscription] = [], rule: WebhookRule = WebhookRule()) {
-        self.subscriptions = subscriptions
+        ofTenants = Dictionary(grouping: subscriptions, by: \.tenant)
         self.rule = rule
     }
 
-    /// What signs for URLs that requests of a tenant name.
-    func signer(of tenant: String) -> WebhookSubscription? {
-        subscriptions.first { $0.tenant == tenant && $0.url == nil }
+    var isEmpty: Bool { ofTenants.isEmpty }
+
+    func subscriptions(of tenant: String) -> [WebhookSubscription] { ofTenants[tenant] ?? [] }
+
+    func subscription(_ name: String, of tenant: String) -> WebhookSubscription? {
+        subscriptions(of: tenant).first { $0.name == name }
     }
+
+    /// What signs for URLs that requests of a tenant name.
+    func signer(of tenant: String) -> WebhookSubscription? { subscriptions(of: tenant).first { $0.url == nil } }
 }
 
 package struct WebhookSubscription: Sendable {

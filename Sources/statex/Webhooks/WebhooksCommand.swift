@@ -90,7 +90,7 @@ struct WebhookTest: AsyncParsableCommand {
         }
         let payload: [UInt8]
         do throws(WebhookSecretError) {
-            payload = try message(to: url, webhook.tenant).payload(sealedBy: try webhook.readSecrets())
+            payload = message(to: url, webhook.tenant).payload(sealedBy: try webhook.readSecrets())
         } catch {
             throw ending(.failed, "webhooks.\(name): \(error)")
         }
