@@ -74,6 +74,10 @@ class Browser:
     def wait(self, what, problem="it did not come"):
         return WebDriverWait(self.driver, self.patience, 0.05, ignored_exceptions=(Exception,)).until(lambda _: what(), problem)
 
+    def press(self, label):
+        """Also where what is there is drawn anew meanwhile."""
+        self.wait(lambda: self.button(label).click() or True, f"{label} could not be pressed")
+
     def sees(self, text, selector="main"):
         def there():
             return text in self.text(selector)
@@ -110,11 +114,11 @@ def watched(browser):
     yield browser
     errors = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     errors = [message for message in errors if not any(part in message for part in browser.expected_errors)]
-    assert errors == []
+    assert errors == [], errors
     hosts = set()
     for entry in driver.get_log("performance"):
         message = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent" and message["params"]["request"]["url"].startswith("http"):
             hosts.add(urlsplit(message["params"]["request"]["url"]).netloc)
-    assert hosts <= {urlsplit(browser.address).netloc}
+    assert hosts <= {urlsplit(browser.address).netloc}, hosts
     driver.get("about:blank")

@@ -1,5 +1,6 @@
 """`statex up` in a folder of its own, with its gateway, as a service and an operator see it."""
 
+import http.client
 import json
 import os
 import shutil
@@ -8,7 +9,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -104,22 +104,18 @@ class Heard:
         request = urllib.request.Request(stack.address + "/v1/events", headers={"Authorization": f"Bearer {stack.token}"})
         self.stream = urllib.request.urlopen(request, timeout=PATIENCE)
         self.events = []
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
+        threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
         try:
             for line in self.stream:
                 if line.startswith(b"data: "):
                     self.events.append(json.loads(line[6:]))
-        except (OSError, ValueError):
-            pass  # It was closed.
+        except (OSError, http.client.HTTPException):
+            pass  # The gateway ended.
 
     def of(self, request):
         return [event["event"] for event in self.events if event.get("request") == request]
-
-    def close(self):
-        self.stream.close()
 
 
 def until(what, holds, process=None):

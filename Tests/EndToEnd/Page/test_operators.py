@@ -13,9 +13,9 @@ def test_the_overview_shows_what_runs_and_where(browser, stack):
     browser.go(f"#/jobs/{job}")
     browser.wait(lambda: " pieces" in browser.text(".progress"))
     browser.sees("piece 1", ".output")
-    browser.button("Cancel").click()
+    browser.press("Cancel")
     browser.sees("if it runs it is stopped", "dialog")
-    browser.button("Cancel the job").click()
+    browser.press("Cancel the job")
     browser.sees("cancelled", "header .stands")
     assert stack.finished(job)["state"] == "cancelled"
 
@@ -23,9 +23,9 @@ def test_the_overview_shows_what_runs_and_where(browser, stack):
 def test_what_waits_says_why_and_runs_once_the_pause_is_over(browser, stack):
     stack.finished(stack.submit({"kind": "echo", "payload": "first"})[0])
     browser.open()
-    browser.button("Pause echo").click()
+    browser.press("Pause echo")
     browser.sees("its jobs start no more", "dialog")
-    browser.all("dialog button")[-1].click()
+    browser.find("dialog [type=submit]:enabled").click()
     browser.wait(lambda: browser.button("Resume echo"))
     first, second = stack.submit({"kind": "echo", "payload": "Hello"}, {"kind": "noop", "after": [0]})
     browser.go(f"#/jobs/{first}")
@@ -33,9 +33,8 @@ def test_what_waits_says_why_and_runs_once_the_pause_is_over(browser, stack):
     browser.go(f"#/requests/{first}")
     browser.sees("Waits for other jobs of this request.")
     browser.go("#/")
-    browser.button("Resume echo").click()
-    browser.wait(lambda: browser.all("dialog button"))
-    browser.all("dialog button")[-1].click()
+    browser.press("Resume echo")
+    browser.find("dialog [type=submit]:enabled").click()
     assert stack.finished(second)["state"] == "succeeded"
     browser.go(f"#/requests/{first}")
     browser.sees("Hello", ".panel")
@@ -48,15 +47,15 @@ def test_dead_letters_are_counted_retried_and_dropped(browser, stack):
     stack.finished(other)
     browser.open("#/dead?kind=fail")
     browser.wait(lambda: any(row.text.startswith("3 fail") and "the disk is full" in row.text for row in browser.all("tbody tr")))
-    browser.button("Retry all of kind fail").click()
+    browser.press("Retry all of kind fail")
     browser.sees("4 dead letters fit", "dialog")
-    browser.button("Retry 4").click()
+    browser.press("Retry 4")
     # What they become fails again.
     until("the retries are dead letters", lambda: len(stack.call("/v1/dead-letters?kind=fail")["letters"]) == 4 and other not in str(stack.call("/v1/dead-letters?kind=fail&limit=4")["letters"][0]["id"]))
     assert stack.call(f"/v1/jobs/{other}")["retried_as"]
-    browser.button("Drop all of kind fail").click()
+    browser.press("Drop all of kind fail")
     browser.sees("4 dead letters fit", "dialog")
-    browser.button("Drop 4").click()
+    browser.press("Drop 4")
     browser.sees("Nothing failed for good.")
     assert stack.call("/v1/dead-letters?kind=fail")["letters"] == []
 

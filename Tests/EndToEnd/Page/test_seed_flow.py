@@ -26,13 +26,13 @@ def test_a_person_submits_a_text_a_recording_and_a_document_and_reads_the_result
     events = Heard(stack)
     browser.open(signed_in=False)
     browser.find("#token").send_keys(stack.token)
-    browser.button("Sign in").click()
+    browser.press("Sign in")
     browser.sees("Queues")
-    browser.button("Submit").click()
+    browser.press("Submit")
     browser.find("#text").send_keys(TEXT)
-    browser.button("Record").click()
+    browser.press("Record")
     browser.wait(lambda: (timer := re.match(r"(\d+)", browser.text("[role=timer]"))) and int(timer[1]) > speech.seconds)
-    browser.button("Stop recording").click()
+    browser.press("Stop recording")
     browser.wait(lambda: len(browser.all(".files li")) == 1)
     browser.driver.find_element("id", "files").send_keys(str(manual))
     browser.wait(lambda: len(browser.all(".files li")) == 2)
@@ -75,4 +75,3 @@ def test_a_person_submits_a_text_a_recording_and_a_document_and_reads_the_result
     until("request.completed is on the stream of events", lambda: "request.completed" in events.of(request))
     assert events.of(request).count("request.completed") == 1 and events.of(request)[0] == "request.created"
     assert events.of(request).count("job.succeeded") == 3
-    events.close()
