@@ -25,6 +25,7 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let memory = StatusMemory()
     private let hub: EventHub
     private let seats: StreamSeats
     private let letters: LetterOrders
@@ -39,13 +40,14 @@ package struct Gateway: Sendable {
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
-            largestObject: settings.largestObject, logger: logger)
+            largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
-        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        hub = EventHub(
+            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
     }
@@ -118,7 +120,9 @@ package struct Gateway: Sendable {
             + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
     }
     private var requests: [Endpoint] {
-        RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
+        RequestRoutes(
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, bodyLimit: settings.bodyLimit
+        ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
     private var scale: [Endpoint] {
@@ -130,9 +134,11 @@ package struct Gateway: Sendable {
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints
-            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
-    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+    private var jobs: [Endpoint] {
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+    }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
