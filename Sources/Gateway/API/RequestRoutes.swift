@@ -7,6 +7,7 @@ import StatexReads
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
     let uploads: Uploads
     let targets: WebhookTargets
     let bodyLimit: Int
@@ -102,7 +103,7 @@ struct RequestRoutes: Sendable {
     private func find(_ call: Call) async throws(Problem) -> RequestRecord {
         let id = try call.id()
         let viewer = call.identity.viewer
-        let record = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        let record = try await memory.request(id, for: viewer, from: reads)
         guard let record else { throw .notFound("request") }
         return record
     }

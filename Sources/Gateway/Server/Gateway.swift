@@ -25,6 +25,7 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let memory = StatusMemory()
     private let hub: EventHub
     private let relay: WebhookRelay
     private let targets: WebhookTargets
@@ -41,13 +42,14 @@ package struct Gateway: Sendable {
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
-            largestObject: settings.largestObject, logger: logger)
+            largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
-        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        hub = EventHub(
+            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
         relay = WebhookRelay(
             settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
             scheduler: scheduler, logger: logger)
@@ -132,7 +134,8 @@ package struct Gateway: Sendable {
     }
     private var requests: [Endpoint] {
         RequestRoutes(
-            scheduler: scheduler, reads: reads, uploads: uploads, targets: targets, bodyLimit: settings.bodyLimit
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
+            bodyLimit: settings.bodyLimit
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -145,9 +148,11 @@ package struct Gateway: Sendable {
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints
-            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
-    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+    private var jobs: [Endpoint] {
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+    }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
