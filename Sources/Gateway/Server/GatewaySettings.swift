@@ -93,6 +93,8 @@ enum GatewayLimits {
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
     static let listMaximum = 1_000
+    /// Dead letters that one look groups at most.
+    static let lettersInGroups = 10_000
     /// Open jobs of a tenant that are counted at most.
     static let openJobs = 1_000
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
