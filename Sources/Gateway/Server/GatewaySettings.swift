@@ -1,4 +1,6 @@
 import StatexClient
+import StatexOTLP
+import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
@@ -40,6 +42,11 @@ package struct GatewaySettings: Sendable {
     package var requestsPerSecond = 1_000
     /// How many workers a kind needs.
     package var scale = ScaleRule()
+    /// Where spans of submits go; nil: none are recorded. And who sends them away.
+    package var spans: SpanQueue?
+    package var exporter: SpanExporter?
+    /// The share of requests without a trace that begin one.
+    package var sampling = 1.0
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,

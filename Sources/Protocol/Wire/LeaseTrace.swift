@@ -42,7 +42,9 @@ extension TraceContext {
     init(reading cursor: inout ByteCursor, length: Int, in bytes: borrowing RawSpan) throws(WireError) {
         let text = try cursor.text(length, in: bytes, "traceparent")
         guard length == Self.length, let trace = TraceContext(text) else {
-            throw WireError(.malformed, "traceparent takes \(Self.length) bytes: \(Self.rule)")
+            throw WireError(
+                .malformed,
+                "traceparent takes \(Self.length) bytes as W3C Trace Context has them: lower case, no id of zeros")
         }
         self = trace
     }
