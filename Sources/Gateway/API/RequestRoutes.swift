@@ -7,7 +7,9 @@ import StatexReads
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
     let uploads: Uploads
+    let targets: WebhookTargets
     let bodyLimit: Int
     let tracer: SubmitTracer
 
@@ -21,7 +23,7 @@ struct RequestRoutes: Sendable {
     }
 
     @Sendable private func submit(_ call: Call) async throws -> Response {
-        let trace = tracer.begin(Self.trace(call.request))
+        let trace = tracer.begin(TraceContext(incoming: call.request))
         let receipt: Submission.Receipt
         do { receipt = try await take(call, trace.context) } catch {
             trace.failed(error)
@@ -36,14 +38,9 @@ struct RequestRoutes: Sendable {
     private func take(_ call: Call, _ trace: TraceContext?) async throws -> Submission.Receipt {
         let key = try Self.key(call.request)
         let body = try await body(of: call)
-        let submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
         return try await submission.send(over: scheduler.client())
-    }
-
-    /// One that is wrong, or stands there twice, is none (W3C Trace Context, section 3.2).
-    private static func trace(_ request: Request) -> TraceContext? {
-        let values = request.headers[values: .traceparent]
-        return values.count == 1 ? TraceContext(values[0]) : nil
     }
 
     private func body(of call: Call) async throws -> SubmitBody {
@@ -116,7 +113,7 @@ struct RequestRoutes: Sendable {
     private func find(_ call: Call) async throws(Problem) -> RequestRecord {
         let id = try call.id()
         let viewer = call.identity.viewer
-        let record = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        let record = try await memory.request(id, for: viewer, from: reads)
         guard let record else { throw .notFound("request") }
         return record
     }

@@ -26,7 +26,10 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let memory = StatusMemory()
     private let hub: EventHub
+    private let relay: WebhookRelay
+    private let targets: WebhookTargets
     private let seats: StreamSeats
     private let letters: LetterOrders
     private let counts = RequestCounts()
@@ -40,13 +43,18 @@ package struct Gateway: Sendable {
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
-            largestObject: settings.largestObject, logger: logger)
+            largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
-        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        hub = EventHub(
+            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
+        relay = WebhookRelay(
+            settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
+            scheduler: scheduler, logger: logger)
+        targets = WebhookTargets(settings.webhooks, journalURL: settings.journalURL)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
     }
@@ -58,7 +66,8 @@ package struct Gateway: Sendable {
         let application = try application { address.continuation.yield($0) }
         // They end in the order from the last to the first.
         var services: [any Service] = [
-            scheduler, hub, Announcer(addresses: address.stream, readiness: readiness, announce: onReady), application,
+            scheduler, hub, relay,
+            Announcer(addresses: address.stream, readiness: readiness, relay: relay, announce: onReady), application,
         ]
         if let exporter = settings.exporter { services.insert(ExportService(exporter: exporter), at: 0) }
         var configuration = ServiceGroupConfiguration(
@@ -66,7 +75,11 @@ package struct Gateway: Sendable {
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
-        try await ServiceGroup(configuration: configuration).run()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await targets.close()
+            throw error
+        }
+        await targets.close()
     }
 
     /// - Parameter idle: after how long a connection that asks nothing is closed.
@@ -117,13 +130,14 @@ package struct Gateway: Sendable {
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
-                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans, gate: gate,
+                scheduler: scheduler, rule: settings.scale, memory: scaleMemory
             ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(
-            scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit,
-            tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
+            bodyLimit: settings.bodyLimit, tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -136,9 +150,13 @@ package struct Gateway: Sendable {
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints
-            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
-    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+    private var jobs: [Endpoint] {
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+    }
+
+    private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
@@ -147,7 +165,7 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
-        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
+        let gate = gate
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):
@@ -178,6 +196,7 @@ private struct Announcer: Service {
 
     let addresses: AsyncStream<String>
     let readiness: Readiness
+    let relay: WebhookRelay
     let announce: @Sendable (String) -> Void
 
     func run() async throws {
@@ -192,8 +211,10 @@ private struct Announcer: Service {
 
     private func waitUntilReady() async {
         let deadline = ContinuousClock.now + Self.patience
-        while await !readiness.reasons(fresh: true).isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
+        while await !isReady(), ContinuousClock.now < deadline, !Task.isCancelled {
             try? await Task.sleep(for: Self.pause)
         }
     }
+
+    private func isReady() async -> Bool { await readiness.reasons(fresh: true).isEmpty && relay.isPlaced }
 }
