@@ -81,12 +81,10 @@ struct RequestRoutes: Sendable {
         filter.tenant = try query.text("tenant")
         filter.since = try query.time("since")
         filter.until = try query.time("until")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let start = try query.cursor()
+        let walk = try query.walk()
         let viewer = call.identity.viewer
         let list = try await reads.answer { [filter] reader throws(ReadError) in
-            try reader.requests(
-                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, for: viewer)
+            try reader.requests(filter, walk, for: viewer)
         }
         return Response(body: list.json("requests", nulls: true))
     }

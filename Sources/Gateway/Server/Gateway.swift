@@ -9,7 +9,6 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
 import ServiceLifecycle
 import StatexMetrics
 import StatexOTLP
@@ -113,12 +112,7 @@ package struct Gateway: Sendable {
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))
-        guard let files = settings.tls else { return http }
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
-        return try .tls(http, tlsConfiguration: tls)
+        return try settings.tls.map { try .tls(http, tlsConfiguration: $0.configuration()) } ?? http
     }
 
     /// Everything that is served.

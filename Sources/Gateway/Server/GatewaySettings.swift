@@ -4,22 +4,12 @@ import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
-    package struct TLSFiles: Sendable {
-        /// PEM: the certificate, and what is between it and its authority.
-        package var certificate: String
-        package var key: String
-
-        package init(certificate: String, key: String) {
-            self.certificate = certificate
-            self.key = key
-        }
-    }
-
     /// A literal address or a name of this machine.
     package var host: String
     /// 0: a free one.
     package var port: Int
-    package var tls: TLSFiles?
+    /// nil: it speaks HTTP without TLS.
+    package var tls: ServerCertificate?
     package var tokens: TokenSettings
     /// Where the scheduler takes submits.
     package var submitEndpoint: String
@@ -102,6 +92,8 @@ enum GatewayLimits {
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
     static let listMaximum = 1_000
+    /// Dead letters that one look groups at most.
+    static let lettersInGroups = 10_000
     /// Open jobs of a tenant that are counted at most.
     static let openJobs = 1_000
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
