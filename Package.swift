@@ -191,8 +191,8 @@ let package = Package(
             "StatexGateway", "Sources/Gateway",
             [
                 "StatexReads", "StatexClient", "StatexEvents", "StatexMetrics", "StatexProbes", "StatexProtocol",
-                "StatexLog", "StatexTracing", "StatexOTLP", "CLinux", "StatexObjects", "StatexPage",
-                "StatexPostgres", "StatexS3", "StatexThreads", "StatexWebhooks", "StatexZeroMQ",
+                "StatexLog", "StatexTracing", "StatexOTLP", "CLinux", "StatexObjects", "StatexPage", "StatexPostgres",
+                "StatexS3", "StatexThreads", "StatexWebhooks", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -223,7 +223,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
                 "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
-                "StatexWebhooks", "StatexTracing", "StatexOTLP",
+                "StatexTracing", "StatexOTLP", "StatexWebhooks",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"

@@ -23,7 +23,7 @@ struct RequestRoutes: Sendable {
     }
 
     @Sendable private func submit(_ call: Call) async throws -> Response {
-        let trace = tracer.begin(Self.trace(call.request))
+        let trace = tracer.begin(TraceContext(incoming: call.request))
         let receipt: Submission.Receipt
         do { receipt = try await take(call, trace.context) } catch {
             trace.failed(error)
@@ -41,12 +41,6 @@ struct RequestRoutes: Sendable {
         var submission = try Submission(body, key: key, trace: trace, by: call.identity)
         if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
         return try await submission.send(over: scheduler.client())
-    }
-
-    /// One that is wrong, or stands there twice, is none (W3C Trace Context, section 3.2).
-    private static func trace(_ request: Request) -> TraceContext? {
-        let values = request.headers[values: .traceparent]
-        return values.count == 1 ? TraceContext(values[0]) : nil
     }
 
     private func body(of call: Call) async throws -> SubmitBody {

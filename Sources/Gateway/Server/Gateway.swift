@@ -124,14 +124,14 @@ package struct Gateway: Sendable {
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
-                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans, gate: gate,
+                scheduler: scheduler, rule: settings.scale, memory: scaleMemory
             ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(
             scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
-            bodyLimit: settings.bodyLimit,
-            tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
+            bodyLimit: settings.bodyLimit, tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -150,6 +150,8 @@ package struct Gateway: Sendable {
         JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
     }
 
+    private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }
+
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints = endpoints
@@ -157,7 +159,7 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
-        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
+        let gate = gate
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):

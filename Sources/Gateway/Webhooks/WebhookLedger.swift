@@ -95,6 +95,19 @@ struct WebhookLedger: ~Copyable {
         return targets
     }
 
+    /// The traces that these requests' first jobs belong to.
+    borrowing func traces(of requests: [JobID]) throws(PostgresError) -> [JobID: TraceContext] {
+        let ids = "{" + requests.map(\.description).joined(separator: ",") + "}"
+        let rows = try query(
+            "SELECT id, traceparent FROM statex.job_options WHERE id = ANY ($1::bigint[]) AND traceparent IS NOT NULL",
+            [ids])
+        var traces: [JobID: TraceContext] = [:]
+        for row in 0..<rows.rows {
+            if let id = JobID(rows.text(row, 0)) { traces[id] = TraceContext(rows.text(row, 1)) }
+        }
+        return traces
+    }
+
     /// Forgets URLs that no kept job names.
     borrowing func sweep() throws(PostgresError) {
         _ = try query(

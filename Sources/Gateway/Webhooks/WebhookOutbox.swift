@@ -11,6 +11,8 @@ struct WebhookOutbox {
         let tenant: String
         /// Where its event stands.
         let place: EventPlace
+        /// The trace that the request belongs to: its delivery does too.
+        let trace: TraceContext?
     }
 
     private(set) var waiting: [Waiting] = []
@@ -27,11 +29,11 @@ struct WebhookOutbox {
     /// Where to go on after a crash: nothing before it waits.
     var cursor: EventPlace { waiting.first?.place ?? heard }
 
-    mutating func hear(_ event: JobEvent, _ deliveries: [WebhookDelivery]) {
+    mutating func hear(_ event: JobEvent, _ deliveries: [WebhookDelivery], trace: TraceContext? = nil) {
         let place = EventPlace(
             incarnation: event.sequence.incarnation,
             position: EventPosition(batch: event.sequence.batch, index: event.sequence.index))
-        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, place: place) }
+        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, place: place, trace: trace) }
         heard = EventPlace(
             incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
     }

@@ -145,16 +145,19 @@ final class WebhookRelay: Service {
         _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
     ) throws {
         if let trouble = news.trouble { complain("webhooks: \(trouble)") }
+        var concerned: [JobID] = []
         var asking: [JobID] = []
-        for case .event(let event) in news.all
-        where settings.concerns(event) && settings.signer(of: event.tenant) != nil {
-            asking.append(event.request)
+        for case .event(let event) in news.all where settings.concerns(event) {
+            concerned.append(event.request)
+            if settings.signer(of: event.tenant) != nil { asking.append(event.request) }
         }
         let named = asking.isEmpty ? [:] : try ledger.targets(of: asking)
+        let traces = concerned.isEmpty ? [:] : try ledger.traces(of: concerned)
         for item in news.all {
             switch item {
             case .event(let event):
-                outbox.hear(event, settings.deliveries(of: event, named: named[event.request]))
+                outbox.hear(
+                    event, settings.deliveries(of: event, named: named[event.request]), trace: traces[event.request])
             case .gap(let gap):
                 logger.error(
                     "webhooks: events from \(gap.from.batch) to \(gap.to.batch) are gone, nobody is told of them")
@@ -192,8 +195,9 @@ final class WebhookRelay: Service {
         guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
         do throws(WebhookSecretError) {
             let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
-            return Request(
-                kind: WebhookDelivery.kind, payload: .bytes(payload), tenant: item.tenant, key: item.delivery.id)
+            var job = JobSpec(kind: WebhookDelivery.kind, payload: .bytes(payload))
+            job.traceparent = item.trace
+            return Request([job], tenant: item.tenant, key: item.delivery.id)
         } catch {
             complain("webhooks.\(subscription.name): \(error)")
             return nil
