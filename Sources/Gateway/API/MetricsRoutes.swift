@@ -8,6 +8,7 @@ struct MetricsRoutes: Sendable {
     let readiness: Readiness
     let seats: StreamSeats
     let uploads: Uploads
+    let webhooks: WebhookFigures
 
     var endpoints: [Endpoint] { [Endpoint(open: "/metrics") { _, _ in await page() }] }
 
@@ -19,6 +20,7 @@ struct MetricsRoutes: Sendable {
         let bytes = Probes.page { text in
             counts.write(to: &text)
             snapshot.write(to: &text)
+            webhooks.write(to: &text)
         }
         return Response(body: bytes, type: MetricsText.contentType)
     }

@@ -128,7 +128,9 @@ package struct Gateway: Sendable {
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
-            + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
+            + MetricsRoutes(
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, webhooks: relay.figures
+            ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(

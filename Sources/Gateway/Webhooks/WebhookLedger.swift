@@ -11,6 +11,8 @@ struct WebhookLedger: ~Copyable {
     private static let shard = 0
     /// Any number that nothing else locks: "webhooks" in ASCII.
     private static let lock = 0x7765_6268_6F6F_6B73
+    /// Three times as long as a relay looks after its place at least.
+    static let silenceSeconds = 15
     /// What was not named for so long, and by no job that is kept, goes.
     private static let targetDays = 1
 
@@ -30,9 +32,19 @@ struct WebhookLedger: ~Copyable {
         try connection.query(sql, parameters, doing: "webhooks")
     }
 
-    /// - Returns: whether this connection has the relay's lock: one gateway relays, the others stand by.
+    /// - Returns: whether this connection has the relay's lock.
     borrowing func takeLock() throws(PostgresError) -> Bool {
         try query("SELECT pg_try_advisory_lock(\(Self.lock))").text(0, 0) == "t"
+    }
+
+    /// Whether nobody looked after the place for a while, whoever has the lock.
+    borrowing func isAbandoned() throws(PostgresError) -> Bool {
+        try query(
+            """
+            SELECT FROM statex.webhook_cursor
+            WHERE shard = \(Self.shard) AND at < now() - interval '\(Self.silenceSeconds) seconds'
+            """
+        ).rows == 1
     }
 
     // MARK: How far it is
@@ -42,8 +54,8 @@ struct WebhookLedger: ~Copyable {
     borrowing func cursor() throws(PostgresError) -> EventPlace? {
         _ = try query(
             """
-            INSERT INTO statex.webhook_cursor (shard, incarnation, batch, index)
-            SELECT shard, incarnation, batch + 1, 0 FROM statex.commits WHERE shard = \(Self.shard)
+            INSERT INTO statex.webhook_cursor (shard, incarnation, batch, index, at)
+            SELECT shard, incarnation, batch + 1, 0, now() FROM statex.commits WHERE shard = \(Self.shard)
             ORDER BY batch DESC LIMIT 1 ON CONFLICT DO NOTHING
             """)
         let rows = try query(
@@ -55,16 +67,19 @@ struct WebhookLedger: ~Copyable {
                 batch: UInt64(bitPattern: rows.integer(0, 1)), index: UInt32(clamping: rows.integer(0, 2))))
     }
 
-    borrowing func advance(to place: EventPlace) throws(PostgresError) {
-        _ = try query(
+    /// - Returns: false: it is not where it was left. Another gateway relays.
+    borrowing func advance(from old: EventPlace, to new: EventPlace) throws(PostgresError) -> Bool {
+        try query(
             """
-            UPDATE statex.webhook_cursor SET incarnation = $1::bigint, batch = $2::bigint, index = $3::bigint
-            WHERE shard = \(Self.shard)
-            """,
-            [
-                String(Int64(bitPattern: place.incarnation)), String(place.position.batch),
-                String(place.position.index),
-            ])
+            UPDATE statex.webhook_cursor
+            SET incarnation = $1::bigint, batch = $2::bigint, index = $3::bigint, at = now()
+            WHERE shard = \(Self.shard) AND incarnation = $4::bigint AND batch = $5::bigint AND index = $6::bigint
+            """, [new, old].flatMap(Self.parameters)
+        ).tag == "UPDATE 1"
+    }
+
+    private static func parameters(_ place: EventPlace) -> [String] {
+        [String(Int64(bitPattern: place.incarnation)), String(place.position.batch), String(place.position.index)]
     }
 
     // MARK: What requests named

@@ -21,6 +21,7 @@ final class WebhookRelay: Service {
     private let journalURL: String
     private let scheduler: SchedulerLink
     private let logger: Logger
+    let figures = WebhookFigures()
     private let state = Mutex(State())
     /// Signalled at the end, for a thread that rests.
     private let ended = DispatchSemaphore(value: 0)
@@ -35,11 +36,10 @@ final class WebhookRelay: Service {
 
     /// The journal may be away for as long as it wants: no event is given up.
     private static let patienceSeconds: Int64 = 3_155_760_000
-    private static let pause = Duration.seconds(1)
     /// How often the place is written down: what is submitted again after a crash is known by its key.
     private static let savePeriod = Duration.seconds(1)
-    /// How often a place that has not moved is: whoever lost the connection has lost the lock.
-    private static let lookPeriod = Duration.seconds(10)
+    /// How often a place that has not moved is, so that others see that somebody looks after it.
+    private static let lookPeriod = Duration.seconds(5)
     private static let sweepPeriod = Duration.seconds(3_600)
     private static let requestsAtOnce = 256
     /// How long a tenant that may submit nothing is left alone: others wait for the answer to it each time.
@@ -77,14 +77,15 @@ final class WebhookRelay: Service {
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    private func rest() { _ = ended.wait(timeout: .now() + .nanoseconds(Int(Self.pause / .nanoseconds(1)))) }
+    private func rest(seconds: Int = 1) { _ = ended.wait(timeout: .now() + .seconds(seconds)) }
 
     // MARK: The thread
 
     private func work() {
         while !isClosed {
-            do { try relay() } catch { complain("webhooks: \(error)") }
-            if !isClosed { rest() }
+            var seconds = 1
+            do { seconds = try relay() } catch { complain("webhooks: \(error)") }
+            if !isClosed { rest(seconds: seconds) }
         }
     }
 
@@ -101,13 +102,22 @@ final class WebhookRelay: Service {
     }
 
     /// Relays until the end, once it is this gateway's turn.
-    private func relay() throws {
+    /// - Returns: after how many seconds it may try again. By then it has let go of the lock.
+    private func relay() throws -> Int {
         let ledger = try WebhookLedger(url: journalURL)
-        while try !isMine(ledger) {
+        var hasLock = false
+        while true {
+            // Noted as soon as there is a journal, whoever relays: from there on nothing is missed.
+            let isPlaced = try ledger.cursor() != nil
+            state.withLock { $0.isPlaced = isPlaced }
+            hasLock = try isPlaced && ledger.takeLock()
+            if try hasLock || isPlaced && ledger.isAbandoned() { break }
             rest()
-            if isClosed { return }
+            if isClosed { return 0 }
         }
-        guard let start = try ledger.cursor() else { return }
+        guard let start = try ledger.cursor(), try ledger.advance(from: start, to: start) else { return 1 }
+        figures.begin()
+        defer { figures.end() }
         try ledger.sweep()
         var follower = EventFollower(
             endpoint, journal: journalURL, from: .at(start.incarnation, start.position),
@@ -122,23 +132,24 @@ final class WebhookRelay: Service {
             }
             if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
             let now = ContinuousClock.now
+            figures.wait(outbox.waiting.count)
             let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
             if now - saved.at >= period {
-                try ledger.advance(to: outbox.cursor)
+                guard try ledger.advance(from: saved.place, to: outbox.cursor) else {
+                    // Time enough for the other one to take the lock.
+                    complain("webhooks: another gateway relays")
+                    return WebhookLedger.silenceSeconds
+                }
                 saved = (outbox.cursor, now)
+                if !hasLock { hasLock = try ledger.takeLock() }
             }
             if now - sweptAt >= Self.sweepPeriod {
                 try ledger.sweep()
                 sweptAt = now
             }
         }
-        try ledger.advance(to: outbox.cursor)
-    }
-
-    private func isMine(_ ledger: borrowing WebhookLedger) throws -> Bool {
-        guard try ledger.cursor() != nil else { return false }
-        state.withLock { $0.isPlaced = true }
-        return try ledger.takeLock()
+        _ = try ledger.advance(from: saved.place, to: outbox.cursor)
+        return 0
     }
 
     private func hear(
@@ -184,6 +195,7 @@ final class WebhookRelay: Service {
                 resting[item.request.tenant] = .now + Self.restOfTenant
             }
         }
+        figures.submitted(settled.count)
         outbox.settle(settled)
         return !settled.isEmpty
     }

@@ -1,4 +1,5 @@
 import Foundation
+import StatexPostgres
 import StatexWebhooks
 import Testing
 
@@ -85,6 +86,21 @@ extension TestStack {
             "kinds": "{statex.webhook: {retry_backoff_seconds: 0.05, retry_backoff_max_seconds: 0.2, attempts: 5}}",
         ]
     }
+
+    /// Jobs that deliver.
+    var deliveries: Int {
+        get throws { try number("SELECT count(*) FROM statex.job_status WHERE kind = 'statex.webhook'") }
+    }
+
+    /// Locks a table, so that whoever writes it stops there.
+    func hold(_ table: String) throws -> Connection {
+        let holder = try connection()
+        try holder.run("BEGIN; LOCK TABLE \(table) IN SHARE MODE", doing: "hold")
+        return holder
+    }
+
+    /// Waits until a gateway stands before that lock.
+    func waitUntilHeld(_ holder: borrowing Connection) throws { try waitForLock(of: "statex webhooks", holder) }
 
     func startWebhookWorker() throws -> RunningProcess { try startWorker("webhooks", kinds: "statex.webhook") }
 }
