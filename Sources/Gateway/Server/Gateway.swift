@@ -9,7 +9,6 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
 import ServiceLifecycle
 import StatexMetrics
 import StatexReads
@@ -25,6 +24,7 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let memory = StatusMemory()
     private let hub: EventHub
     private let relay: WebhookRelay
     private let targets: WebhookTargets
@@ -41,13 +41,14 @@ package struct Gateway: Sendable {
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
-            largestObject: settings.largestObject, logger: logger)
+            largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
-        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        hub = EventHub(
+            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
         relay = WebhookRelay(
             settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
             scheduler: scheduler, logger: logger)
@@ -112,12 +113,7 @@ package struct Gateway: Sendable {
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))
-        guard let files = settings.tls else { return http }
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
-        return try .tls(http, tlsConfiguration: tls)
+        return try settings.tls.map { try .tls(http, tlsConfiguration: $0.configuration()) } ?? http
     }
 
     /// Everything that is served.
@@ -134,7 +130,8 @@ package struct Gateway: Sendable {
     }
     private var requests: [Endpoint] {
         RequestRoutes(
-            scheduler: scheduler, reads: reads, uploads: uploads, targets: targets, bodyLimit: settings.bodyLimit
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
+            bodyLimit: settings.bodyLimit
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -147,9 +144,11 @@ package struct Gateway: Sendable {
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints
-            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
-    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+    private var jobs: [Endpoint] {
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+    }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
