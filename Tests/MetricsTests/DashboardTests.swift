@@ -23,6 +23,7 @@ import Testing
         WorkerSnapshot(takenAt: 0, slots: 1).write(to: &text, handlerStarts: [], at: 0)
         RequestCounts().write(to: &text)
         GatewaySnapshot(streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true).write(to: &text)
+        WebhookSnapshot().write(to: &text)
         var names: [String: String] = [:]
         for line in String(decoding: text.bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("# TYPE ") {
             let words = line.split(separator: " ").map(String.init)

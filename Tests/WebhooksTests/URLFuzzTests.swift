@@ -30,10 +30,10 @@ struct URLFuzzTests {
     private static func texts(_ count: Int, seed: UInt64) -> [String] {
         var chance = Chance(state: seed)
         return (0..<count).map { _ in
-            let pieces = (0..<Int.random(in: 1...7, using: &chance)).map { _ in
+            let chosen = (0..<Int.random(in: 1...7, using: &chance)).map { _ in
                 pieces.randomElement(using: &chance) ?? ""
             }
-            return (Bool.random(using: &chance) ? "https://" : "") + pieces.joined()
+            return (Bool.random(using: &chance) ? "https://" : "") + chosen.joined()
         }
     }
 

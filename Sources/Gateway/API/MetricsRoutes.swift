@@ -8,7 +8,7 @@ struct MetricsRoutes: Sendable {
     let readiness: Readiness
     let seats: StreamSeats
     let uploads: Uploads
-    let webhooks: WebhookFigures
+    let relay: WebhookRelay
 
     var endpoints: [Endpoint] { [Endpoint(open: "/metrics") { _, _ in await page() }] }
 
@@ -20,7 +20,7 @@ struct MetricsRoutes: Sendable {
         let bytes = Probes.page { text in
             counts.write(to: &text)
             snapshot.write(to: &text)
-            webhooks.write(to: &text)
+            relay.snapshot?.write(to: &text)
         }
         return Response(body: bytes, type: MetricsText.contentType)
     }

@@ -125,7 +125,7 @@ package struct Gateway: Sendable {
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
-                counts: counts, readiness: readiness, seats: seats, uploads: uploads, webhooks: relay.figures
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay
             ).endpoints
     }
     private var requests: [Endpoint] {

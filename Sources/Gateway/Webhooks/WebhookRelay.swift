@@ -9,6 +9,7 @@ import Logging
 import ServiceLifecycle
 import StatexClient
 import StatexEvents
+import StatexMetrics
 import StatexPostgres
 import StatexProtocol
 import StatexThreads
@@ -21,7 +22,6 @@ final class WebhookRelay: Service {
     private let journalURL: String
     private let scheduler: SchedulerLink
     private let logger: Logger
-    let figures = WebhookFigures()
     private let state = Mutex(State())
     /// Signalled at the end, for a thread that rests.
     private let ended = DispatchSemaphore(value: 0)
@@ -30,6 +30,7 @@ final class WebhookRelay: Service {
         var isClosed = false
         /// The place from which on nothing is missed is known.
         var isPlaced = false
+        var figures = WebhookSnapshot()
         /// What was said, and when.
         var complaints: [String: ContinuousClock.Instant] = [:]
     }
@@ -58,6 +59,9 @@ final class WebhookRelay: Service {
 
     /// Whether what ends from now on is told, though the relay may start later.
     var isPlaced: Bool { state.withLock { $0.isPlaced } || settings.isEmpty }
+
+    /// What it says of itself; nil: there are no webhooks.
+    var snapshot: WebhookSnapshot? { settings.isEmpty ? nil : state.withLock { $0.figures } }
 
     func run() async throws {
         guard !settings.isEmpty else {
@@ -116,8 +120,13 @@ final class WebhookRelay: Service {
             if isClosed { return 0 }
         }
         guard let start = try ledger.cursor(), try ledger.advance(from: start, to: start) else { return 1 }
-        figures.begin()
-        defer { figures.end() }
+        state.withLock { $0.figures.isRelaying = true }
+        defer {
+            state.withLock {
+                $0.figures.isRelaying = false
+                $0.figures.waiting = 0
+            }
+        }
         try ledger.sweep()
         var follower = EventFollower(
             endpoint, journal: journalURL, from: .at(start.incarnation, start.position),
@@ -132,7 +141,7 @@ final class WebhookRelay: Service {
             }
             if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
             let now = ContinuousClock.now
-            figures.wait(outbox.waiting.count)
+            state.withLock { [count = outbox.waiting.count] in $0.figures.waiting = count }
             let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
             if now - saved.at >= period {
                 guard try ledger.advance(from: saved.place, to: outbox.cursor) else {
@@ -195,7 +204,7 @@ final class WebhookRelay: Service {
                 resting[item.request.tenant] = .now + Self.restOfTenant
             }
         }
-        figures.submitted(settled.count)
+        state.withLock { [count = settled.count] in $0.figures.submitted += UInt64(count) }
         outbox.settle(settled)
         return !settled.isEmpty
     }
