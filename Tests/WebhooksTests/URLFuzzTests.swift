@@ -44,7 +44,7 @@ struct URLFuzzTests {
             taken += 1
             let other = try #require(URLComponents(string: text), "\(text)")
             #expect(other.user == nil && other.password == nil && other.fragment == nil, "\(text)")
-            let host = other.host?.lowercased().trimmingCharacters(in: ["[", "]"]) ?? ""
+            let host = other.encodedHost?.lowercased().trimmingCharacters(in: ["[", "]"]) ?? ""
             // Addresses are compared as such: ::1 and 0:0::1 are one.
             #expect(
                 host == url.host || IPAddress(host) == url.address && url.address != nil,

@@ -52,12 +52,17 @@ struct WebhookLedger: ~Copyable {
     /// Where to go on. The first time: at the journal's end, from where on nothing is missed.
     /// - Returns: nil: there is no journal yet.
     borrowing func cursor() throws(PostgresError) -> EventPlace? {
+        if let place = try findCursor() { return place }
         _ = try query(
             """
             INSERT INTO statex.webhook_cursor (shard, incarnation, batch, index, at)
             SELECT shard, incarnation, batch + 1, 0, now() FROM statex.commits WHERE shard = \(Self.shard)
             ORDER BY batch DESC LIMIT 1 ON CONFLICT DO NOTHING
             """)
+        return try findCursor()
+    }
+
+    private borrowing func findCursor() throws(PostgresError) -> EventPlace? {
         let rows = try query(
             "SELECT incarnation, batch, index FROM statex.webhook_cursor WHERE shard = \(Self.shard)")
         guard rows.rows == 1 else { return nil }
@@ -86,6 +91,10 @@ struct WebhookLedger: ~Copyable {
 
     /// Returns once it is durable.
     borrowing func remember(_ name: String, tenant: String, url: String) throws(PostgresError) {
+        // Mostly it is there: then nothing is written.
+        let known = try query(
+            "SELECT FROM statex.webhook_targets WHERE name = $1 AND used > now() - interval '1 hour'", [name])
+        guard known.rows == 0 else { return }
         _ = try query(
             """
             INSERT INTO statex.webhook_targets (name, tenant, url, used) VALUES ($1, $2, $3, now())
