@@ -28,7 +28,9 @@ extension EndToEnd {
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let other = try await submit(#"{"jobs":[{"kind":"echo"}],"tenant":"other"}"#, to: visitor)
                 _ = try await visitor.finished(other)
-                let good = try await submit(to: visitor)
+                let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                let good = try await submit(
+                    #"{"jobs":[{"kind":"echo","traceparent":"\#(trace)"}],"tenant":"acme"}"#, to: visitor)
                 let bad = try await submit(
                     #"{"jobs":[{"kind":"fail","payload":"{\"retryable\": false}"}],"tenant":"acme"}"#, to: visitor)
                 let waiting = try await submit(#"{"jobs":[{"kind":"nobody"}],"tenant":"acme"}"#, to: visitor)
@@ -46,6 +48,9 @@ extension EndToEnd {
                     let age = abs(Date().timeIntervalSince1970 - (Double(message.stamp) ?? 0))
                     #expect(age < 60)
                 }
+                // It belongs to the trace of its request, as a span of its own.
+                let traced = messages.filter { $0.trace != nil }
+                #expect(traced.map(\.request) == [good] && traced[0].trace?.contains(trace.prefix(35)) == true)
                 // What was delivered is a job that succeeded, and of deliveries nobody is told.
                 try await receiver.process.eventually("they are final") {
                     try stack.number(

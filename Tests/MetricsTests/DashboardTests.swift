@@ -1,6 +1,7 @@
 import Foundation
 import StatexMetrics
 import StatexProtocol
+import StatexTracing
 import Testing
 
 /// Dashboard, rules and documentation against the metrics that there are.
@@ -24,6 +25,7 @@ import Testing
         RequestCounts().write(to: &text)
         GatewaySnapshot(streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true).write(to: &text)
         WebhookSnapshot().write(to: &text)
+        SpanQueue().write(to: &text)
         var names: [String: String] = [:]
         for line in String(decoding: text.bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("# TYPE ") {
             let words = line.split(separator: " ").map(String.init)

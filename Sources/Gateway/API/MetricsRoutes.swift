@@ -1,6 +1,7 @@
 import Hummingbird
 import StatexMetrics
 import StatexProbes
+import StatexTracing
 
 /// `/metrics`: for a Prometheus, so without a token: it names routes, and no tenant, kind, subject or address.
 struct MetricsRoutes: Sendable {
@@ -9,6 +10,7 @@ struct MetricsRoutes: Sendable {
     let seats: StreamSeats
     let uploads: Uploads
     let relay: WebhookRelay
+    let spans: SpanQueue?
 
     var endpoints: [Endpoint] { [Endpoint(open: "/metrics") { _, _ in await page() }] }
 
@@ -21,6 +23,7 @@ struct MetricsRoutes: Sendable {
             counts.write(to: &text)
             snapshot.write(to: &text)
             relay.snapshot?.write(to: &text)
+            spans?.write(to: &text)
         }
         return Response(body: bytes, type: MetricsText.contentType)
     }

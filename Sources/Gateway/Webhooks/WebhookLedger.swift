@@ -102,21 +102,25 @@ struct WebhookLedger: ~Copyable {
             """, [name, tenant, url])
     }
 
-    /// The URLs that these requests named.
-    borrowing func targets(of requests: [JobID]) throws(PostgresError) -> [JobID: Target] {
+    /// What the first jobs of these requests have beside their events; nothing of those that have neither.
+    borrowing func details(of requests: [JobID]) throws(PostgresError) -> [JobID: Details] {
         let ids = "{" + requests.map(\.description).joined(separator: ",") + "}"
         let rows = try query(
             """
-            SELECT o.id, t.tenant, t.url FROM statex.job_options o, unnest(o.tags) AS tag, statex.webhook_targets t
-            WHERE o.id = ANY ($1::bigint[]) AND starts_with(tag, '\(Target.tagPrefix)')
-                AND t.name = substr(tag, \(Target.tagPrefix.utf8.count + 1))
+            SELECT o.id, o.traceparent, t.tenant, t.url FROM statex.job_options o
+            LEFT JOIN LATERAL (SELECT substr(tag, \(Target.tagPrefix.utf8.count + 1)) AS name FROM unnest(o.tags) AS tag
+                WHERE starts_with(tag, '\(Target.tagPrefix)') LIMIT 1) named ON true
+            LEFT JOIN statex.webhook_targets t USING (name)
+            WHERE o.id = ANY ($1::bigint[])
             """, [ids])
-        var targets: [JobID: Target] = [:]
+        var details: [JobID: Details] = [:]
         for row in 0..<rows.rows {
             guard let id = JobID(rows.text(row, 0)) else { continue }
-            targets[id] = Target(tenant: rows.text(row, 1), url: rows.text(row, 2))
+            details[id] = Details(
+                trace: TraceContext(rows.text(row, 1)),
+                target: rows.isNull(row, 3) ? nil : Target(tenant: rows.text(row, 2), url: rows.text(row, 3)))
         }
-        return targets
+        return details
     }
 
     /// Forgets URLs that no kept job names.
@@ -127,6 +131,11 @@ struct WebhookLedger: ~Copyable {
                 AND NOT EXISTS (
                     SELECT FROM statex.job_options o WHERE o.tags @> ARRAY['\(Target.tagPrefix)' || t.name])
             """)
+    }
+
+    struct Details: Sendable, Equatable {
+        let trace: TraceContext?
+        let target: Target?
     }
 
     /// A URL that a request named.

@@ -165,16 +165,14 @@ final class WebhookRelay: Service {
         _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
     ) throws {
         if let trouble = news.trouble { complain("webhooks: \(trouble)") }
-        var asking: [JobID] = []
-        for case .event(let event) in news.all
-        where settings.concerns(event) && settings.signer(of: event.tenant) != nil {
-            asking.append(event.request)
-        }
-        let named = asking.isEmpty ? [:] : try ledger.targets(of: asking)
+        var told: [JobID] = []
+        for case .event(let event) in news.all where settings.concerns(event) { told.append(event.request) }
+        let details = told.isEmpty ? [:] : try ledger.details(of: told)
         for item in news.all {
             switch item {
             case .event(let event):
-                outbox.hear(event, settings.deliveries(of: event, named: named[event.request]))
+                let more = details[event.request]
+                outbox.hear(event, settings.deliveries(of: event, named: more?.target), trace: more?.trace)
             case .gap(let gap):
                 logger.error(
                     "webhooks: events from \(gap.from.batch) to \(gap.to.batch) are gone, nobody is told of them")
@@ -213,8 +211,9 @@ final class WebhookRelay: Service {
         guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
         do throws(WebhookSecretError) {
             let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
-            return Request(
-                kind: WebhookDelivery.kind, payload: .bytes(payload), tenant: item.tenant, key: item.delivery.id)
+            var job = JobSpec(kind: WebhookDelivery.kind, payload: .bytes(payload))
+            job.traceparent = item.trace
+            return Request([job], tenant: item.tenant, key: item.delivery.id)
         } catch {
             complain("webhooks.\(subscription.name): \(error)")
             return nil

@@ -18,6 +18,7 @@ struct WebhookReceiver {
         let stamp: String
         let signature: String
         let body: String
+        let trace: String?
         /// What it was answered.
         let status: Int
 
@@ -54,7 +55,7 @@ struct WebhookReceiver {
                 self.end_headers()
                 h = self.headers
                 print(json.dumps({"id": h["webhook-id"], "stamp": h["webhook-timestamp"],
-                    "signature": h["webhook-signature"], "body": body, "status": status}), flush=True)
+                    "signature": h["webhook-signature"], "body": body, "trace": h["traceparent"], "status": status}), flush=True)
             def log_message(self, *ignored):
                 pass
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
