@@ -26,6 +26,7 @@ import Testing
         GatewaySnapshot(
             streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true, desiredWorkers: [("text", 1)]
         ).write(to: &text)
+        WebhookSnapshot().write(to: &text)
         SpanQueue().write(to: &text)
         var names: [String: String] = [:]
         for line in String(decoding: text.bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("# TYPE ") {

@@ -10,6 +10,7 @@ struct MetricsRoutes: Sendable {
     let readiness: Readiness
     let seats: StreamSeats
     let uploads: Uploads
+    let relay: WebhookRelay
     let spans: SpanQueue?
     let gate: Gate
     let scheduler: SchedulerLink
@@ -34,6 +35,7 @@ struct MetricsRoutes: Sendable {
         let bytes = Probes.page { text in
             counts.write(to: &text)
             snapshot.write(to: &text)
+            relay.snapshot?.write(to: &text)
             spans?.write(to: &text)
         }
         return Response(body: bytes, type: MetricsText.contentType)

@@ -124,8 +124,8 @@ package struct Gateway: Sendable {
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
-                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans, gate: gate,
-                scheduler: scheduler, rule: settings.scale, memory: scaleMemory
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay, spans: settings.spans,
+                gate: gate, scheduler: scheduler, rule: settings.scale, memory: scaleMemory
             ).endpoints
     }
     private var requests: [Endpoint] {

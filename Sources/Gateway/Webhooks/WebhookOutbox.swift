@@ -9,10 +9,10 @@ struct WebhookOutbox {
     struct Waiting {
         let delivery: WebhookDelivery
         let tenant: String
+        /// The trace that the request belongs to.
+        let trace: TraceContext?
         /// Where its event stands.
         let place: EventPlace
-        /// The trace that the request belongs to: its delivery does too.
-        let trace: TraceContext?
     }
 
     private(set) var waiting: [Waiting] = []
@@ -33,7 +33,7 @@ struct WebhookOutbox {
         let place = EventPlace(
             incarnation: event.sequence.incarnation,
             position: EventPosition(batch: event.sequence.batch, index: event.sequence.index))
-        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, place: place, trace: trace) }
+        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, trace: trace, place: place) }
         heard = EventPlace(
             incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
     }
