@@ -7,6 +7,7 @@ import StatexReads
 struct JobRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
     let objects: ObjectReader
 
     var endpoints: [Endpoint] {
@@ -117,7 +118,7 @@ struct JobRoutes: Sendable {
     private func find(_ call: Call) async throws(Problem) -> (JobID, JobRows) {
         let id = try call.id()
         let viewer = call.identity.viewer
-        let rows = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
+        let rows = try await memory.job(id, for: viewer, from: reads)
         guard let rows else { throw .notFound("job") }
         return (id, rows)
     }

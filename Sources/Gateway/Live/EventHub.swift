@@ -32,14 +32,17 @@ final class EventHub: Service {
     private let state = Mutex(State())
     private let endpoint: String
     private let journalURL: String
+    private let memory: StatusMemory
     private let logger: Logger
     private let began = ContinuousClock.now
     /// Reads what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
     private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
 
-    init(endpoint: String, journalURL: String, logger: Logger) {
+    /// - Parameter memory: told everything first.
+    init(endpoint: String, journalURL: String, memory: StatusMemory, logger: Logger) {
         self.endpoint = endpoint
         self.journalURL = journalURL
+        self.memory = memory
         self.logger = logger
         replays.start()
     }
@@ -155,6 +158,8 @@ final class EventHub: Service {
                 in: try ProcessContext.shared())
             let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
             become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))
+            let hearing = memory.begin()
+            defer { memory.end(hearing) }
             while isWanted() { tell(try follower.next(milliseconds: 1_000)) }
         } catch {
             logger.warning("events: \(error)")
@@ -177,6 +182,7 @@ final class EventHub: Service {
 
     private func tell(_ news: EventFollower.News) {
         guard !news.all.isEmpty else { return }
+        memory.hear(news.all)
         let second = (ContinuousClock.now - began).components.seconds
         state.withLock { state in
             guard case .at(var place) = state.standing else { return }

@@ -30,6 +30,8 @@ package struct GatewaySettings: Sendable {
     package var requestsPerSecond = 1_000
     /// How many workers a kind needs.
     package var scale = ScaleRule()
+    /// Who is told when requests end.
+    package var webhooks = WebhookSettings()
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
@@ -112,6 +114,11 @@ enum GatewayLimits {
     static let replayCommits = 64
     static let replayParts = 5
     static let replaysAtOnce = 2
+    /// How long what was read of a request or a job is good for while nothing is heard of it; of how many rows it is
+    /// remembered (of requests and of jobs: a row has about 1 KiB), and of one request at most.
+    static let statusAge = Duration.seconds(10)
+    static let statusRows = 20_000
+    static let statusRowsOfRequest = 64
     /// How long what is under way may go on when the gateway ends.
     static let drain = Duration.seconds(10)
 }
