@@ -1,4 +1,6 @@
 import StatexClient
+import StatexOTLP
+import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
@@ -32,6 +34,11 @@ package struct GatewaySettings: Sendable {
     package var scale = ScaleRule()
     /// Who is told when requests end.
     package var webhooks = WebhookSettings()
+    /// Where spans of submits go; nil: none are recorded. And who sends them away.
+    package var spans: SpanQueue?
+    package var exporter: SpanExporter?
+    /// The share of requests without a trace that begin one.
+    package var sampling = 1.0
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
