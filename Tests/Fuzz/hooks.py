@@ -40,6 +40,9 @@ def before_call(context, case, kwargs):
         case.path_parameters["id"] = next(letters)
     if not isinstance(case.body, dict):
         return
+    # Else one order would take them all.
+    if "dead-letters" in case.operation.label:
+        case.body["tenant"] = "default"
     if case.media_type == FORM:
         # Fields that the document does not name are sent as no files.
         case.body = {name: case.body[name] for name in ("request", "text", "file") if case.body.get(name)}
