@@ -67,6 +67,10 @@ let package = Package(
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // What webhooks are, sign and may reach: pure.
+        library(
+            "StatexWebhooks", "Sources/Webhooks",
+            ["StatexProtocol", .product(name: "Crypto", package: "swift-crypto")]),
         // Counts and histograms as plain values, and the text that Prometheus reads.
         library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
@@ -79,6 +83,7 @@ let package = Package(
             name: "StatexMigrations", path: "config/sql",
             resources: [
                 .embedInCode("0001_journal.sql"), .embedInCode("0002_views.sql"), .embedInCode("0003_retention.sql"),
+                .embedInCode("0004_webhooks.sql"),
             ]),
         library(
             "StatexJournal", "Sources/Scheduler/Journal",
@@ -122,7 +127,8 @@ let package = Package(
             "StatexProcesses", "Sources/Worker/Processes",
             ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CLinux"]),
         library(
-            "StatexHTTPHandler", "Sources/Worker/HTTP", ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "CTLS"]),
+            "StatexHTTPHandler", "Sources/Worker/HTTP",
+            ["StatexHandlerAPI", "StatexProtocol", "StatexThreads", "StatexWebhooks", "CTLS"]),
         .target(
             name: "StatexHandlers", dependencies: ["StatexHandlerAPI", "StatexProcesses"],
             path: "Sources/Worker/Handlers",
@@ -173,7 +179,8 @@ let package = Package(
             "StatexGateway", "Sources/Gateway",
             [
                 "StatexReads", "StatexClient", "StatexEvents", "StatexMetrics", "StatexProbes", "StatexProtocol",
-                "StatexObjects", "StatexPage", "StatexS3", "StatexThreads", "StatexZeroMQ",
+                "StatexObjects", "StatexPage", "StatexPostgres", "StatexS3", "StatexThreads", "StatexWebhooks",
+                "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -191,8 +198,10 @@ let package = Package(
         // Operating it.
         library(
             "StatexConfiguration", "Sources/Configuration",
-            ["Yams", "StatexProtocol", "StatexSchedules", "StatexObjects"]),
-        library("StatexStack", "Sources/Stack", ["StatexPostgres", "StatexConfiguration", "StatexObjects", "CLinux"]),
+            ["Yams", "StatexProtocol", "StatexSchedules", "StatexObjects", "StatexWebhooks"]),
+        library(
+            "StatexStack", "Sources/Stack",
+            ["StatexPostgres", "StatexConfiguration", "StatexObjects", "StatexWebhooks", "CLinux"]),
 
         .executableTarget(
             name: "statex",
@@ -202,6 +211,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
                 "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
+                "StatexWebhooks",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -234,7 +244,7 @@ let package = Package(
         // A real S3 server, for these and end to end.
         library("S3TestServer", "Tests/S3Tests/Server", exclude: ["s3_server.py"]),
         test("S3Tests", ["StatexS3", "StatexObjects", "S3TestServer"], exclude: ["Server", "sign.py"]),
-        test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules"]),
+        test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules", "StatexWebhooks"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers", "StatexStack"]),
         test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
@@ -263,7 +273,7 @@ let package = Package(
             "GatewayTests",
             [
                 "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "StatexEvents", "StatexWebhooks", .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
@@ -277,8 +287,10 @@ let package = Package(
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
         test("ProcessesTests", ["StatexProcesses", "StatexHandlerAPI", "StatexProtocol"]),
         test(
-            "HTTPHandlerTests", ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads"],
-            exclude: ["tls_server.py"]),
+            "HTTPHandlerTests",
+            ["StatexHTTPHandler", "StatexHandlerAPI", "StatexProtocol", "StatexThreads", "StatexWebhooks"],
+            exclude: ["tls_server.py", "ssrf-urls.txt"]),
+        test("WebhooksTests", ["StatexWebhooks", "StatexProtocol"]),
         // A parent that tests kill, to see what becomes of its children.
         .executableTarget(
             name: "StackHost", dependencies: ["StatexStack", "StatexConfiguration"], path: "Tests/StackHost"),
@@ -292,7 +304,8 @@ let package = Package(
             [
                 "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
                 "StatexPostgres",
-                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux", "S3TestServer",
+                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexWebhooks", "StatexZeroMQ", "CLinux",
+                "S3TestServer",
             ], folder: "EndToEnd", exclude: ["Page"]),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],

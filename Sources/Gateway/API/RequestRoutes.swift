@@ -9,6 +9,7 @@ struct RequestRoutes: Sendable {
     let reads: ReadPool
     let memory: StatusMemory
     let uploads: Uploads
+    let targets: WebhookTargets
     let bodyLimit: Int
 
     var endpoints: [Endpoint] {
@@ -24,7 +25,8 @@ struct RequestRoutes: Sendable {
         let key = try Self.key(call.request)
         let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
         let body = try await body(of: call)
-        let submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
         let receipt = try await submission.send(over: scheduler.client())
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,

@@ -27,6 +27,8 @@ package struct Gateway: Sendable {
     private let uploads: Uploads
     private let memory = StatusMemory()
     private let hub: EventHub
+    private let relay: WebhookRelay
+    private let targets: WebhookTargets
     private let seats: StreamSeats
     private let letters: LetterOrders
     private let counts = RequestCounts()
@@ -48,6 +50,10 @@ package struct Gateway: Sendable {
         uploads = Uploads(settings, places)
         hub = EventHub(
             endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
+        relay = WebhookRelay(
+            settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
+            scheduler: scheduler, logger: logger)
+        targets = WebhookTargets(settings.webhooks, journalURL: settings.journalURL)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
     }
@@ -61,13 +67,20 @@ package struct Gateway: Sendable {
             services: [
                 .init(service: scheduler),
                 .init(service: hub),
-                .init(service: Announcer(addresses: address.stream, readiness: readiness, announce: onReady)),
+                .init(service: relay),
+                .init(
+                    service: Announcer(
+                        addresses: address.stream, readiness: readiness, relay: relay, announce: onReady)),
                 .init(service: application),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
-        try await ServiceGroup(configuration: configuration).run()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await targets.close()
+            throw error
+        }
+        await targets.close()
     }
 
     /// - Parameter idle: after how long a connection that asks nothing is closed.
@@ -121,7 +134,8 @@ package struct Gateway: Sendable {
     }
     private var requests: [Endpoint] {
         RequestRoutes(
-            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, bodyLimit: settings.bodyLimit
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
+            bodyLimit: settings.bodyLimit
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -171,6 +185,7 @@ private struct Announcer: Service {
 
     let addresses: AsyncStream<String>
     let readiness: Readiness
+    let relay: WebhookRelay
     let announce: @Sendable (String) -> Void
 
     func run() async throws {
@@ -185,8 +200,10 @@ private struct Announcer: Service {
 
     private func waitUntilReady() async {
         let deadline = ContinuousClock.now + Self.patience
-        while await !readiness.reasons(fresh: true).isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
+        while await !isReady(), ContinuousClock.now < deadline, !Task.isCancelled {
             try? await Task.sleep(for: Self.pause)
         }
     }
+
+    private func isReady() async -> Bool { await readiness.reasons(fresh: true).isEmpty && relay.isPlaced }
 }

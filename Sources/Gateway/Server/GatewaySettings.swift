@@ -40,6 +40,8 @@ package struct GatewaySettings: Sendable {
     package var requestsPerSecond = 1_000
     /// How many workers a kind needs.
     package var scale = ScaleRule()
+    /// Who is told when requests end.
+    package var webhooks = WebhookSettings()
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,

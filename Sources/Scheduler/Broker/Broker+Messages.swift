@@ -91,7 +91,8 @@ extension Broker {
                 records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
             }
             guard core.awaited(records, client: peer.session) else {
-                throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
+                throw WireError(
+                    .busy, "too many questions wait for their answers, the limit is \(Limits.awaits) of a session")
             }
         case .status:
             scratch.removeAll()

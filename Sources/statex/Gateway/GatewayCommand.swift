@@ -70,6 +70,8 @@ struct GatewayCommand: AsyncParsableCommand {
             targetWait: configuration.gateway.scaleTargetWait.inSeconds,
             mostWorkers: configuration.gateway.scaleMostWorkers, slotsPerWorker: configuration.slots,
             hold: configuration.gateway.scaleHold.inSeconds)
+        try configuration.webhooks.checkSecrets()
+        settings.webhooks = WebhookSettings(configuration.webhooks)
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
             settings.tls = .init(certificate: certificate, key: key)
