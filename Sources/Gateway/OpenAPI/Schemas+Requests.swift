@@ -172,15 +172,7 @@ extension Schemas {
             "JobExplained",
             answer(
                 jobMembers + [
-                    ("attempts", list("Attempt")),
-                    (
-                        "waiting_reason",
-                        [
-                            "type": ["string", "null"], "pattern": "^[a-z_]+$",
-                            "description": "Why it waits, for programs.",
-                        ]
-                    ),
-                    ("waiting_because", textOrNull.adding([("description", "And for people.")])),
+                    ("attempts", list("Attempt"))
                 ])
         ),
         ("Jobs", page("jobs", of: "JobSeen")), ("Requests", page("requests", of: "RequestSeen")),
@@ -233,5 +225,10 @@ extension Schemas {
         ("worker", textOrNull), ("tags", ["type": "array", "items": text]),
         ("labels", ["type": "array", "items": text]), ("retry_of", orNull("ID")), ("retried_as", orNull("ID")),
         ("error_class", textOrNull), ("error", textOrNull),
+        (
+            "waiting_reason",
+            ["type": ["string", "null"], "pattern": "^[a-z_]+$", "description": "Why it waits, for programs."]
+        ),
+        ("waiting_because", textOrNull.adding([("description", "And for people.")])),
     ]
 }
