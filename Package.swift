@@ -74,6 +74,18 @@ let package = Package(
         // Counts and histograms as plain values, and the text that Prometheus reads.
         library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
+        // What happened to requests and jobs, as spans; and how they go to a collector.
+        library("StatexTracing", "Sources/Tracing", ["StatexMetrics", "StatexProtocol"], exclude: ["OTLP"]),
+        library(
+            "StatexOTLP", "Sources/Tracing/OTLP",
+            [
+                "StatexTracing", "StatexProtocol",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+
         // The scheduler: a pure core in two thin shells that never import each other.
         library(
             "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
@@ -136,8 +148,8 @@ let package = Package(
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             [
-                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
-                "CLinux",
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexTracing",
+                "StatexZeroMQ", "CLinux",
             ]),
 
         // Statex in memory, for the tests of services.
@@ -179,8 +191,8 @@ let package = Package(
             "StatexGateway", "Sources/Gateway",
             [
                 "StatexReads", "StatexClient", "StatexEvents", "StatexMetrics", "StatexProbes", "StatexProtocol",
-                "StatexObjects", "StatexPage", "StatexPostgres", "StatexS3", "StatexThreads", "StatexWebhooks",
-                "StatexZeroMQ",
+                "StatexLog", "StatexTracing", "StatexOTLP", "CLinux", "StatexObjects", "StatexPage",
+                "StatexPostgres", "StatexS3", "StatexThreads", "StatexWebhooks", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -211,7 +223,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
                 "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
-                "StatexWebhooks",
+                "StatexWebhooks", "StatexTracing", "StatexOTLP",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -233,7 +245,13 @@ let package = Package(
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
         test("LogTests", ["StatexLog"]),
-        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol", "StatexTracing"]),
+        // A collector of spans, for these and end to end.
+        library("CollectorTestServer", "Tests/TracingTests/Collector", ["S3TestServer"], exclude: ["collector.py"]),
+        test(
+            "TracingTests",
+            ["StatexOTLP", "StatexTracing", "StatexMetrics", "StatexProtocol", "CollectorTestServer"],
+            exclude: ["Collector"]),
         test(
             "ProbesTests",
             [
@@ -275,13 +293,14 @@ let package = Package(
                 "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
                 "StatexEvents", "StatexWebhooks", .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
         test("WorkerCoreTests", ["StatexWorkerCore", "StatexMetrics", "StatexProtocol"]),
         test(
             "WorkerRuntimeTests",
             [
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
-                "StatexZeroMQ", "CLinux",
+                "StatexZeroMQ", "StatexTracing", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
@@ -305,7 +324,7 @@ let package = Package(
                 "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
                 "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexWebhooks", "StatexZeroMQ", "CLinux",
-                "S3TestServer",
+                "S3TestServer", "CollectorTestServer",
             ], folder: "EndToEnd", exclude: ["Page"]),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],

@@ -6,7 +6,8 @@ import Testing
     private func line(
         _ message: String, _ fields: KeyValuePairs<String, String> = [:], json: Bool
     ) -> String {
-        Log.line(.warning, "worker", message, fields, json: json, at: 1_769_860_800_123_456)
+        Log.line(
+            .warning, "worker", message, fields.map { ($0.key, $0.value) }, json: json, at: 1_769_860_800_123_456)
     }
 
     @Test func `a line for people has time, level, who, words and what belongs to them`() {

@@ -32,12 +32,10 @@ struct JobRoutes: Sendable {
         filter.tags = try query.texts("tag", count: JobOptions.tags)
         filter.since = try query.time("since")
         filter.until = try query.time("until")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let start = try query.cursor()
+        let walk = try query.walk()
         let viewer = call.identity.viewer
         let list = try await reads.answer { [filter] reader throws(ReadError) in
-            try reader.jobs(
-                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, form: .full, for: viewer)
+            try reader.jobs(filter, walk, form: .full, for: viewer)
         }
         return Response(body: await scheduler.explained(JobRows(list)).json("jobs", nulls: true))
     }

@@ -1,6 +1,7 @@
 import Hummingbird
 import StatexMetrics
 import StatexProbes
+import StatexTracing
 
 /// `/metrics`: for a Prometheus, so without a token: it names routes, and no tenant, kind, subject or address.
 struct MetricsRoutes: Sendable {
@@ -8,6 +9,7 @@ struct MetricsRoutes: Sendable {
     let readiness: Readiness
     let seats: StreamSeats
     let uploads: Uploads
+    let spans: SpanQueue?
 
     var endpoints: [Endpoint] { [Endpoint(open: "/metrics") { _, _ in await page() }] }
 
@@ -19,6 +21,7 @@ struct MetricsRoutes: Sendable {
         let bytes = Probes.page { text in
             counts.write(to: &text)
             snapshot.write(to: &text)
+            spans?.write(to: &text)
         }
         return Response(body: bytes, type: MetricsText.contentType)
     }

@@ -11,6 +11,7 @@ struct RequestRoutes: Sendable {
     let uploads: Uploads
     let targets: WebhookTargets
     let bodyLimit: Int
+    let tracer: SubmitTracer
 
     var endpoints: [Endpoint] {
         [
@@ -22,15 +23,30 @@ struct RequestRoutes: Sendable {
     }
 
     @Sendable private func submit(_ call: Call) async throws -> Response {
-        let key = try Self.key(call.request)
-        let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
-        let body = try await body(of: call)
-        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
-        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
-        let receipt = try await submission.send(over: scheduler.client())
+        let trace = tracer.begin(Self.trace(call.request))
+        let receipt: Submission.Receipt
+        do { receipt = try await take(call, trace.context) } catch {
+            trace.failed(error)
+            throw error
+        }
+        trace.ended(receipt)
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,
             headers: [.location: "/v1/requests/\(receipt.id)"])
+    }
+
+    private func take(_ call: Call, _ trace: TraceContext?) async throws -> Submission.Receipt {
+        let key = try Self.key(call.request)
+        let body = try await body(of: call)
+        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
+        return try await submission.send(over: scheduler.client())
+    }
+
+    /// One that is wrong, or stands there twice, is none (W3C Trace Context, section 3.2).
+    private static func trace(_ request: Request) -> TraceContext? {
+        let values = request.headers[values: .traceparent]
+        return values.count == 1 ? TraceContext(values[0]) : nil
     }
 
     private func body(of call: Call) async throws -> SubmitBody {
@@ -71,12 +87,10 @@ struct RequestRoutes: Sendable {
         filter.tenant = try query.text("tenant")
         filter.since = try query.time("since")
         filter.until = try query.time("until")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let start = try query.cursor()
+        let walk = try query.walk()
         let viewer = call.identity.viewer
         let list = try await reads.answer { [filter] reader throws(ReadError) in
-            try reader.requests(
-                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, for: viewer)
+            try reader.requests(filter, walk, for: viewer)
         }
         return Response(body: list.json("requests", nulls: true))
     }

@@ -160,7 +160,11 @@ extension Schemas {
             ("inputs", earlier.adding([("maxItems", .int(Limits.inputs))])),
             (
                 "traceparent",
-                ["type": "string", "pattern": "^[!-~]{55}$", "description": "As W3C Trace Context has it."]
+                [
+                    "type": "string",
+                    "pattern": "^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$",
+                    "description": "As W3C Trace Context has it.",
+                ]
             ),
         ]
 
@@ -223,7 +227,8 @@ extension Schemas {
         ("run_at", orNull("Time")), ("deadline", orNull("Time")), ("leased_at", orNull("Time")),
         ("started_at", orNull("Time")), ("ended_at", orNull("Time")), ("retry_at", orNull("Time")),
         ("worker", textOrNull), ("tags", ["type": "array", "items": text]),
-        ("labels", ["type": "array", "items": text]), ("retry_of", orNull("ID")), ("retried_as", orNull("ID")),
+        ("labels", ["type": "array", "items": text]), ("traceparent", textOrNull), ("retry_of", orNull("ID")),
+        ("retried_as", orNull("ID")),
         ("error_class", textOrNull), ("error", textOrNull),
         (
             "waiting_reason",

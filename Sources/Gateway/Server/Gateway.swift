@@ -9,9 +9,9 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
 import ServiceLifecycle
 import StatexMetrics
+import StatexOTLP
 import StatexReads
 
 package struct Gateway: Sendable {
@@ -63,16 +63,14 @@ package struct Gateway: Sendable {
     package func run(onReady: @escaping @Sendable (String) -> Void) async throws {
         let address = AsyncStream.makeStream(of: String.self)
         let application = try application { address.continuation.yield($0) }
+        // They end in the order from the last to the first.
+        var services: [any Service] = [
+            scheduler, hub, relay,
+            Announcer(addresses: address.stream, readiness: readiness, relay: relay, announce: onReady), application,
+        ]
+        if let exporter = settings.exporter { services.insert(ExportService(exporter: exporter), at: 0) }
         var configuration = ServiceGroupConfiguration(
-            services: [
-                .init(service: scheduler),
-                .init(service: hub),
-                .init(service: relay),
-                .init(
-                    service: Announcer(
-                        addresses: address.stream, readiness: readiness, relay: relay, announce: onReady)),
-                .init(service: application),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
@@ -114,12 +112,7 @@ package struct Gateway: Sendable {
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))
-        guard let files = settings.tls else { return http }
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
-        return try .tls(http, tlsConfiguration: tls)
+        return try settings.tls.map { try .tls(http, tlsConfiguration: $0.configuration()) } ?? http
     }
 
     /// Everything that is served.
@@ -130,12 +123,15 @@ package struct Gateway: Sendable {
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
-            + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
+            + MetricsRoutes(
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, spans: settings.spans
+            ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(
             scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
-            bodyLimit: settings.bodyLimit
+            bodyLimit: settings.bodyLimit,
+            tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -175,6 +171,13 @@ package struct Gateway: Sendable {
         }
         return router
     }
+}
+
+/// Sends spans away until everything else has ended.
+private struct ExportService: Service {
+    let exporter: SpanExporter
+
+    func run() async { await cancelWhenGracefulShutdown { await exporter.run() } }
 }
 
 /// Tells where the gateway listens, once it is of use.

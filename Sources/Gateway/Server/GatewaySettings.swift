@@ -1,23 +1,15 @@
 import StatexClient
+import StatexOTLP
+import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
-    package struct TLSFiles: Sendable {
-        /// PEM: the certificate, and what is between it and its authority.
-        package var certificate: String
-        package var key: String
-
-        package init(certificate: String, key: String) {
-            self.certificate = certificate
-            self.key = key
-        }
-    }
-
     /// A literal address or a name of this machine.
     package var host: String
     /// 0: a free one.
     package var port: Int
-    package var tls: TLSFiles?
+    /// nil: it speaks HTTP without TLS.
+    package var tls: ServerCertificate?
     package var tokens: TokenSettings
     /// Where the scheduler takes submits.
     package var submitEndpoint: String
@@ -42,6 +34,11 @@ package struct GatewaySettings: Sendable {
     package var scale = ScaleRule()
     /// Who is told when requests end.
     package var webhooks = WebhookSettings()
+    /// Where spans of submits go; nil: none are recorded. And who sends them away.
+    package var spans: SpanQueue?
+    package var exporter: SpanExporter?
+    /// The share of requests without a trace that begin one.
+    package var sampling = 1.0
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
@@ -97,6 +94,8 @@ enum GatewayLimits {
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
     static let listMaximum = 1_000
+    /// Dead letters that one look groups at most.
+    static let lettersInGroups = 10_000
     /// Open jobs of a tenant that are counted at most.
     static let openJobs = 1_000
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.

@@ -20,7 +20,7 @@ final class FailureLog: Sendable {
 
     init(_ log: Log) { self.log = log }
 
-    func failed(_ id: JobID, attempt: UInt16, kind: String, _ error: any Error, at now: Int64) {
+    func failed(_ lease: QueuedLease, kind: String, _ error: any Error, at now: Int64) {
         let (isSaid, left) = state.withLock { state -> (Bool, Int) in
             if now / second != state.second {
                 state.second = now / second
@@ -37,12 +37,12 @@ final class FailureLog: Sendable {
         guard isSaid else { return }
         if left > 0 { log.warning("more attempts failed", ["count": "\(left)"]) }
         let failure = error as? HandlerError
-        log.warning(
-            "an attempt failed",
-            [
-                "job": "\(id)", "attempt": "\(attempt)", "kind": kind,
-                "class": ResultRules.errorClass(failure?.errorClass ?? "error"),
-                "retryable": "\(failure?.retryable ?? true)",
-            ])
+        var fields = [
+            ("job", "\(lease.id)"), ("attempt", "\(lease.attempt)"), ("kind", kind),
+            ("class", ResultRules.errorClass(failure?.errorClass ?? "error")),
+            ("retryable", "\(failure?.retryable ?? true)"),
+        ]
+        if let trace = lease.trace { fields += [("request", "\(trace.request)"), ("trace_id", trace.traceID)] }
+        log.write(.warning, "an attempt failed", fields)
     }
 }
