@@ -285,7 +285,7 @@ let package = Package(
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
-        test("BenchmarkTests", ["StatexBenchmarks"]),
+        test("BenchmarkTests", ["StatexBenchmarks", "StatexProtocol"]),
         test("ReadsTests", ["StatexReads", "StatexProtocol"]),
         test(
             "GatewayTests",

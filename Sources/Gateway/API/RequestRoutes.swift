@@ -91,10 +91,11 @@ struct RequestRoutes: Sendable {
 
     @Sendable private func show(_ call: Call) async throws -> Response {
         let record = try await find(call)
+        let jobs = await scheduler.explained(record.jobs)
         var text = JSONText()
         text.object {
             record.write(to: &$0)
-            $0.array("jobs", record.jobs.list.rows) { record.jobs.list.write($0, to: &$1, nulls: true) }
+            $0.array("jobs", jobs.rows) { jobs.write($0, to: &$1, nulls: true) }
         }
         return Response(json: text)
     }
