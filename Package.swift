@@ -61,12 +61,14 @@ let package = Package(
 
         // Thin, safe wrappers of the C libraries.
         library("StatexThreads", "Sources/Threads", ["CLinux"]),
-        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexThreads"]),
+        library("StatexZeroMQ", "Sources/ZeroMQ", ["CZeroMQ", "StatexKeys", "StatexThreads"]),
         library("StatexPostgres", "Sources/Postgres", ["CLibPQ"]),
 
         // The words and the wire.
         library("StatexProtocol", "Sources/Protocol"),
         library("StatexSchedules", "Sources/Schedules"),
+        // Who may speak over TCP, and what: keys, the list of those allowed, roles and messages.
+        library("StatexKeys", "Sources/Keys", ["StatexProtocol"]),
         // Counts and histograms as plain values, and the text that Prometheus reads.
         library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
@@ -74,7 +76,8 @@ let package = Package(
         library(
             "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
         library(
-            "StatexHandOff", "Sources/Scheduler/HandOff", ["StatexSchedulerCore", "StatexProtocol", "StatexThreads"]),
+            "StatexHandOff", "Sources/Scheduler/HandOff",
+            ["StatexSchedulerCore", "StatexKeys", "StatexProtocol", "StatexThreads"]),
         .target(
             name: "StatexMigrations", path: "config/sql",
             resources: [
@@ -86,15 +89,16 @@ let package = Package(
         library(
             "StatexBroker", "Sources/Scheduler/Broker",
             [
-                "StatexHandOff", "StatexSchedulerCore", "StatexMetrics", "StatexProtocol", "StatexThreads",
-                "StatexZeroMQ", "CLinux", "CCrypto",
+                "StatexHandOff", "StatexSchedulerCore", "StatexKeys", "StatexMetrics", "StatexProtocol",
+                "StatexThreads", "StatexZeroMQ", "CLinux", "CCrypto",
             ]),
 
         // The event stream, and what the journal has of it.
         library(
             "StatexEvents", "Sources/Events",
             [
-                "StatexClient", "StatexSchedulerCore", "StatexProtocol", "StatexPostgres", "StatexZeroMQ", "CLinux",
+                "StatexClient", "StatexSchedulerCore", "StatexKeys", "StatexProtocol", "StatexPostgres",
+                "StatexZeroMQ", "CLinux",
             ]),
 
         // The client and the worker.
@@ -113,7 +117,8 @@ let package = Package(
         library(
             "StatexClient", "Sources/Client",
             [
-                "CLinux", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexS3", "StatexSchedulerCore",
+                "CLinux", "StatexKeys", "StatexProtocol", "StatexZeroMQ", "StatexObjects", "StatexS3",
+                "StatexSchedulerCore",
                 "StatexWorkerCore", "StatexHandlerAPI",
             ]),
         library("StatexWorkerCore", "Sources/Worker/Core", ["StatexMetrics", "StatexProtocol"]),
@@ -130,7 +135,8 @@ let package = Package(
         library(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             [
-                "StatexWorkerCore", "StatexHandlerAPI", "StatexLog", "StatexMetrics", "StatexProtocol", "StatexZeroMQ",
+                "StatexWorkerCore", "StatexHandlerAPI", "StatexKeys", "StatexLog", "StatexMetrics", "StatexProtocol",
+                "StatexZeroMQ",
                 "CLinux",
             ]),
 
@@ -172,7 +178,8 @@ let package = Package(
         library(
             "StatexGateway", "Sources/Gateway",
             [
-                "StatexReads", "StatexClient", "StatexEvents", "StatexMetrics", "StatexProbes", "StatexProtocol",
+                "StatexReads", "StatexClient", "StatexEvents", "StatexKeys", "StatexMetrics", "StatexProbes",
+                "StatexProtocol",
                 "StatexObjects", "StatexPage", "StatexS3", "StatexThreads", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -198,7 +205,7 @@ let package = Package(
             name: "statex",
             dependencies: [
                 argumentParser, "CLinux", "StatexThreads", "StatexZeroMQ", "StatexHandOff", "StatexSchedulerCore",
-                "StatexConfiguration", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
+                "StatexConfiguration", "StatexKeys", "StatexStack", "StatexClient", "StatexJournal", "StatexBroker",
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
                 "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
@@ -220,6 +227,7 @@ let package = Package(
         .executableTarget(name: "StatexLaunch", path: "Sources/Launcher"),
 
         test("LogTests", ["StatexLog"]),
+        test("KeysTests", ["StatexKeys", "StatexProtocol", "StatexZeroMQ"]),
         test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
         test(
             "ProbesTests",
@@ -289,8 +297,9 @@ let package = Package(
             [
                 "statex", "GateWorker", "JobQueueConformance", "StatexClient", "StatexProtocol", "StatexStack",
                 "StatexPostgres",
-                "StatexObjects", "StatexSchedulerCore", "StatexThreads", "StatexZeroMQ", "CLinux", "S3TestServer",
-            ], folder: "EndToEnd"),
+                "StatexObjects", "StatexSchedulerCore", "StatexKeys", "StatexThreads", "StatexZeroMQ", "CLinux",
+                "S3TestServer",
+            ], folder: "EndToEnd", exclude: ["endless.py"]),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],
     swiftLanguageModes: [.v6]
