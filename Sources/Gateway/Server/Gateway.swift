@@ -38,14 +38,15 @@ package struct Gateway: Sendable {
         tickets = try await TicketOffice(settings.tokens)
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
-            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
+            endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
-        hub = EventHub(endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, logger: logger)
+        hub = EventHub(
+            endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, logger: logger)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
     }

@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import StatexClient
+import StatexKeys
 import StatexProtocol
 import Synchronization
 
@@ -16,11 +17,15 @@ final class SchedulerLink: Service {
 
     private static let retryPause = Duration.milliseconds(500)
 
-    init(endpoint: String, objects: [String]?, s3: S3Access, largestObject: Int, logger: Logger) {
+    init(
+        endpoint: String, keys: PeerKeys? = nil, objects: [String]?, s3: S3Access, largestObject: Int, logger: Logger
+    ) {
         self.endpoint = endpoint
         self.logger = logger
         var settings = ClientSettings(name: "gateway", objects: objects, patience: GatewayLimits.patience)
         settings.s3 = s3
+        settings.keyFile = keys?.own
+        settings.schedulerKeyFile = keys?.scheduler
         settings.connectTimeout = GatewayLimits.patience
         settings.largestObject = largestObject
         self.settings = settings
