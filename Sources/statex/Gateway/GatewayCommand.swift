@@ -20,6 +20,7 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Where the scheduler publishes events.") var eventsEndpoint: String?
     @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
     @OptionGroup var place: JournalPlace
+    @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var options: ConfigurationOptions
 
     /// Of the token that development gets: a working week.
@@ -28,7 +29,7 @@ struct GatewayCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try options.load([
             "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "events_endpoint": eventsEndpoint,
-            "objects": objects,
+            "objects": objects, "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
             "database": place.database, "data_dir": place.dataDir,
         ])
         let settings = try settings(loaded)
@@ -63,6 +64,7 @@ struct GatewayCommand: AsyncParsableCommand {
             submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
             journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
             bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
+        settings.keys = configuration.peerKeys
         settings.requestsPerSecond = configuration.gateway.requestsPerSecond
         settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots
