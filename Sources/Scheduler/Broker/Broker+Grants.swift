@@ -10,8 +10,9 @@ extension Broker {
 
     /// Refuses what this key may not say. Each message brings its connection's key with it, and is held against it.
     func checkKey(of peer: Peer, _ frame: borrowing Frame, _ type: MessageType) throws(WireError) {
-        if type == .hello { peer.grant = frame.user.flatMap { allowList[$0] } }
-        guard let grant = peer.grant, type == .hello || frame.isOf(user: grant.key.text) else {
+        // Of a connection without a session too: it is to hear that it has none, and not that it may not have one.
+        if type == .hello || peer.grant == nil { peer.grant = frame.user.flatMap { allowList[$0] } }
+        guard let grant = peer.grant, frame.isOf(user: grant.key.text) else {
             throw WireError(.forbidden, "the key of this connection is not allowed here (any more)")
         }
         guard grant.role.maySend(type, through: peer.role == .worker ? .worker : .submit) else {
