@@ -24,6 +24,9 @@ package struct ProcessUse: Sendable {
         ProcessUse(cpuSeconds: of(pid).cpuSeconds, peakBytes: statusBytes(pid, "VmHWM:"))
     }
 
+    /// What a process has in memory now, without what it shares.
+    static func residentBytes(_ pid: Int32) -> Int { statusBytes(pid, "RssAnon:") }
+
     /// User and system time of a process so far, finer than /proc says it; 0 if it is gone.
     static func cpuNanoseconds(_ pid: Int32) -> Int {
         var clock = clockid_t()

@@ -5,6 +5,7 @@
 
 import Glibc
 import StatexProtocol
+import StatexWebhooks
 
 /// All settings of one process.
 package struct Configuration: Sendable, Equatable {
@@ -84,6 +85,7 @@ package struct Configuration: Sendable, Equatable {
     package var handlers: [HandlerConfiguration]
 
     package var gateway: GatewayConfiguration
+    package var webhooks: WebhooksConfiguration
 
     init(from values: inout ValueReader, environment: [String: String]) {
         let dataDirectory = values.take("data_dir", default: Self.defaultDataDirectory(environment), .path)
@@ -132,13 +134,13 @@ package struct Configuration: Sendable, Equatable {
         let retry = RetryConfiguration(from: &values, others: nil)
         self.retry = retry
         kinds = values.takeGroups("kinds", names: .name, like: "transcribe: {limit: {running: 8}}") {
-            KindConfiguration(from: &$0, others: retry)
+            KindConfiguration(from: &$1, others: $0 == WebhookDelivery.kind ? retry.ofWebhooks() : retry)
         }
         tenants = values.takeGroups("tenants", names: .name, like: "acme: {weight: 3}") {
-            TenantConfiguration(from: &$0)
+            TenantConfiguration(from: &$1)
         }
         schedules = values.takeGroups("schedules", names: .name, like: "nightly: {cron: '0 2 * * *', kind: report}") {
-            ScheduleConfiguration(from: &$0)
+            ScheduleConfiguration(from: &$1)
         }
 
         objectRoots = values.take("objects", default: ["\(dataDirectory)/objects"], .objectRoots)
@@ -152,6 +154,7 @@ package struct Configuration: Sendable, Equatable {
         faultHandlers = values.take("fault_handlers", default: false, .yesOrNo)
         handlers = values.takeHandlers()
         gateway = GatewayConfiguration(from: &values)
+        webhooks = WebhooksConfiguration(from: &values)
         checkPairs(&values)
     }
 

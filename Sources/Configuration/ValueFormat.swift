@@ -42,7 +42,7 @@ struct ValueFormat<Value> {
         self.init({ text, _ throws(FormatError) in try parse(text) }, show: show)
     }
 
-    fileprivate init(
+    init(
         raw parse: @escaping (RawValue, String) throws(FormatError) -> Value, show: @escaping (Value) -> String
     ) {
         self.parse = parse

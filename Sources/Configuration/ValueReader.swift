@@ -208,7 +208,8 @@ struct ValueReader {
 
     /// A map of groups by names that are the operator's, from the file only.
     mutating func takeGroups<Value>(
-        _ key: String, names: ValueFormat<String>, like example: String, _ read: (inout ValueReader) -> Value
+        _ key: String, names: ValueFormat<String>, like example: String,
+        _ read: (_ name: String, inout ValueReader) -> Value
     ) -> [String: Value] {
         known.append(key)
         guard let entry = file.first(where: { $0.name == key }) else { return [:] }
@@ -239,7 +240,7 @@ struct ValueReader {
                 continue
             }
             var inner = nested(entries, prefix: place + ".")
-            values[group.name] = read(&inner)
+            values[group.name] = read(group.name, &inner)
             inner.refuseUnknownKeys()
             absorb(inner)
         }

@@ -62,6 +62,25 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// The next bytes: so many, or fewer if the file ends before.
+    package borrowing func read(_ count: Int) throws(ObjectError) -> [UInt8] {
+        var failure: ObjectError?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            do throws(ObjectError) {
+                while filled < count {
+                    let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[filled...])
+                    let read = try read(into: rest)
+                    if read == 0 { break }
+                    filled += read
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// Writes all of `bytes` where the file stands.
     package borrowing func write(_ bytes: UnsafeRawBufferPointer) throws(ObjectError) {
         var rest = bytes[...]

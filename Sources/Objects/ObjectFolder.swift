@@ -54,6 +54,17 @@ package final class ObjectFolder: ObjectPlace {
         return file
     }
 
+    package func part(_ range: Range<UInt64>, of reference: ObjectReference) throws(ObjectError) -> [UInt8] {
+        let file = try open(reference)
+        try file.seek(to: range.lowerBound)
+        let bytes = try file.read(Int(clamping: range.count))
+        // It was cut under our hands.
+        guard bytes.count == range.count else {
+            throw .size(expected: reference.size, found: range.lowerBound + UInt64(bytes.count))
+        }
+        return bytes
+    }
+
     /// Writes to a temporary name while hashing, and renames: whatever stood under the name, also a
     /// file that was cut or corrupted, is replaced by what was written here.
     package func begin(limit: UInt64) throws(ObjectError) -> IncomingObject {

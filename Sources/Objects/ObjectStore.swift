@@ -8,6 +8,10 @@ package protocol ObjectStore: Sendable {
 
     /// A descriptor to read the object from its beginning. Its size was checked; its sum was not.
     func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor
+
+    /// The bytes of a part, which lies inside of the object, without what is around it. The object's size was checked;
+    /// of a part there is no sum.
+    func part(_ range: Range<UInt64>, of reference: ObjectReference) throws(ObjectError) -> [UInt8]
 }
 
 extension ObjectStore {

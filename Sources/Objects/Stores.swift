@@ -52,9 +52,19 @@ package struct Stores: ObjectStore {
     package func begin(limit: UInt64) throws(ObjectError) -> IncomingObject { try first.begin(limit: limit) }
 
     package func open(_ reference: ObjectReference) throws(ObjectError) -> FileDescriptor {
+        try inPlace(of: reference) { place throws(ObjectError) in try place.open(reference) }
+    }
+
+    package func part(_ range: Range<UInt64>, of reference: ObjectReference) throws(ObjectError) -> [UInt8] {
+        try inPlace(of: reference) { place throws(ObjectError) in try place.part(range, of: reference) }
+    }
+
+    private func inPlace<T: ~Copyable>(
+        of reference: ObjectReference, _ look: (any ObjectPlace) throws(ObjectError) -> T
+    ) throws(ObjectError) -> T {
         var missing: ObjectError?
         for place in places where place.scheme == reference.scheme {
-            do throws(ObjectError) { return try place.open(reference) } catch .notFound(let path) {
+            do throws(ObjectError) { return try look(place) } catch .notFound(let path) {
                 missing = missing ?? .notFound(path)
             }
         }

@@ -58,13 +58,29 @@ package struct Connection: ~Copyable {
         try query(sql, parameters, binary: true, doing: doing)
     }
 
+    /// The same of a statement that was prepared, with the rows in text.
+    package borrowing func query(prepared name: String, _ parameters: [String?], doing: String) throws(PostgresError)
+        -> Result
+    {
+        let raw = withTexts(parameters) { PQexecPrepared(pointer, name, Int32($0.count), &$0, nil, nil, 0) }
+        return try Result(raw, doing: doing, connection: pointer)
+    }
+
     private borrowing func query(_ sql: String, _ parameters: [String?], binary: Bool, doing: String)
         throws(PostgresError) -> Result
     {
-        var values: [UnsafePointer<CChar>?] = parameters.map { $0.map { UnsafePointer(strdup($0)) } }
-        defer { for value in values { free(UnsafeMutableRawPointer(mutating: value)) } }
-        let raw = PQexecParams(pointer, sql, Int32(values.count), nil, &values, nil, nil, binary ? 1 : 0)
+        let raw = withTexts(parameters) {
+            PQexecParams(pointer, sql, Int32($0.count), nil, &$0, nil, nil, binary ? 1 : 0)
+        }
         return try Result(raw, doing: doing, connection: pointer)
+    }
+
+    private borrowing func withTexts(
+        _ texts: [String?], _ body: (inout [UnsafePointer<CChar>?]) -> OpaquePointer?
+    ) -> OpaquePointer? {
+        var values: [UnsafePointer<CChar>?] = texts.map { $0.map { UnsafePointer(strdup($0)) } }
+        defer { for value in values { free(UnsafeMutableRawPointer(mutating: value)) } }
+        return body(&values)
     }
 
     package borrowing func prepare(_ name: String, _ sql: String) throws(PostgresError) {

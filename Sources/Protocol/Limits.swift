@@ -14,6 +14,9 @@ public enum Limits {
     public static let inputs = 32
     /// Jobs, leases or outcomes in one message: past about 1,000 a larger batch gains nothing.
     public static let recordsInMessage = 4_096
+    /// Jobs and requests that one session asks about and has no answer for yet: 8 MiB of the scheduler's memory. A
+    /// client that comes back asks for all that it waits for at once.
+    public static let awaits = 262_144
     /// One message, in bytes. The largest legal single record fits 60 times.
     public static let messageBytes = 4 << 20
     /// Kinds, tenants, names of workers, in UTF-8 bytes.

@@ -54,6 +54,14 @@ package struct JobRows: Sendable {
     package var retriedAs: String? { first("retried_as") }
     /// What is followed to hear how far it is: its request, or itself if it is a retry by hand.
     package var followed: JobID? { first("retry_of") == nil ? request : first("id").flatMap { JobID($0) } }
+    /// Of those that wait for a time: when they do not any more, as JSON has times.
+    package var dueTimes: [String] {
+        let columns = ["run_at", "retry_at"].compactMap { list.columns.index(of: $0) }
+        return zip(list.rows, states).flatMap { row, state in
+            state == .delayed ? columns.compactMap { row[$0] } : []
+        }
+    }
+
     /// Whether nothing else is followed with it.
     package var isAlone: Bool { first("retry_of") != nil || first("request_jobs") == "1" }
 
@@ -102,7 +110,7 @@ extension JournalReader {
     /// One job with its attempts, as one row; nil: there is none that `viewer` sees.
     package borrowing func job(_ id: JobID, for viewer: Viewer) throws(ReadError) -> JobRows? {
         let columns = fullColumns + [.json("attempts", attempts)]
-        let rows = try self.rows(
+        let rows = try prepared(
             """
             SELECT \(columns.selection) FROM statex.jobs_between($1::bigint, $1::bigint)
             WHERE $2::text IS NULL OR tenant = $2
@@ -113,7 +121,7 @@ extension JournalReader {
     /// One request with all of its jobs (retries by hand are jobs of their own); nil: there is none that `viewer`
     /// sees.
     package borrowing func request(_ id: JobID, for viewer: Viewer) throws(ReadError) -> RequestRecord? {
-        let found = try self.rows(
+        let found = try prepared(
             """
             SELECT t.name, (j.opts >> 12) & 8191 FROM statex.all_jobs j
             LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
@@ -125,7 +133,7 @@ extension JournalReader {
             return nil
         }
         let last = id.rawValue + (count - 1)
-        let rows = try self.rows(
+        let rows = try prepared(
             "SELECT \(fullColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) ORDER BY id",
             [id.description, String(last)])
         return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)))

@@ -13,54 +13,63 @@ package struct LetterFilter: Sendable, Equatable {
 
     package init() {}
 
-    /// Conditions on `statex.dead_letters`; their parameters are `parameters`, from $1 on.
-    fileprivate static let condition = """
-        ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR tenant = $2) AND ($3::text[] IS NULL OR tags @> $3)
-            AND ($4::text IS NULL OR error_class = $4) AND ($5::bigint IS NULL OR ended_at >= statex.time($5))
-            AND ($6::bigint IS NULL OR ended_at < statex.time($6))
-        """
-
-    fileprivate func parameters(_ tenant: String?) -> [String?] {
-        [kind, tenant, tags.sqlArray, errorClass, since.map(String.init), until.map(String.init)]
+    /// Conditions on `statex.dead_letters`; the tenant or null is the parameter of this number, and behind it come
+    /// `parameters`.
+    fileprivate static func condition(from tenant: Int) -> String {
+        let (kind, tags, errorClass, since, until) = (tenant + 1, tenant + 2, tenant + 3, tenant + 4, tenant + 5)
+        return """
+            ($\(tenant)::text IS NULL OR tenant = $\(tenant)) AND ($\(kind)::text IS NULL OR kind = $\(kind))
+                AND ($\(tags)::text[] IS NULL OR tags @> $\(tags))
+                AND ($\(errorClass)::text IS NULL OR error_class = $\(errorClass))
+                AND ($\(since)::bigint IS NULL OR ended_at >= statex.time($\(since)))
+                AND ($\(until)::bigint IS NULL OR ended_at < statex.time($\(until)))
+            """
     }
 
-    /// The tenant to narrow to, in one more layer of optional: nil: nothing of this is for `viewer`.
-    fileprivate func narrowed(for viewer: Viewer) -> String?? {
-        switch viewer.narrowed(to: tenant) {
-        case .all: .some(nil)
-        case .one(let tenant): .some(tenant)
-        case .nothing: nil
-        }
+    fileprivate var parameters: [String?] {
+        [kind, tags.sqlArray, errorClass, since.map(String.init), until.map(String.init)]
     }
+
+    fileprivate static let untouched = "retried_as IS NULL AND NOT dropped"
 }
 
 extension JournalReader {
-    /// Dead letters, newest first, from below an id on.
+    /// Dead letters, newest first.
     /// - Parameter all: also those that were retried or dropped.
     package borrowing func deadLetters(
-        _ filter: LetterFilter, all: Bool, below: UInt64, limit: Int, for viewer: Viewer
+        _ filter: LetterFilter, all: Bool, _ walk: Walk, for viewer: Viewer
     ) throws(ReadError) -> Listing {
-        guard let tenant = filter.narrowed(for: viewer) else { return Listing(letterColumns, []) }
-        let rows = try self.rows(
-            """
-            SELECT \(letterColumns.selection) FROM statex.dead_letters WHERE \(condition(all))
-            ORDER BY id DESC LIMIT $8::bigint
-            """, filter.parameters(tenant) + [String(below), String(limit)])
-        return Listing(letterColumns, rows, next: rows.count == limit ? rows.last?[0] : nil)
+        try self.walk(walk, Self.letters(letterColumns, filter, all: all), tenant: filter.tenant, for: viewer)
     }
 
-    /// The newest 100,000 of them by kind, class and first line of the error.
+    /// Dead letters by kind, class and first line of the error, the largest groups first: of so many of the newest as
+    /// the walk comes by.
+    /// - Parameter limit: groups that are shown.
     package borrowing func deadLetterGroups(
-        _ filter: LetterFilter, all: Bool, below: UInt64, limit: Int, for viewer: Viewer
+        _ filter: LetterFilter, all: Bool, limit: Int, _ walk: Walk, for viewer: Viewer
     ) throws(ReadError) -> Listing {
-        guard let tenant = filter.narrowed(for: viewer) else { return Listing(groupColumns, []) }
-        let rows = try self.rows(
-            """
-            SELECT \(groupColumns.selection)
-            FROM (SELECT * FROM statex.dead_letters WHERE \(condition(all)) ORDER BY id DESC LIMIT 100000) d
-            GROUP BY 1, 2, 3 ORDER BY count(*) DESC, 1, 2, 3 LIMIT $8::bigint
-            """, filter.parameters(tenant) + [String(below), String(limit)])
-        return Listing(groupColumns, rows)
+        let letters = try self.walk(
+            walk, Self.letters(LetterGroups.letterColumns, filter, all: all), tenant: filter.tenant, for: viewer)
+        return Listing(LetterGroups.columns, LetterGroups(letters.rows).rows(limit), next: letters.next)
+    }
+
+    private static func letters(_ columns: [Column], _ filter: LetterFilter, all: Bool) -> PageQuery {
+        PageQuery(
+            columns: columns,
+            // Pages without one are jumped over, along an index.
+            newest: """
+                WITH newest AS (SELECT max(page) AS page FROM statex.outcome_chunks
+                    WHERE not_succeeded > 0 AND page <= ($1::bigint - 1) >> 12 AND page >= $2::bigint >> 12)
+                SELECT least(n.page << 12 | 4095, $1::bigint - 1), n.page << 12 | 4095 FROM newest n
+                """,
+            rows: """
+                SELECT \(columns.selection) FROM statex.dead_letters
+                WHERE page = $1::bigint >> 12 AND id BETWEEN $1::bigint AND least($2::bigint, $3::bigint)
+                    AND \(all ? "true" : LetterFilter.untouched) AND \(LetterFilter.condition(from: 5))
+                ORDER BY id DESC LIMIT $4::bigint
+                """,
+            // They ended after they were submitted, however long after.
+            filter: filter.parameters, since: nil, until: filter.until)
     }
 
     /// Ids of dead letters that nobody retried or dropped: those that fit, or of them those that are named, by
@@ -69,9 +78,13 @@ extension JournalReader {
     package borrowing func deadLetterIDs(
         _ filter: LetterFilter, of ids: [JobID], limit: Int, for viewer: Viewer
     ) throws(ReadError) -> [JobID] {
-        guard let tenant = filter.narrowed(for: viewer) else { return [] }
-        let parameters = filter.parameters(tenant)
-        let wanted = "\(LetterFilter.condition) AND retried_as IS NULL AND NOT dropped"
+        let parameters: [String?]
+        switch viewer.narrowed(to: filter.tenant) {
+        case .nothing: return []
+        case .one(let tenant): parameters = [tenant] + filter.parameters
+        case .all: parameters = [nil] + filter.parameters
+        }
+        let wanted = "\(LetterFilter.condition(from: 1)) AND \(LetterFilter.untouched)"
         guard !ids.isEmpty else {
             return Self.ids(
                 try rows(
@@ -95,20 +108,9 @@ extension JournalReader {
     private static func ids(_ rows: [Row]) -> [JobID] {
         rows.compactMap { $0[0].flatMap(UInt64.init).map(JobID.init(rawValue:)) }
     }
-
-    /// The id to go on below is $7.
-    private borrowing func condition(_ all: Bool) -> String {
-        LetterFilter.condition + " AND page <= $7::bigint >> 12 AND id < $7::bigint"
-            + (all ? "" : " AND retried_as IS NULL AND NOT dropped")
-    }
 }
 
 private let letterColumns: [Column] = [
     .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .time("ended_at"),
     .text("error_class"), .text("error"), .list("tags"), .text("retried_as"), .flag("dropped"),
-]
-private let groupColumns: [Column] = [
-    .text("kind"), .text("error_class"), .text("first_line", "split_part(error, E'\\n', 1)"),
-    .number("count", "count(*)"), .time("oldest", "min(ended_at)"), .time("newest", "max(ended_at)"),
-    .text("example", "max(id)"),
 ]

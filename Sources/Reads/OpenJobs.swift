@@ -15,8 +15,7 @@ extension JournalReader {
     ) throws(ReadError) -> OpenJobs {
         var filter = JobFilter()
         filter.states = JobState.allCases.filter { !$0.isFinal }
-        let list = try jobs(
-            filter, below: UInt64.max >> 1, limit: limit, patience: patience, for: .tenant(tenant))
+        let list = try jobs(filter, Walk(limit: limit, patience: patience), for: .tenant(tenant))
         let columns = (kind: list.columns.index(of: "kind") ?? 0, state: list.columns.index(of: "state") ?? 0)
         var kinds: [String: [JobState: Int]] = [:]
         for row in list.rows {

@@ -93,6 +93,35 @@ package final class S3Bucket: ObjectPlace {
         return try file.readOnly()
     }
 
+    package func part(_ range: Range<UInt64>, of reference: ObjectReference) throws(ObjectError) -> [UInt8] {
+        guard !range.isEmpty else {
+            // There is no range that means nothing.
+            guard let found = try look(reference.path) else {
+                throw .notFound("s3://\(bucket)/\(prefix)\(reference.path)")
+            }
+            guard found.size == reference.size else { throw .size(expected: reference.size, found: found.size) }
+            return []
+        }
+        var request = request("GET", reference.path)
+        request.headers = [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")]
+        var bytes: [UInt8] = []
+        let head = try service.send(request, expecting: UInt64(range.count), begin: { bytes = [] }) {
+            piece throws(ObjectError) in
+            guard piece.count <= range.count - bytes.count else {
+                throw .refused("what answered for \(location) sends more than the part that was asked for")
+            }
+            bytes += piece
+        }
+        // `bytes 0-99/1234`; one that knows no ranges sent everything.
+        let size = head.headers.first(name: "content-range").map {
+            $0.split(separator: "/").last.flatMap { UInt64($0) }
+        }
+        guard (size ?? UInt64(bytes.count)) == reference.size, bytes.count == range.count else {
+            throw .size(expected: reference.size, found: (size ?? nil) ?? range.lowerBound + UInt64(bytes.count))
+        }
+        return bytes
+    }
+
     // MARK: Asking
 
     struct Found {

@@ -169,6 +169,19 @@ private enum ReadinessNews {
 }
 
 extension ChildProcess {
+    /// What a process says of itself when it serves; nil: it did not in this time, or ended.
+    package borrowing func waitUntilReady(atMost limit: Duration) -> [String]? {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            switch readReadiness() {
+            case .ready(let words): return words
+            case .never: return nil
+            case .nothing: waitReadable([readiness.rawOrNil ?? handle.raw], until: deadline)
+            }
+        }
+        return nil
+    }
+
     fileprivate borrowing func readReadiness() -> ReadinessNews {
         guard let descriptor = readiness.rawOrNil else { return .never }
         var bytes = [UInt8](repeating: 0, count: 4_096)

@@ -4,6 +4,7 @@
 import Glibc
 import StatexConfiguration
 import StatexObjects
+import StatexWebhooks
 
 /// Exit codes of a scheduler with a meaning.
 package enum SchedulerExit {
@@ -60,6 +61,7 @@ package struct Stack: Sendable {
         }
         plans.append(scheduler(database, stack: directory))
         plans += (0..<configuration.workers).map { worker($0 + 1, stack: directory) }
+        if !configuration.webhooks.subscriptions.isEmpty { plans.append(webhooks(stack: directory)) }
         if let address = configuration.gateway.address { plans.append(gateway(address, database, stack: directory)) }
 
         let supervisor = try Supervisor(plans, log: log) { (services) throws(StackError) in
@@ -138,23 +140,35 @@ package struct Stack: Sendable {
     }
 
     private func worker(_ number: Int, stack: String) -> Service.Plan {
+        worker(name: "up-\(number)", slots: configuration.slots, stack: stack)
+    }
+
+    /// Delivers webhooks, and nothing else: receivers that take their time hold up no other job.
+    private func webhooks(stack: String) -> Service.Plan {
+        worker(
+            name: "up-webhooks", slots: Self.webhookSlots, stack: stack, more: ["--handlers", WebhookDelivery.kind])
+    }
+
+    /// A delivery waits for its receiver and computes nothing.
+    private static let webhookSlots = 16
+
+    private func worker(name: String, slots: Int, stack: String, more: [String] = []) -> Service.Plan {
         var arguments = [
-            "worker", "--endpoint", configuration.workerEndpoint, "--slots", String(configuration.slots), "--name",
-            "up-\(number)",
+            "worker", "--endpoint", configuration.workerEndpoint, "--slots", String(slots), "--name", name,
         ]
         arguments += ["--objects", configuration.objectRoots.joined(separator: ":")]
-        arguments += configurationArguments
+        arguments += configurationArguments + more
         var command = child(arguments, stack)
         if var probes = configuration.workerProbes {
             // One port is not for several.
-            if configuration.workers > 1 { probes.port = 0 }
+            if configuration.workers > 1 || !configuration.webhooks.subscriptions.isEmpty { probes.port = 0 }
             command.environment["STATEX_WORKER_PROBES"] = probes.description
         }
         // A worker never sees the database.
         command.environment["STATEX_DATABASE"] = nil
         // Its own limit ends its draining; ours only ends a worker that does not keep it.
         return Service.Plan(
-            name: "worker up-\(number)", role: .worker, command: command,
+            name: "worker \(name)", role: .worker, command: command,
             stopLimit: configuration.drainTime + .seconds(5))
     }
 

@@ -12,7 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
             Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
             SkewBench.self, FairnessBench.self, LimitsBench.self, RecoveryBench.self, EventsBench.self, ClientLoad.self,
             WorkerLoad.self,
-            StormLoad.self, EventListener.self,
+            StormLoad.self, EventListener.self, GatewayBench.self, CrowdLoad.self, SteadyJobs.self,
         ])
 
     struct Limit: ParsableCommand {

@@ -5,6 +5,7 @@ import StatexHandlerAPI
 import StatexHandlers
 import StatexObjects
 import StatexProcesses
+import StatexWebhooks
 import StatexWorkerRuntime
 
 /// The handlers of one worker, as the configuration asks for them: native ones, the built-in programs,
@@ -35,7 +36,8 @@ struct HandlerCatalog {
     /// Kinds that do harm when asked: served only when they are named, or with the key `fault_handlers`.
     private static let faultKinds = ["crash", "fail", "hang"]
 
-    /// - Parameter only: kinds to serve; nil: all but the fault handlers, unless the configuration has them too.
+    /// - Parameter only: kinds to serve; nil: all but webhooks, and but the fault handlers unless the configuration has
+    ///   them too. Webhooks are delivered by workers that do nothing else, so that no receiver holds up other jobs.
     func handlers(only: [String]?) throws -> [any Handler] {
         var handlers: [String: any Handler] = [:]
         for handler in NativeHandlers.all { handlers[handler.kind] = handler }
@@ -43,6 +45,10 @@ struct HandlerCatalog {
             let settings = BuiltInHandlers.settings(
                 kind, installation, scratch: scratch, processes: slots, environment: environment)
             handlers[kind] = try process(settings, demanded: configuration.isolation)
+        }
+        if only?.contains(WebhookDelivery.kind) ?? false {
+            try configuration.webhooks.checkSecrets()
+            handlers[WebhookDelivery.kind] = WebhookHandler(DeliverySettings(configuration.webhooks))
         }
         for own in configuration.handlers { handlers[own.kind] = try handler(own) }
         if let unknown = only?.first(where: { handlers[$0] == nil }) {

@@ -1,6 +1,7 @@
 import StatexConfiguration
 import StatexProtocol
 import StatexSchedulerCore
+import StatexWebhooks
 
 // The operator's words, as the core takes them.
 
@@ -8,6 +9,9 @@ extension Policies {
     init(_ configuration: Configuration) {
         self.init()
         kinds = configuration.kinds.mapValues { Kind(limit: Limit($0.limit), needs: $0.needs, $0.retry) }
+        if kinds[WebhookDelivery.kind] == nil {
+            kinds[WebhookDelivery.kind] = Kind(limit: Limit(), needs: [], configuration.retry.ofWebhooks())
+        }
         otherKinds = Kind(limit: Limit(), needs: [], configuration.retry)
         tenants = configuration.tenants.mapValues(Tenant.init)
         if let others = tenants.removeValue(forKey: Configuration.otherTenants) { otherTenants = others }

@@ -26,7 +26,7 @@ struct Statex: AsyncParsableCommand {
                 subcommands: [
                     JobsCommand.self, JobCommand.self, CancelCommand.self, RetryCommand.self, DeadCommand.self,
                     WorkersCommand.self, DrainCommand.self, PauseCommand.self, ResumeCommand.self, TopCommand.self,
-                    EventsCommand.self, AuditCommand.self,
+                    EventsCommand.self, AuditCommand.self, WebhooksCommand.self,
                 ]),
             CommandGroup(
                 name: "Inspect:",

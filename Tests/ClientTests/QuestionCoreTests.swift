@@ -102,6 +102,28 @@ import Testing
         #expect(script.takeAwaits().isEmpty)
     }
 
+    @Test("All that a client may ask goes out at once after a reconnect, and is no more than a session may ask")
+    func asMuchAsASessionTakes() {
+        var script = CoreScript.connected()
+        let most = Limits.awaits / 2
+        script.perform { core in
+            for ticket in 1...most {
+                core.asked(Ticket(ticket), JobID(rawValue: UInt64(ticket)), isRequest: false, waits: true)
+            }
+            core.asked(Ticket(most + 1), JobID(rawValue: 7), isRequest: true, waits: true)
+        }
+        guard case .failed(.busy(let why)) = script.answers[Ticket(most + 1)] else {
+            Issue.record("the client takes more than a session may ask")
+            return
+        }
+        #expect(why.contains("\(most)"))
+        script.fault(.session)
+        script.advance(by: 150)
+        script.sent = []
+        script.welcome()
+        #expect(script.takeAwaits().count == most)
+    }
+
     @Test func aSchedulerWithoutRoomForQuestionsIsAskedAgainLater() {
         var script = CoreScript.connected()
         script.perform { $0.asked(1, JobID(rawValue: 7), isRequest: false, waits: true) }

@@ -50,7 +50,7 @@ struct DocumentedFileTests {
 
     @Test(arguments: [
         ("kinds", "kinds.transcribe."), ("tenants", "tenants.acme."), ("schedules", "schedules.nightly-digest."),
-        ("gateway_tokens", "gateway_tokens."),
+        ("gateway_tokens", "gateway_tokens."), ("webhooks", "webhooks.acme-billing."),
     ])
     func `its groups are read, with every key`(key: String, prefix: String) throws {
         let loaded = try load(example(key))

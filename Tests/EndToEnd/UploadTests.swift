@@ -190,8 +190,19 @@ extension EndToEnd {
                 let sum = try SHA256.digest(of: Array(Self.large))
                 #expect(try server.keys() == ["uploads/" + StoredObject.path(of: sum)])
                 #expect(try await visitor.get("/v1/jobs/\(id)/payload").body == Self.large)
-                let part = try await visitor.get("/v1/jobs/\(id)/result", headers: ["Range": "bytes=250000-250001"])
-                #expect(part.status == 206 && part.body == Self.large[250_000...250_001])
+                // Of a part that part is fetched, and of any the beginning, which says its type.
+                for (range, most) in [(250_000...250_001, 65_538), (10...20, 65_536), (0...299_999, 300_000)] {
+                    try server.order()
+                    let part = try await visitor.get(
+                        "/v1/jobs/\(id)/result", headers: ["Range": "bytes=\(range.lowerBound)-\(range.upperBound)"])
+                    #expect(part.status == 206 && part.body == Self.large[range])
+                    #expect(try server.sent() == most, "\(range)")
+                }
+                try server.order()
+                let head = try await visitor.send("HEAD", "/v1/jobs/\(id)/payload")
+                #expect(head.status == 200 && head.body.isEmpty && head.header("Content-Length") == "300000")
+                #expect(head.header("Content-Type") == "application/octet-stream")
+                #expect(try server.sent() == 65_536)
             }
         }
 

@@ -37,6 +37,8 @@ def before_call(context, case, kwargs):
         elif not case.body:
             case.body["text"] = "text"
     elif isinstance(case.body.get("jobs"), list):
+        # No tenant has a secret to sign with.
+        case.body.pop("webhook", None)
         for index, job in enumerate(case.body["jobs"]):
             job["kind"] = KINDS[len(job["kind"]) % len(KINDS)]
             for name in ("after", "inputs"):

@@ -14,17 +14,21 @@ struct Scene: Sendable {
     static let secret = Array("0123456789abcdef0123456789abcdef".utf8)
     static let tokens = TokenSettings(keys: .secret(secret), issuer: "tests", audience: "statex")
 
+    static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
     let gateway: Gateway
 
     init(
-        tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, requestsPerSecond: Int = 1_000_000
+        tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, requestsPerSecond: Int = 1_000_000,
+        tls: ServerCertificate? = nil
     ) async throws {
         var settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: tokens, submitEndpoint: "ipc:///nowhere/submit.sock",
             eventsEndpoint: "ipc:///nowhere/events.sock", journalURL: "postgresql://statex@/statex?host=/nowhere",
             bodyLimit: bodyLimit)
         settings.requestsPerSecond = requestsPerSecond
-        gateway = try await Gateway(settings, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        settings.tls = tls
+        gateway = try await Gateway(settings, logger: Self.logger)
     }
 
     /// What one request is answered.

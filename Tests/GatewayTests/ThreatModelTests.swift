@@ -18,7 +18,9 @@ struct ThreatModelTests {
                 let file = docs.appending(path: String(test.output.1)).standardized
                 let source = try String(contentsOf: file, encoding: .utf8)
                 let name = String(test.output.2)
-                #expect(source.contains("`\(name)`") || source.contains("def \(name)("), "\(file.path) has no \(name)")
+                #expect(
+                    source.contains("`\(name)`") || source.contains("@Test(\"\(name)\")")
+                        || source.contains("def \(name)("), "\(file.path) has no \(name)")
             }
         }
     }

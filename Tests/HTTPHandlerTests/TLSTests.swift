@@ -1,5 +1,7 @@
 import Foundation
 import StatexHandlerAPI
+import StatexProtocol
+import StatexWebhooks
 import Testing
 
 @testable import StatexHTTPHandler
@@ -59,6 +61,23 @@ final class TLSTests: Sendable {
         defer { plain.stop() }
         let settings = HTTPSettings(kind: "t", url: "https://127.0.0.1:\(plain.port)", path: "/v1/completions")
         #expect(HTTPHandlerTests.ask(Array("{}".utf8), settings).error?.errorClass == "http_connect")
+    }
+
+    @Test func `a webhook goes to a receiver whose certificate is good for its name, and to no other`() throws {
+        let text = "whsec_" + String(repeating: "A", count: 32)
+        func deliver(to url: String, trusting: Bool) throws -> String? {
+            var rule = WebhookRule()
+            rule.addresses.allowed = ["127.0.0.0/8", "::1/128"].compactMap { AddressBlock($0) }
+            var settings = DeliverySettings(rule: rule) { _ throws(WebhookSecretError) in try WebhookSecrets(text) }
+            if trusting { settings.authorities = directory.appending(path: "cert.pem").path }
+            let delivery = WebhookDelivery(id: "a", subscription: "s", url: url, body: "{}")
+            let payload = delivery.payload(sealedBy: try WebhookSecrets(text))
+            let job = Job(id: JobID(rawValue: 1), kind: "statex.webhook", attempt: 1, payload: .bytes(payload))
+            return Result { () throws(HandlerError) in try WebhookHandler(settings).attempt(job) }.error?.errorClass
+        }
+        #expect(try deliver(to: "https://localhost:\(server.firstLine)/", trusting: true) == nil)
+        #expect(try deliver(to: "https://localhost:\(server.firstLine)/", trusting: false) == "http_connect")
+        #expect(try deliver(to: "https://127.0.0.1:\(server.firstLine)/", trusting: true) == "http_connect")
     }
 
     @Test func `certificates that cannot be read make the handler unavailable`() async {

@@ -82,11 +82,14 @@ def png(width, height, rows=b""):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def pdf(page_width=612, page_height=792, pages=1):
-    """A PDF of blank pages of any size."""
+def pdf(page_width=612, page_height=792, pages=1, stream=b"", filters="/FlateDecode"):
+    """A PDF of pages of any size, blank but for a stream that is as its filters have it."""
     kids = " ".join(f"{3 + i} 0 R" for i in range(pages))
     objects = [b"<< /Type /Catalog /Pages 2 0 R >>", f"<< /Type /Pages /Count {pages} /Kids [{kids}] >>".encode()]
-    objects += [f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {page_width} {page_height}] >>".encode()] * pages
+    contents = f"/Contents {3 + pages} 0 R " if stream else ""
+    objects += [f"<< /Type /Page /Parent 2 0 R {contents}/MediaBox [0 0 {page_width} {page_height}] >>".encode()] * pages
+    if stream:
+        objects.append(f"<< /Length {len(stream)} /Filter [{filters}] >>\nstream\n".encode() + stream + b"\nendstream")
     output, offsets = bytearray(b"%PDF-1.4\n"), []
     for number, content in enumerate(objects, 1):
         offsets.append(len(output))

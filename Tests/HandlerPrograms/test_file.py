@@ -1,8 +1,12 @@
 """The text of documents, pages and pictures, and what must be refused."""
 
+import bz2
+import gzip
 import io
+import lzma
 import subprocess
 import zipfile
+import zlib
 
 import pytest
 from PIL import Image
@@ -238,6 +242,31 @@ def test_archives_of_too_many_members_are_refused(file):
         for number in range(6000):
             many.writestr(f"{number}", b"")
     assert file.failure(buffer.getvalue()) == "too_large"
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, lambda data: archive([("a.zip", archive([("b", data)]))])])
+def test_archives_that_are_no_documents_are_not_opened_at_all(file, pack):
+    for bomb in (pack(b"\0" * (100 << 20)), pack(pack(b"\0" * (100 << 20)))):
+        assert len(bomb) < 400_000
+        assert file.failure(bomb, seconds=10) == "unsupported_type"
+    assert file.peak_bytes() < 800_000_000
+
+
+def test_streams_of_a_pdf_that_unpack_to_far_more_are_cut_off(file):
+    packed = deflated(b"BT /F1 12 Tf (a) Tj ET\n", 16_000)
+    twice = zlib.compress(packed)
+    assert len(twice) < 1 << 20
+    for bomb in (pdf(stream=packed), pdf(stream=twice, filters="/FlateDecode /FlateDecode"), pdf(stream=twice, filters="/FlateDecode /FlateDecode", pages=50)):
+        answer = file.run(bomb, seconds=30, time_limit_ms=5_000)
+        assert answer["type"] == "error" and answer["class"] in ("too_slow", "too_large", "broken_file"), answer
+    assert file.peak_bytes() < 800_000_000
+
+
+def deflated(piece, count):
+    """A deflate stream without end, that unpacks to so many times a megabyte of the piece."""
+    packer = zlib.compressobj(9, wbits=-15)
+    block = packer.compress(piece * ((1 << 20) // len(piece))) + packer.flush(zlib.Z_FULL_FLUSH)
+    return b"\x78\x9c" + block * count
 
 
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha">' + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9)) + "]>"

@@ -111,6 +111,7 @@ import Testing
 
     @Test(arguments: [
         ("statex-scheduler.service", 20), ("statex-worker@.service", 60), ("statex-gateway.service", 20),
+        ("statex-webhooks.service", 20),
     ]) func `systemd takes the units, and finds them closed enough`(unit: String, exposure: Int) throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "statex-units-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -130,6 +131,7 @@ import Testing
     @Test func `units start again what may get better by it, and nothing else`() throws {
         for (unit, codes) in [
             ("statex-scheduler.service", "2 75 76"), ("statex-worker@.service", "2"), ("statex-gateway.service", "2"),
+            ("statex-webhooks.service", "2"),
         ] {
             let lines = try String(contentsOfFile: "\(Self.root)/config/systemd/\(unit)", encoding: .utf8)
                 .split(separator: "\n")

@@ -28,6 +28,21 @@ struct ObjectFolderTests {
         #expect(fcntl(file.raw, F_GETFD) & FD_CLOEXEC != 0)
     }
 
+    @Test func `a part is its bytes, of an object that is as its reference says`() throws {
+        let bytes = (0..<70_001).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        let reference = try folder.put(bytes)
+        for range in [0..<1, 0..<70_001, 100..<70_000, 70_000..<70_001, 5..<5] {
+            let part = UInt64(range.lowerBound)..<UInt64(range.upperBound)
+            #expect(try folder.part(part, of: reference) == Array(bytes[range]))
+            #expect(try Stores(folder).part(part, of: reference) == Array(bytes[range]))
+        }
+        let longer = try ObjectReference(path: reference.path, size: 70_002, sha256: reference.sha256)
+        #expect(throws: ObjectError.size(expected: 70_002, found: 70_001)) { try folder.part(0..<1, of: longer) }
+        #expect(throws: ObjectError.size(expected: 70_001, found: 70_001)) {
+            try folder.part(70_000..<70_002, of: reference)
+        }
+    }
+
     @Test func `stores nothing, and more than one piece`() throws {
         for count in [0, 1, (256 << 10) - 1, 256 << 10, 700_001] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }

@@ -58,6 +58,7 @@ class World:
         self.uploads_pause = 0.0
         self.jobs, self.results, self.payloads = {}, {}, {}
         self.letters, self.workers, self.extra_queues = [], [], []
+        self.step = 100_000  # How many rows a list looks at before it answers.
         self.counts = {"submitted": 0, "succeeded": 0, "failed": 0, "dead": 0, "expired": 0}
         self.paused = []
         self.problems = {}  # path: arguments of `problem`
@@ -268,12 +269,17 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(200, *((json.dumps(found).encode(), "application/json") if isinstance(found, (dict, list)) else (found, "application/octet-stream")))
             self.answer(200, job)
 
-    def listing(self, rows, query, member):
+    def step(self, rows, query, most=None):
+        """What one look sees of a list, newest first, and where to go on."""
         rows = sorted(rows, key=lambda row: -int(row["id"]))
         if query.get("cursor"):
             rows = [row for row in rows if int(row["id"]) < int(query["cursor"])]
-        page = rows[: int(query.get("limit", 50))]
-        self.answer(200, {member: page, "next": page[-1]["id"] if len(page) < len(rows) else None})
+        page = rows[: min(most or self.world.step, self.world.step)]
+        return page, page[-1]["id"] if len(page) < len(rows) else None
+
+    def listing(self, rows, query, member):
+        page, older = self.step(rows, query, int(query.get("limit", 50)))
+        self.answer(200, {member: page, "next": older})
 
     def post_jobs(self, parts, query, body):
         job = self.world.jobs[parts[0]]
@@ -325,13 +331,14 @@ class Handler(BaseHTTPRequestHandler):
             letters = self.world.fitting(query)
             if not query.get("group"):
                 return self.listing(letters, query, "letters")
+            letters, older = self.step(letters, query)
             groups = {}
             for letter in letters:
                 first = letter["error"].split("\n")[0]
                 group = groups.setdefault((letter["kind"], letter["error_class"], first), {"kind": letter["kind"], "error_class": letter["error_class"], "first_line": first, "count": 0, "oldest": letter["ended_at"], "newest": letter["ended_at"]})
                 group["count"] += 1
                 group["newest"] = max(group["newest"], letter["ended_at"])
-            self.answer(200, {"groups": sorted(groups.values(), key=lambda group: -group["count"])})
+            self.answer(200, {"groups": sorted(groups.values(), key=lambda group: -group["count"]), "next": older})
 
     def post_dead_letters(self, parts, query, body):
         filter = json.loads(body)

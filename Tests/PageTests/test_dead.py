@@ -69,3 +69,22 @@ def test_ten_thousand_letters_come_in_pages(browser, world, letters):
     browser.button("Older").click()
     browser.wait(lambda: browser.all("section:last-of-type tbody tr")[0].text != first)
     assert len(browser.all("tbody tr")) == 3 + 50
+
+
+def test_groups_that_come_in_steps_are_one_list(browser, world, letters):
+    world.step = 20
+    browser.open("#/dead")
+    browser.sees("41")
+    rows = [" ".join(row.text.split()) for row in browser.all("section:first-of-type tbody tr")]
+    assert len(rows) == 2 and rows[0].startswith("41 audio timeout") and rows[1].startswith("3 file broken_file")
+    assert len(browser.all("tbody tr")) == 2 + 44
+
+
+def test_a_search_that_is_too_long_says_so(browser, world, letters):
+    world.step = 1
+    browser.open("#/dead?kind=audio")
+    browser.sees("Groups are of the newest alone")
+    browser.sees("is not repeated by itself")
+    assert browser.all("section:first-of-type tbody tr")[0].text.startswith("40")
+    browser.button("Older").click()
+    browser.wait(lambda: len(browser.all("section:last-of-type tbody tr")) == 1)

@@ -37,6 +37,39 @@ struct BucketTests {
         #expect(try contents(bucket, reference) == bytes)
     }
 
+    @Test func `of a part nothing else is sent`() throws {
+        let bucket = try server.bucket()
+        let bytes = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 9) }
+        let reference = try bucket.put(bytes)
+        for range in [0..<1, 0..<3_000_000, 100..<70_100, 2_999_999..<3_000_000] {
+            try server.order()
+            #expect(
+                try bucket.part(UInt64(range.lowerBound)..<UInt64(range.upperBound), of: reference)
+                    == Array(bytes[range]))
+            #expect(try server.requests() == ["GET /objects/" + reference.path])
+            #expect(try server.sent() == range.count)
+        }
+        try server.order()
+        #expect(try bucket.part(7..<7, of: reference) == [])
+        #expect(try server.requests() == ["HEAD /objects/" + reference.path] && server.sent() == 0)
+    }
+
+    @Test func `a part of what is not as its reference says is refused`() throws {
+        let bucket = try server.bucket()
+        try server.put("12345", at: "objects/mine")
+        let sum = try SHA256.digest(of: Array("12345".utf8))
+        for size in [4, 6] as [UInt64] {
+            let reference = try ObjectReference(scheme: .s3, path: "mine", size: size, sha256: sum)
+            for range in [0..<2, 3..<4, 1..<1] as [Range<UInt64>] {
+                #expect(throws: ObjectError.size(expected: size, found: 5)) { try bucket.part(range, of: reference) }
+            }
+        }
+        let gone = try ObjectReference(scheme: .s3, path: "gone", size: 5, sha256: sum)
+        for range in [0..<2, 1..<1] as [Range<UInt64>] {
+            #expect(throws: ObjectError.notFound("s3://objects/gone")) { try bucket.part(range, of: gone) }
+        }
+    }
+
     @Test func `what is there is not sent again`() throws {
         let bucket = try server.bucket()
         let reference = try bucket.put([1, 2, 3])

@@ -38,6 +38,8 @@ struct FaultTests {
         let reference = try bucket.put(bytes)
         try server.order(faults)
         #expect(try bucket.read(reference, limit: 4 << 20) == bytes)
+        try server.order(faults)
+        #expect(try bucket.part(1_000..<2_500_000, of: reference) == Array(bytes[1_000..<2_500_000]))
         #expect(try server.requests().count == faults.count + 1)
     }
 

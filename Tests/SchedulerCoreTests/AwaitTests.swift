@@ -106,6 +106,27 @@ struct AwaitTests {
     }
 
     @Test(
+        "A client that comes back may ask for all that it waits for at once; all clients together for eight times that")
+    func asMuchAsAClientMayAsk() throws {
+        let scheduler = TestScheduler()
+        var clients: [UInt32] = []
+        for number: UInt64 in 1...8 {
+            let client = scheduler.client(number)
+            clients.append(client)
+            let isTaken = scheduler.await(7, times: Limits.awaits, answers: false, client: client)
+            #expect(isTaken)
+            let hasMoreRoom = scheduler.await(7, answers: false, client: client)
+            #expect(!hasMoreRoom)
+        }
+        let last = scheduler.client(9)
+        let hasRoom = scheduler.await(7, answers: false, client: last)
+        #expect(!hasRoom)
+        scheduler.core.clientLeft(clients[0])
+        let hasRoomNow = scheduler.await(7, times: Limits.awaits, answers: false, client: last)
+        #expect(hasRoomNow)
+    }
+
+    @Test(
         "A client that does not take its answers gets no more of them; one that asks on is told to wait; one that leaves is forgotten"
     )
     func doesNotTake() throws {
@@ -117,7 +138,8 @@ struct AwaitTests {
         #expect(scheduler.finals().count < 2 * Limits.recordsInMessage)
         scheduler.core.answerQuestions(unless: { $0 == client }, into: &scheduler.out)
         #expect(scheduler.finals().isEmpty)
-        let hasRoom = scheduler.await(TestScheduler.firstID, waits: false, times: 4_096, answers: false, client: client)
+        let hasRoom = scheduler.await(
+            TestScheduler.firstID, waits: false, times: Limits.awaits - 4_096, answers: false, client: client)
         #expect(hasRoom)
         let hasMoreRoom = scheduler.await(
             TestScheduler.firstID, waits: false, times: 4_096, answers: false, client: client)

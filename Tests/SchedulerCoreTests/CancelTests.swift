@@ -209,6 +209,7 @@ struct CancelTests {
             scheduler.tick()
         }
         #expect(scheduler.core.openJobs == 0)
-        #expect(scheduler.core.delayedJobs < 3_000)
+        #expect(scheduler.timers < 3_000)
+        #expect(scheduler.delayedJobs == 0)
     }
 }

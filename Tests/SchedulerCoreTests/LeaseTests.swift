@@ -342,6 +342,29 @@ struct LeaseTests {
         #expect(runs < 8, "it is the oldest: what was in the worker already goes before it, and no more")
     }
 
+    @Test("A job that waits for a free slot gets one, however many could wait in its worker for what is warm there")
+    func suspectBeforeWarmOnes() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let first = scheduler.worker(1, credit: 4, slots: 1, kinds: ["file"])
+        try scheduler.submit(.init(kind: "file"), sequence: 1, client: client)
+        scheduler.settle()
+        let second = scheduler.worker(2, credit: 4, slots: 1, kinds: ["text", "file"])
+        var warm = TestScheduler.Job()
+        warm.options.affinity = "tiny"
+        try scheduler.submit((0..<60).map { _ in [warm] }, sequence: 2, client: client)
+        scheduler.settle()
+        scheduler.leave(first)
+        scheduler.settle()
+        var runs = 0
+        while scheduler.final(of: TestScheduler.firstID) == nil, runs < 60 {
+            _ = drainOne(scheduler, second)
+            runs += 1
+        }
+        #expect(scheduler.final(of: TestScheduler.firstID) == .succeeded)
+        #expect(runs < 12, "it is the oldest: what was in the worker already goes before it, and no more")
+    }
+
     @Test("While what a suspect needs is in use, its worker takes others in advance")
     func suspectWithoutResources() throws {
         let scheduler = TestScheduler {

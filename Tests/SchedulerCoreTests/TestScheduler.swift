@@ -361,6 +361,8 @@ final class TestScheduler {
     }
 
     var hasQuestions: Bool { core.hasQuestions }
+    var timers: Int { core.timers.count }
+    var delayedJobs: Int { core.delayedJobs }
 
     /// The tokens that workers were asked to report on since the last call.
     func follows() -> [UInt64] {

@@ -155,7 +155,7 @@ CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $
 $$;
 
 -- One row a job with an id from low to high, at most a few pages (id >> 12) of them: each chunk is read once, and of
--- few ids only those that hold some.
+-- few ids only those that hold some. LATERAL and LIMIT: whatever the planner knows, rows beside a job are found by key.
 CREATE FUNCTION statex.jobs_between(low bigint, high bigint)
 RETURNS TABLE (id bigint, request bigint, index integer, request_jobs integer, after integer[], kind text, tenant text, state text, priority integer,
                attempts integer, attempts_allowed integer, created_at timestamptz, run_at timestamptz,
@@ -202,15 +202,15 @@ LANGUAGE sql STABLE AS $$
                THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id) END,
            statex.error_class(r.body), statex.error_message(r.body)
     FROM statex.all_jobs j
-    LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
-    LEFT JOIN statex.names k ON k.number = j.kind
-    LEFT JOIN statex.names t ON t.number = j.tenant
+    LEFT JOIN LATERAL (SELECT * FROM statex.job_options y WHERE (j.opts >> 45) & 1 = 1 AND y.id = j.id LIMIT 1) x ON true
+    LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.kind LIMIT 1) k ON true
+    LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.tenant LIMIT 1) t ON true
     LEFT JOIN leases l ON l.job = j.id
-    LEFT JOIN statex.names w ON w.number = l.worker
+    LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = l.worker LIMIT 1) w ON true
     LEFT JOIN latest o ON o.job = j.id
     LEFT JOIN finals f ON f.job = j.id
-    LEFT JOIN statex.results r ON f.state <> 'succeeded' AND r.job = j.id AND r.token = coalesce(f.token, o.token)
-        AND r.encoding = 0 AND r.ending = 2
+    LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE f.state <> 'succeeded' AND e.job = j.id
+        AND e.token = coalesce(f.token, o.token) AND e.encoding = 0 AND e.ending = 2 LIMIT 1) r ON true
     WHERE j.id BETWEEN low AND high
 $$;
 

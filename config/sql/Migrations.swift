@@ -17,5 +17,6 @@ package struct Migration: Sendable {
         Migration(1, "journal", PackageResources._001_journal_sql),
         Migration(2, "views", PackageResources._002_views_sql),
         Migration(3, "retention", PackageResources._003_retention_sql),
+        Migration(4, "webhooks", PackageResources._004_webhooks_sql),
     ]
 }

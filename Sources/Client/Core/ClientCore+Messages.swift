@@ -161,12 +161,17 @@ extension ClientCore {
         }
     }
 
+    /// Jobs of bulk submits that wait for an answer by id: 16 messages.
+    private static var countedAtOnce: Int { 16 * Limits.recordsInMessage }
+
     /// Makes messages of what was asked since the last time.
     private mutating func gather() {
         guard case .up(let stamp, _, _) = link else { return }
         var awaits = questions.takeToSend()
+        var room = Self.countedAtOnce
+        forEachCounter { room -= $0.asked }
         forEachCounter { counter in
-            counter.nextToAsk { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
+            counter.nextToAsk(&room) { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
         }
         append(.await, AwaitRecord.size, awaits, stamp) { $0.write(to: &$1) }
         let orders = orders.takeToSend()

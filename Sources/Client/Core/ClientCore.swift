@@ -151,13 +151,24 @@ package struct ClientCore {
         _ ticket: Ticket, _ id: JobID, isRequest: Bool, waits: Bool, deadline: Int64 = .max
     ) {
         hasDeadlines = hasDeadlines || deadline < .max
-        questions.ask(.init(id: id.rawValue, isRequest: isRequest, waits: waits), ticket: ticket, deadline: deadline)
+        ask(.init(id: id.rawValue, isRequest: isRequest, waits: waits), ticket, deadline: deadline)
     }
 
     /// Waits for a request's results, and hears until then how far it is.
     package mutating func followed(_ ticket: Ticket, _ id: JobID) {
-        questions.ask(
-            .init(id: id.rawValue, isRequest: true, waits: true, follows: true), ticket: ticket, deadline: .max)
+        ask(.init(id: id.rawValue, isRequest: true, waits: true, follows: true), ticket, deadline: .max)
+    }
+
+    /// Half of what a session may ask: the rest is for what bulk submits count.
+    private static var mostQuestions: Int { Limits.awaits / 2 }
+
+    private mutating func ask(_ key: Questions.Key, _ ticket: Ticket, deadline: Int64) {
+        guard questions.count < Self.mostQuestions else {
+            let why =
+                "\(questions.count) answers are awaited already, that is the limit of a client: await fewer at once"
+            return complete(ticket, .failed(.busy(why)))
+        }
+        questions.ask(key, ticket: ticket, deadline: deadline)
     }
 
     package mutating func cancelOrdered(_ ticket: Ticket, _ id: JobID, isRequest: Bool, deadline: Int64 = .max) {

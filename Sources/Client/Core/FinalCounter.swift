@@ -49,10 +49,7 @@ struct FinalCounter {
     /// Jobs up to here were asked for by id in this session.
     private var askedRun = 0
     private var askedJob = 0
-    private var asked = 0
-
-    /// Jobs of one session that wait for an answer by id: 16 messages.
-    private static let maximumAsked = 16 * Limits.recordsInMessage
+    private(set) var asked = 0
 
     mutating func add(_ run: AcceptedRun) {
         let jobs = Int(run.requests) * Int(run.jobsEach)
@@ -97,9 +94,11 @@ struct FinalCounter {
         asked = 0
     }
 
-    /// The next ids to ask for, as many as may wait at once.
-    mutating func nextToAsk(_ body: (JobID) -> Void) {
-        while askedRun < runs.count, asked < Self.maximumAsked {
+    /// The next ids to ask for.
+    ///
+    /// - Parameter room: how many more may wait for an answer by id.
+    mutating func nextToAsk(_ room: inout Int, _ body: (JobID) -> Void) {
+        while askedRun < runs.count, room > 0 {
             let run = runs[askedRun]
             guard run.isAsked, run.open > 0, askedJob < run.jobs else {
                 askedRun += 1
@@ -108,6 +107,7 @@ struct FinalCounter {
             }
             if run.seen[askedJob / 64] & (1 << UInt64(askedJob % 64)) == 0 {
                 asked += 1
+                room -= 1
                 body(JobID(rawValue: run.firstID + UInt64(askedJob)))
             }
             askedJob += 1

@@ -35,6 +35,7 @@ struct Questions {
     private(set) var toSend: [AwaitRecord] = []
 
     var isEmpty: Bool { questions.isEmpty }
+    var count: Int { questions.count }
 
     mutating func ask(_ key: Key, ticket: Ticket, deadline: Int64) {
         if questions[key]?.askers.append((ticket, deadline)) != nil { return }

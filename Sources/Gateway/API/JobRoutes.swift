@@ -7,6 +7,7 @@ import StatexReads
 struct JobRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
     let objects: ObjectReader
 
     var endpoints: [Endpoint] {
@@ -31,12 +32,10 @@ struct JobRoutes: Sendable {
         filter.tags = try query.texts("tag", count: JobOptions.tags)
         filter.since = try query.time("since")
         filter.until = try query.time("until")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let start = try query.cursor()
+        let walk = try query.walk()
         let viewer = call.identity.viewer
         let list = try await reads.answer { [filter] reader throws(ReadError) in
-            try reader.jobs(
-                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, form: .full, for: viewer)
+            try reader.jobs(filter, walk, form: .full, for: viewer)
         }
         return Response(body: list.json("jobs", nulls: true))
     }
@@ -119,7 +118,7 @@ struct JobRoutes: Sendable {
     private func find(_ call: Call) async throws(Problem) -> (JobID, JobRows) {
         let id = try call.id()
         let viewer = call.identity.viewer
-        let rows = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
+        let rows = try await memory.job(id, for: viewer, from: reads)
         guard let rows else { throw .notFound("job") }
         return (id, rows)
     }

@@ -34,13 +34,14 @@ struct LetterRoutes: Sendable {
         filter.until = try query.time("until")
         let all = try query.flag("all")
         let isGrouped = try query.flag("group")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let below = try query.cursor()
+        var walk = try query.walk()
+        let limit = walk.limit
+        if isGrouped { walk.limit = GatewayLimits.lettersInGroups }
         let viewer = call.identity.viewer
-        let list = try await reads.answer { [filter] reader throws(ReadError) in
+        let list = try await reads.answer { [filter, walk] reader throws(ReadError) in
             isGrouped
-                ? try reader.deadLetterGroups(filter, all: all, below: below, limit: limit, for: viewer)
-                : try reader.deadLetters(filter, all: all, below: below, limit: limit, for: viewer)
+                ? try reader.deadLetterGroups(filter, all: all, limit: limit, walk, for: viewer)
+                : try reader.deadLetters(filter, all: all, walk, for: viewer)
         }
         return Response(body: list.json(isGrouped ? "groups" : "letters", nulls: true))
     }

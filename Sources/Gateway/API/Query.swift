@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import StatexProtocol
+import StatexReads
 
 /// The query of a request, read strictly: a parameter that nobody knows, or one twice, is a mistake of the sender and
 /// said so.
@@ -53,11 +54,14 @@ struct Query {
         return value
     }
 
-    /// An id to go on below, as a list's `next` says.
-    func cursor() throws(Problem) -> UInt64 {
-        guard let text = values["cursor"]?.first else { return UInt64.max >> 1 }
+    /// How far a list goes, and from where on: its `limit` and its `cursor`.
+    func walk() throws(Problem) -> Walk {
+        let limit = try integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
+        var walk = Walk(limit: limit, patience: GatewayLimits.listPatience)
+        guard let text = values["cursor"]?.first else { return walk }
         guard let id = JobID(text) else { throw .field("cursor", "must be what a list answered as `next`") }
-        return id.rawValue
+        walk.below = id.rawValue
+        return walk
     }
 
     /// Microseconds since 1970.

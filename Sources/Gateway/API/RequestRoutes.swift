@@ -7,7 +7,9 @@ import StatexReads
 struct RequestRoutes: Sendable {
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
     let uploads: Uploads
+    let targets: WebhookTargets
     let bodyLimit: Int
 
     var endpoints: [Endpoint] {
@@ -23,7 +25,8 @@ struct RequestRoutes: Sendable {
         let key = try Self.key(call.request)
         let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
         let body = try await body(of: call)
-        let submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
         let receipt = try await submission.send(over: scheduler.client())
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,
@@ -68,12 +71,10 @@ struct RequestRoutes: Sendable {
         filter.tenant = try query.text("tenant")
         filter.since = try query.time("since")
         filter.until = try query.time("until")
-        let limit = try query.integer("limit", 1...GatewayLimits.listMaximum, default: GatewayLimits.listLength)
-        let start = try query.cursor()
+        let walk = try query.walk()
         let viewer = call.identity.viewer
         let list = try await reads.answer { [filter] reader throws(ReadError) in
-            try reader.requests(
-                filter, below: start, limit: limit, patience: GatewayLimits.listPatience, for: viewer)
+            try reader.requests(filter, walk, for: viewer)
         }
         return Response(body: list.json("requests", nulls: true))
     }
@@ -100,7 +101,7 @@ struct RequestRoutes: Sendable {
     private func find(_ call: Call) async throws(Problem) -> RequestRecord {
         let id = try call.id()
         let viewer = call.identity.viewer
-        let record = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        let record = try await memory.request(id, for: viewer, from: reads)
         guard let record else { throw .notFound("request") }
         return record
     }

@@ -12,6 +12,7 @@ struct StreamRoutes: Sendable {
     let seats: StreamSeats
     let scheduler: SchedulerLink
     let reads: ReadPool
+    let memory: StatusMemory
 
     var endpoints: [Endpoint] {
         [
@@ -28,7 +29,7 @@ struct StreamRoutes: Sendable {
         _ = try Query(call.request, [], withTicket: true)
         let opened = try await open(call, .request(id))
         let viewer = call.identity.viewer
-        let record = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        let record = try await memory.request(id, for: viewer, from: reads)
         guard let record else { throw Problem.notFound("request") }
         let jobs = record.jobs.list.rows.count
         var state = JSONText()
@@ -46,10 +47,10 @@ struct StreamRoutes: Sendable {
         _ = try Query(call.request, [], withTicket: true)
         let viewer = call.identity.viewer
         // Its request, by which events find it, does not change.
-        let known = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
+        let known = try await memory.job(id, for: viewer, from: reads)
         guard let request = known?.request else { throw Problem.notFound("job") }
         let opened = try await open(call, .job(id, of: request))
-        let found = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
+        let found = try await memory.job(id, for: viewer, from: reads)
         guard let found, let row = found.list.rows.first, let state = found.states.first else {
             throw Problem.notFound("job")
         }

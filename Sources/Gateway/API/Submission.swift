@@ -3,7 +3,8 @@ import StatexProtocol
 
 /// What a submit asks for, and what came of it.
 struct Submission: Sendable {
-    private let request: Request
+    private var request: Request
+    var tenant: String { request.tenant }
 
     /// - Parameter key: of the header Idempotency-Key.
     /// - Parameter trace: of the header traceparent, for jobs that name none.
@@ -20,6 +21,14 @@ struct Submission: Sendable {
             }
         }
         self.request = request
+    }
+
+    /// Has the first job found by one more tag.
+    mutating func add(tag: String) throws(Problem) {
+        guard request.jobs[0].tags.count < JobOptions.tags else {
+            throw .field("jobs[0].tags", "must be at most \(JobOptions.tags - 1) beside webhook, which is one more")
+        }
+        request.jobs[0].tags.append(tag)
     }
 
     /// Returns when it is durable.

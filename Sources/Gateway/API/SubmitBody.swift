@@ -1,6 +1,7 @@
 import FoundationEssentials
 import StatexClient
 import StatexProtocol
+import StatexWebhooks
 
 /// The body of a submit: jobs that complete together.
 struct SubmitBody: Decodable {
@@ -8,9 +9,11 @@ struct SubmitBody: Decodable {
     var tenant: String?
     var failsDependants: Bool
     var unique: UniqueBody?
+    /// The URL that is told when it ends.
+    var webhook: String?
 
     enum Fields: String, CodingKey, CaseIterable {
-        case jobs, tenant, unique
+        case jobs, tenant, unique, webhook
         case onDependencyFailure = "on_dependency_failure"
     }
 
@@ -24,6 +27,7 @@ struct SubmitBody: Decodable {
         try fields.check(.onDependencyFailure, ["cancel", "fail"].contains(failure), "must be cancel or fail")
         failsDependants = failure == "fail"
         unique = try fields.decodeIfPresent(UniqueBody.self, forKey: .unique)
+        webhook = try fields.word(.webhook, WebhookURL.bytes)
     }
 
     /// Of nothing but jobs.
@@ -77,6 +81,9 @@ struct JobBody: Decodable {
         let fields = try decoder.fields(Fields.self)
         let kind = try fields.decode(String.self, forKey: .kind)
         try fields.check(.kind, KindName.isValid(kind), "must be \(KindName.rule)")
+        let isReserved = kind.hasPrefix(WebhookDelivery.reservedPrefix)
+        try fields.check(
+            .kind, !isReserved, "must not begin with \(WebhookDelivery.reservedPrefix): such kinds are Statex' own")
         job = JobSpec(kind: kind, payload: try Self.payload(fields))
         file = try fields.word(.file, PartHead.nameBytes)
         if let priority = try fields.integer(.priority, 0...Limits.priorities - 1) { job.priority = priority }

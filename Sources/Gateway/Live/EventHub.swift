@@ -34,15 +34,18 @@ final class EventHub: Service {
     private let endpoint: String
     private let keys: PeerKeys?
     private let journalURL: String
+    private let memory: StatusMemory
     private let logger: Logger
     private let began = ContinuousClock.now
     /// Reads what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
     private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
 
-    init(endpoint: String, keys: PeerKeys? = nil, journalURL: String, logger: Logger) {
+    /// - Parameter memory: told everything first.
+    init(endpoint: String, keys: PeerKeys? = nil, journalURL: String, memory: StatusMemory, logger: Logger) {
         self.endpoint = endpoint
         self.keys = keys
         self.journalURL = journalURL
+        self.memory = memory
         self.logger = logger
         replays.start()
     }
@@ -158,6 +161,8 @@ final class EventHub: Service {
                 in: try ProcessContext.shared())
             let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
             become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))
+            let hearing = memory.begin()
+            defer { memory.end(hearing) }
             while isWanted() { tell(try follower.next(milliseconds: 1_000)) }
         } catch {
             logger.warning("events: \(error)")
@@ -180,6 +185,7 @@ final class EventHub: Service {
 
     private func tell(_ news: EventFollower.News) {
         guard !news.all.isEmpty else { return }
+        memory.hear(news.all)
         let second = (ContinuousClock.now - began).components.seconds
         state.withLock { state in
             guard case .at(var place) = state.standing else { return }

@@ -28,7 +28,9 @@ extension Operations {
                 Parameter.query("error_class", Parameter.filter),
                 Parameter.queries("tag", Parameter.filter, atMost: JobOptions.tags, "All of them."),
                 Parameter.query("all", Schemas.flag, "Also those that were retried or dropped."),
-                Parameter.query("group", Schemas.flag, "Groups, of the newest 100,000."),
+                Parameter.query(
+                    "group", Schemas.flag,
+                    "Groups, of those that one look sees: with `next`, others of the same error may be older."),
             ] + Parameter.times + Parameter.paging, answers: [.json(200, "A page.", "Letters")]),
     ]
 

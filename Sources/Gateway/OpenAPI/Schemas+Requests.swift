@@ -1,4 +1,5 @@
 import StatexProtocol
+import StatexWebhooks
 
 // What is submitted, and what requests and jobs look like.
 
@@ -79,6 +80,15 @@ extension Schemas {
                         ),
                     ], required: ["key"]
                 ).adding([("description", "It is not taken while or after another one of this key.")])
+            ),
+            (
+                "webhook",
+                word(WebhookURL.bytes).adding([
+                    (
+                        "description",
+                        "A URL that is sent a signed message when the request ends; of tenants that an operator gave a secret."
+                    )
+                ])
             ),
         ]
     }

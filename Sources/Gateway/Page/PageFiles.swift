@@ -50,6 +50,7 @@ package struct PageFile: Sendable {
         script("submit", PackageResources.submit_js),
         script("table", PackageResources.table_js),
         script("timeline", PackageResources.timeline_js),
+        script("walk", PackageResources.walk_js),
         script("workers", PackageResources.workers_js),
     ]
 }

@@ -9,7 +9,6 @@ import HummingbirdCore
 import HummingbirdTLS
 import Logging
 import NIOCore
-import NIOSSL
 import ServiceLifecycle
 import StatexMetrics
 import StatexReads
@@ -25,7 +24,10 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    private let memory = StatusMemory()
     private let hub: EventHub
+    private let relay: WebhookRelay
+    private let targets: WebhookTargets
     private let seats: StreamSeats
     private let letters: LetterOrders
     private let counts = RequestCounts()
@@ -39,14 +41,19 @@ package struct Gateway: Sendable {
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,
-            largestObject: settings.largestObject, logger: logger)
+            largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
         hub = EventHub(
-            endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, logger: logger)
+            endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, memory: memory,
+            logger: logger)
+        relay = WebhookRelay(
+            settings.webhooks, endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL,
+            scheduler: scheduler, logger: logger)
+        targets = WebhookTargets(settings.webhooks, journalURL: settings.journalURL)
         seats = StreamSeats(limit: settings.streamsPerSubject)
         letters = LetterOrders(logger: logger)
     }
@@ -60,13 +67,20 @@ package struct Gateway: Sendable {
             services: [
                 .init(service: scheduler),
                 .init(service: hub),
-                .init(service: Announcer(addresses: address.stream, readiness: readiness, announce: onReady)),
+                .init(service: relay),
+                .init(
+                    service: Announcer(
+                        addresses: address.stream, readiness: readiness, relay: relay, announce: onReady)),
                 .init(service: application),
             ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
-        try await ServiceGroup(configuration: configuration).run()
+        do { try await ServiceGroup(configuration: configuration).run() } catch {
+            await targets.close()
+            throw error
+        }
+        await targets.close()
     }
 
     /// - Parameter idle: after how long a connection that asks nothing is closed.
@@ -100,12 +114,7 @@ package struct Gateway: Sendable {
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: GatewayLimits.headerFieldBytes, maxHeaderListSize: GatewayLimits.headerBytes,
                     maxHeaderFieldCount: GatewayLimits.headerFields)))
-        guard let files = settings.tls else { return http }
-        var tls = TLSConfiguration.makeServerConfiguration(
-            certificateChain: try NIOSSLCertificate.fromPEMFile(files.certificate).map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: files.key, format: .pem)))
-        tls.minimumTLSVersion = .tlsv12
-        return try .tls(http, tlsConfiguration: tls)
+        return try settings.tls.map { try .tls(http, tlsConfiguration: $0.configuration()) } ?? http
     }
 
     /// Everything that is served.
@@ -119,7 +128,10 @@ package struct Gateway: Sendable {
             + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
     }
     private var requests: [Endpoint] {
-        RequestRoutes(scheduler: scheduler, reads: reads, uploads: uploads, bodyLimit: settings.bodyLimit).endpoints
+        RequestRoutes(
+            scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
+            bodyLimit: settings.bodyLimit
+        ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
     private var scale: [Endpoint] {
@@ -131,9 +143,11 @@ package struct Gateway: Sendable {
     }
     private var streams: [Endpoint] {
         TicketRoutes(tickets: tickets).endpoints
-            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads).endpoints
+            + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
-    private var jobs: [Endpoint] { JobRoutes(scheduler: scheduler, reads: reads, objects: objects).endpoints }
+    private var jobs: [Endpoint] {
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+    }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
@@ -166,6 +180,7 @@ private struct Announcer: Service {
 
     let addresses: AsyncStream<String>
     let readiness: Readiness
+    let relay: WebhookRelay
     let announce: @Sendable (String) -> Void
 
     func run() async throws {
@@ -180,8 +195,10 @@ private struct Announcer: Service {
 
     private func waitUntilReady() async {
         let deadline = ContinuousClock.now + Self.patience
-        while await !readiness.reasons(fresh: true).isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
+        while await !isReady(), ContinuousClock.now < deadline, !Task.isCancelled {
             try? await Task.sleep(for: Self.pause)
         }
     }
+
+    private func isReady() async -> Bool { await readiness.reasons(fresh: true).isEmpty && relay.isPlaced }
 }

@@ -3,22 +3,12 @@ import StatexKeys
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
-    package struct TLSFiles: Sendable {
-        /// PEM: the certificate, and what is between it and its authority.
-        package var certificate: String
-        package var key: String
-
-        package init(certificate: String, key: String) {
-            self.certificate = certificate
-            self.key = key
-        }
-    }
-
     /// A literal address or a name of this machine.
     package var host: String
     /// 0: a free one.
     package var port: Int
-    package var tls: TLSFiles?
+    /// nil: it speaks HTTP without TLS.
+    package var tls: ServerCertificate?
     package var tokens: TokenSettings
     /// Where the scheduler takes submits.
     package var submitEndpoint: String
@@ -43,6 +33,8 @@ package struct GatewaySettings: Sendable {
     package var requestsPerSecond = 1_000
     /// How many workers a kind needs.
     package var scale = ScaleRule()
+    /// Who is told when requests end.
+    package var webhooks = WebhookSettings()
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
@@ -96,6 +88,8 @@ enum GatewayLimits {
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
     static let listMaximum = 1_000
+    /// Dead letters that one look groups at most.
+    static let lettersInGroups = 10_000
     /// Open jobs of a tenant that are counted at most.
     static let openJobs = 1_000
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
@@ -123,6 +117,11 @@ enum GatewayLimits {
     static let replayCommits = 64
     static let replayParts = 5
     static let replaysAtOnce = 2
+    /// How long what was read of a request or a job is good for while nothing is heard of it; of how many rows it is
+    /// remembered (of requests and of jobs: a row has about 1 KiB), and of one request at most.
+    static let statusAge = Duration.seconds(10)
+    static let statusRows = 20_000
+    static let statusRowsOfRequest = 64
     /// How long what is under way may go on when the gateway ends.
     static let drain = Duration.seconds(10)
 }

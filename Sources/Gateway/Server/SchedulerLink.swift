@@ -10,6 +10,7 @@ import Synchronization
 final class SchedulerLink: Service {
     private let endpoint: String
     private let settings: ClientSettings
+    private let memory: StatusMemory
     private let logger: Logger
     private let connected = Mutex<Client?>(nil)
     /// Of the orders of this process; the client's producer is one of its own.
@@ -17,10 +18,13 @@ final class SchedulerLink: Service {
 
     private static let retryPause = Duration.milliseconds(500)
 
+    /// - Parameter memory: of what orders change.
     init(
-        endpoint: String, keys: PeerKeys? = nil, objects: [String]?, s3: S3Access, largestObject: Int, logger: Logger
+        endpoint: String, keys: PeerKeys? = nil, objects: [String]?, s3: S3Access, largestObject: Int,
+        memory: StatusMemory, logger: Logger
     ) {
         self.endpoint = endpoint
+        self.memory = memory
         self.logger = logger
         var settings = ClientSettings(name: "gateway", objects: objects, patience: GatewayLimits.patience)
         settings.s3 = s3
@@ -74,6 +78,7 @@ final class SchedulerLink: Service {
         _ action: OrderAction, _ filter: OrderFilter, note: String? = nil, by identity: Identity
     ) async throws(Problem) -> (reached: Int, message: String) {
         var sender = try sender(note: note, by: identity)
+        defer { memory.forgetAll() }
         do throws(ClientError) {
             let message = try await sender.giveAll(action, filter).first.message
             return (sender.reached, message)

@@ -87,7 +87,8 @@ extension Broker {
             try clientOrdered(peer, header, frame, at: time)
         case .await:
             guard core.awaited(try AwaitRecord.all(header, frame.bytes), client: peer.session) else {
-                throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
+                throw WireError(
+                    .busy, "too many questions wait for their answers, the limit is \(Limits.awaits) of a session")
             }
         case .status:
             scratch.removeAll()

@@ -106,7 +106,8 @@ extension Broker {
         _ records: [AwaitRecord], _ answer: TenantAnswer, _ peer: Peer
     ) throws(WireError) {
         guard core.awaited(records.filter { answer.names($0.id, $0.isRequest) }, client: peer.session) else {
-            throw WireError(.busy, "too many questions wait for their answers, the limit is \(Questions.limit)")
+            throw WireError(
+                .busy, "too many questions wait for their answers, the limit is \(Limits.awaits) of a session")
         }
         for record in records where !answer.names(record.id, record.isRequest) {
             append(.results, recordLength: ResultRecord.size, to: peer)

@@ -280,7 +280,7 @@ package struct Broker: ~Copyable {
                 try clientSaid(peer, header, frame, at: time)
             }
         } catch {
-            counts.malformed += error.code == .session ? 0 : 1
+            counts.malformed += error.code == .session || error.code == .busy ? 0 : 1
             fault(error, to: peer)
         }
     }

@@ -185,6 +185,7 @@ extension SchedulerCore {
                 let worker = batchTaker(choice.slot, at: now) ?? warmTaker(choice, at: now)
                     ?? nextTaker(Int(queue), toFreeSlots, at: now)
             else {
+                if queues[Int(queue)].suspicion != .none { keepSlots(for: queue, at: now) }
                 queues[Int(queue)].skippedInRound = dispatchRound
                 mostUrgentSkipped = min(mostUrgentSkipped, choice.level)
                 return

@@ -82,7 +82,7 @@ extension SchedulerCore {
     }
 
     package var clientCount: Int { clients.count }
-    package var delayedJobs: Int { timers.count }
+    package var delayedJobs: Int { kinds.reduce(0) { $0 + openJobs(of: $1).delayed } }
     package var blockedJobs: Int { blocked }
 
     /// Holds what must be true between events; the simulator calls it after each. It looks at every job.

@@ -16,10 +16,10 @@ struct Connection: ~Copyable {
     private var outgoing: ArraySlice<UInt8> = []
 
     /// Connects to the first address that answers, and agrees on keys.
-    static func open(to server: ServerAddress, authorities: String?, _ patience: Patience) throws(TransportFault)
-        -> Connection
-    {
-        let socket = try socket(to: server, patience)
+    static func open(
+        to server: ServerAddress, at addresses: [SocketAddress], authorities: String?, _ patience: Patience
+    ) throws(TransportFault) -> Connection {
+        let socket = try socket(to: addresses, patience)
         guard server.isSecure else { return Connection(socket, nil) }
         var connection: Connection
         do throws(TLSFault) {
@@ -36,8 +36,7 @@ struct Connection: ~Copyable {
         self.tls = tls
     }
 
-    private static func socket(to server: ServerAddress, _ patience: Patience) throws(TransportFault) -> Socket {
-        let addresses = try resolve(server, patience)
+    private static func socket(to addresses: [SocketAddress], _ patience: Patience) throws(TransportFault) -> Socket {
         var last = TransportFault.broken("the host has no address")
         for (index, address) in addresses.enumerated() {
             // An address that swallows packets leaves time for the others.

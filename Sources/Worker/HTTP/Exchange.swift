@@ -23,9 +23,9 @@ struct Exchange {
         var connection = try connect()
         connection.send(request)
         var limits = ResponseLimits()
-        limits.bodyBytes = settings.responseBytes
+        limits.bodyBytes = settings.readsBody ? settings.responseBytes : .max
         var response = ResponseParser(limits)
-        while !response.isComplete {
+        while !response.isComplete, settings.readsBody || response.head == nil {
             try receive(&response, from: &connection)
             // A refusal before the end of the request is one of its rest, too.
             if let head = response.head, head.status >= 300 { connection.stopSending() }
@@ -37,7 +37,8 @@ struct Exchange {
         var patience = patience
         patience.deadline = min(patience.deadline, .now + .milliseconds(settings.connectMilliseconds))
         do throws(TransportFault) {
-            return try Connection.open(to: server, authorities: settings.authorities, patience)
+            return try Connection.open(
+                to: server, at: settings.addresses(server, patience), authorities: settings.authorities, patience)
         } catch {
             switch error {
             case .stopped: throw stopped
@@ -48,6 +49,7 @@ struct Exchange {
                     retryable: true)
             case .broken(let reason):
                 throw HandlerError(.connect, "no connection to \(server.authority): \(reason)", retryable: true)
+            case .refused(let reason): throw HandlerError(.address, reason, retryable: false)
             }
         }
     }
@@ -60,7 +62,7 @@ struct Exchange {
             switch error {
             case .stopped: throw stopped
             case .deadline: throw late
-            case .broken(let reason):
+            case .broken(let reason), .refused(let reason):
                 throw HandlerError(.broken, "the connection to \(server.authority) broke: \(reason)", retryable: true)
             }
         }

@@ -10,6 +10,8 @@ enum FailureClass: String {
     case key = "http_key"
     case payload
     case connect = "http_connect"
+    /// Nothing may be sent there.
+    case address = "http_address"
     case timeout = "http_timeout"
     case broken = "http_broken"
     case response = "http_response"

@@ -28,6 +28,13 @@ package struct HTTPSettings: Sendable {
         _, _ throws(HandlerError) in throw HandlerError("object", "this worker has no object folder", retryable: false)
     }
 
+    /// Whether the answer is more than its status.
+    var readsBody = true
+    /// Where the server is; who restricts that does it here, because the connection goes to one of these.
+    var addresses: @Sendable (ServerAddress, Patience) throws(TransportFault) -> [SocketAddress] = {
+        server, patience throws(TransportFault) in try resolve(server, patience)
+    }
+
     package init(kind: String, url: String, path: String) {
         self.kind = kind
         self.url = url

@@ -1,4 +1,5 @@
 import StatexHandlerAPI
+import StatexWebhooks
 
 /// Where a server listens: what a URL such as `https://models.internal:8443` says.
 struct ServerAddress: Sendable, Equatable {
@@ -8,6 +9,13 @@ struct ServerAddress: Sendable, Equatable {
     let port: UInt16
     /// As it goes into the `Host` header.
     let authority: String
+
+    init(_ url: WebhookURL) {
+        isSecure = url.isSecure
+        host = url.host
+        port = url.port
+        authority = url.authority
+    }
 
     init(url: String) throws(HandlerError) {
         func bad(_ reason: String) -> HandlerError { HandlerError(.url, "url \(reason)", retryable: false) }

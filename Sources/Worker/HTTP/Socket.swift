@@ -9,6 +9,8 @@ enum TransportFault: Error, Equatable {
     case stopped
     case deadline
     case broken(String)
+    /// It may not go there.
+    case refused(String)
 }
 
 /// Until when an attempt may wait, and what ends it sooner.

@@ -72,9 +72,15 @@ struct GatewayCommand: AsyncParsableCommand {
             targetWait: configuration.gateway.scaleTargetWait.inSeconds,
             mostWorkers: configuration.gateway.scaleMostWorkers, slotsPerWorker: configuration.slots,
             hold: configuration.gateway.scaleHold.inSeconds)
+        try configuration.webhooks.checkSecrets()
+        settings.webhooks = WebhookSettings(configuration.webhooks)
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
-            settings.tls = .init(certificate: certificate, key: key)
+            do throws(CertificateError) {
+                settings.tls = try ServerCertificate(certificate: certificate, key: key, logger: Self.logger)
+            } catch {
+                throw ending(.usage, error.description)
+            }
         }
         return settings
     }

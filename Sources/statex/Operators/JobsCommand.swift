@@ -22,8 +22,6 @@ struct JobsCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.") var json = false
     @OptionGroup var journal: JournalOptions
 
-    private static let patience = Duration.seconds(2)
-
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit takes 1 to 10000") }
     }
@@ -40,7 +38,8 @@ struct JobsCommand: AsyncParsableCommand {
         let start = try before.map { try jobIDs([$0])[0].rawValue } ?? UInt64.max >> 1
         let loaded = try journal.load()
         let list = try journal.read(loaded, as: "jobs") { (reader) throws(ReadError) in
-            try reader.jobs(wanted, below: start, limit: limit, patience: Self.patience, for: .everything)
+            try reader.jobs(
+                wanted, Walk(below: start, limit: limit, patience: JournalOptions.patience), for: .everything)
         }
         let open = list.rows.filter { Self.openNames.contains($0[4] ?? "") }.compactMap(Self.id)
         let reasons = await waitingReasons(of: open, journal.client, loaded)

@@ -8,6 +8,9 @@ struct JournalOptions: ParsableArguments {
     @OptionGroup var place: JournalPlace
     @OptionGroup var client: ClientOptions
 
+    /// How long a list looks back.
+    static let patience = Duration.seconds(2)
+
     func load() throws -> LoadedConfiguration {
         try client.configuration.load([
             "endpoint:submit_endpoint": client.endpoint, "database": place.database, "data_dir": place.dataDir,

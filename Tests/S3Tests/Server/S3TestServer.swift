@@ -64,6 +64,9 @@ package final class S3TestServer: Sendable {
     /// Methods and paths since the last order.
     package func requests() throws -> [String] { try texts(["requests": true]) }
 
+    /// Bytes of bodies that it sent since the last order.
+    package func sent() throws -> Int { try JSONDecoder().decode(Int.self, from: Data(tell(["sent": true]).utf8)) }
+
     package func keys(in bucket: String = "objects") throws -> [String] { try texts(["keys": bucket]) }
 
     package func age(_ key: String, days: Double) throws { _ = try tell(["age": key, "days": days]) }

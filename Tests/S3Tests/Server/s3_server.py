@@ -8,6 +8,7 @@ answers each line of its input, an order in JSON, with a line, and ends with its
 
   {"faults": [FAULT…]}                 one for each of the next requests; forgets the requests so far
   {"requests": true}                   the methods and paths since then
+  {"sent": true}                       how many bytes of bodies it sent since then
   {"age": "BUCKET/KEY", "days": N}     makes an object older
   {"keys": "BUCKET"}                   what is there
   {"put": "BUCKET/KEY", "text": TEXT}  puts an object without asking anybody
@@ -42,6 +43,7 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 ACCOUNT = "123456789012"
 faults = []
 requests = []
+sent = 0
 secrets = {}
 lock = threading.Lock()
 inner = DomainDispatcherApplication(create_backend_app)
@@ -123,17 +125,29 @@ def application(environ, start_response):
         connection.sendall(head.encode() + b"\r\n" + body[: len(body) // 2])
         connection.shutdown(socket.SHUT_RDWR)
         return []
-    return inner(environ, start_response)
+    return counted(inner(environ, start_response)) if method != "HEAD" else inner(environ, start_response)
+
+
+def counted(body):
+    global sent
+    for piece in body:
+        with lock:
+            sent += len(piece)
+        yield piece
 
 
 def obey(order):
+    global sent
     s3 = s3_backends[ACCOUNT]["aws"]
     with lock:
         if "faults" in order:
             faults[:] = order["faults"]
             requests.clear()
+            sent = 0
         elif "requests" in order:
             return requests
+        elif "sent" in order:
+            return sent
         elif "age" in order:
             s3.head_object(*order["age"].split("/", 1)).last_modified -= datetime.timedelta(days=order["days"])
         elif "keys" in order:

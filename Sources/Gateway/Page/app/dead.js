@@ -1,6 +1,6 @@
 // Dead letters by what went wrong, and orders for all that fit a filter: never without having counted them first.
 import { h, name, replace } from "./dom.js";
-import { get, post } from "./api.js";
+import { post } from "./api.js";
 import { repeat } from "./connection.js";
 import { ask } from "./dialog.js";
 import { addressOf, filters } from "./filters.js";
@@ -8,6 +8,10 @@ import { count, idLink, state, time } from "./format.js";
 import { show } from "./problem.js";
 import { session } from "./session.js";
 import { table } from "./table.js";
+import { notRepeated, walk } from "./walk.js";
+
+const pageLength = 50;
+const path = "/v1/dead-letters";
 
 export function dead({ signal, query }) {
   const mayOperate = session.allows("operate");
@@ -17,6 +21,7 @@ export function dead({ signal, query }) {
   let filter = form.values();
   let cursor = "";
   let next = null;
+  let current;
 
   const groups = table({
     caption: "Dead letters by kind and error", empty: "Nothing failed for good. ", keyOf: (group) => JSON.stringify([filter, group.kind, group.error_class, group.first_line]),
@@ -51,27 +56,41 @@ export function dead({ signal, query }) {
 
   function turn(to) {
     cursor = to;
-    asking.soon();
+    begin();
   }
 
-  const asking = repeat(async () => {
-    const [grouped, single] = await Promise.all([
-      get("/v1/dead-letters", { ...filter, group: "true" }, signal), get("/v1/dead-letters", { ...filter, limit: 50, cursor }, signal),
+  async function page(signal) {
+    let found = [];
+    let parts = [];
+    const [single, grouped] = await Promise.all([
+      walk(path, filter, { cursor, wanted: () => pageLength - found.length, take: (answer) => { found = found.concat(answer.letters); } }, signal),
+      walk(path, { ...filter, group: "true" }, { wanted: () => 1_000, take: (answer) => { parts = parts.concat(answer.groups); } }, signal),
     ]);
-    groups.show(grouped.groups);
-    letters.show(single.letters);
+    groups.show(together(parts));
+    letters.show(found);
     next = single.next;
     older.hidden = !next;
     newest.hidden = !cursor;
-  }, { every: 5, signal, onProblem: (problem) => replace(said, show(problem)) });
+    const long = single.long || grouped.long;
+    replace(said, grouped.next && "Groups are of the newest alone; older ones were not looked at. ", long && notRepeated);
+    return !long;
+  }
+
+  /** Anew: with another filter, of another page, or after an order. */
+  function begin() {
+    current?.abort();
+    current = new AbortController();
+    repeat(page, { every: 5, signal: AbortSignal.any([signal, current.signal]), onProblem: (problem) => replace(said, show(problem)) });
+  }
 
   function orders(what) {
     return [["Retry", retry], ["Drop", drop]].map(([word, order]) => h("button", {
-      type: "button", class: "small", "data-focus": word, onclick: () => order(what, () => asking.soon()), "aria-label": `${word} ${words(what)}`,
+      type: "button", class: "small", "data-focus": word, onclick: () => order(what, begin), "aria-label": `${word} ${words(what)}`,
     }, `${word} …`));
   }
 
   if (mayOperate) replace(all, "All that fit: ", orders(filter));
+  begin();
   return {
     title: "Dead letters",
     element: h("div", {}, h("h1", {}, "Dead letters"),
@@ -79,6 +98,16 @@ export function dead({ signal, query }) {
       h("section", {}, h("h2", {}, "By error"), groups.element),
       h("section", {}, h("h2", {}, "One by one"), letters.element, h("div", { class: "pages" }, newest, older))),
   };
+}
+
+/** Groups that came in steps, the largest first. */
+function together(parts) {
+  const alike = Map.groupBy(parts, (part) => JSON.stringify([part.kind, part.error_class, part.first_line]));
+  const whole = [...alike.values()].map((those) => ({
+    ...those[0], count: those.reduce((sum, part) => sum + part.count, 0),
+    newest: those.map((part) => part.newest).sort().at(-1), oldest: those.map((part) => part.oldest).sort()[0],
+  }));
+  return whole.sort((one, other) => other.count - one.count).slice(0, pageLength);
 }
 
 function words(filter) {
@@ -93,7 +122,7 @@ function asked(filter) {
 
 /** What is counted, and that the filter has no words for the text of an error. */
 async function counted(order, filter, nothing) {
-  const { matched } = await post(`/v1/dead-letters/${order}`, { ...asked(filter), dry_run: true });
+  const { matched } = await post(`${path}/${order}`, { ...asked(filter), dry_run: true });
   return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing) };
 }
 
@@ -109,7 +138,7 @@ function retry(filter, soon) {
       };
     },
     async act() {
-      await post("/v1/dead-letters/retry", { ...asked(filter), ...(rate.value ? { per_second: Number(rate.value) } : {}) });
+      await post(`${path}/retry`, { ...asked(filter), ...(rate.value ? { per_second: Number(rate.value) } : {}) });
       soon();
     },
   });
@@ -126,7 +155,7 @@ function drop(filter, soon) {
       };
     },
     async act() {
-      await post("/v1/dead-letters/drop", asked(filter));
+      await post(`${path}/drop`, asked(filter));
       soon();
     },
   });

@@ -1,18 +1,14 @@
 // Lists of jobs and of requests, newest first, with filters that are part of the address.
 import { h, name, replace } from "./dom.js";
-import { get } from "./api.js";
 import { repeat } from "./connection.js";
 import { addressOf, filters } from "./filters.js";
 import { count, duration, idLink, state, time } from "./format.js";
 import { jobTable } from "./overview.js";
 import { show } from "./problem.js";
 import { table } from "./table.js";
+import { notRepeated, walk } from "./walk.js";
 
 const pageLength = 50;
-/** A list walks back in bounded steps and may answer nothing but a cursor; so many are followed by themselves. */
-const steps = 40;
-/** What took more steps is not asked for again and again. */
-const mostRepeated = 3;
 
 export function jobs(context) {
   return list(context, {
@@ -64,25 +60,19 @@ function list({ signal, query }, { title, one, path, member, shown, states, tag 
     const filter = form.values();
     const since = Number(filter.since);
     let found = [];
-    let next = cursor;
-    let step = 0;
-    while (step < steps) {
-      step += 1;
-      const answer = await get(path, {
-        ...filter, since: since ? new Date(Date.now() - since * 1_000).toISOString() : "", limit: pageLength - found.length, cursor: next,
-      }, signal);
-      found = found.concat(answer[member]);
-      next = answer.next;
-      if (!next || found.length >= pageLength) break;
-      if (!found.length) replace(said, "Looking further back …");
-    }
+    const { next, long } = await walk(path, { ...filter, since: since ? new Date(Date.now() - since * 1_000).toISOString() : "" }, {
+      cursor, wanted: () => pageLength - found.length,
+      take(answer) {
+        found = found.concat(answer[member]);
+        if (!found.length && answer.next) replace(said, "Looking further back …");
+      },
+    }, signal);
     shown.show(found);
     older.hidden = !next;
     older.href = addressOf(one, { ...filter, cursor: next });
     newest.hidden = !cursor;
     newest.href = addressOf(one, filter);
-    const long = step > mostRepeated;
-    replace(said, !found.length && next && "Nothing yet; older ones were not looked at. ", long && "It was a long search, and is not repeated by itself: Show looks again.");
+    replace(said, !found.length && next && "Nothing yet; older ones were not looked at. ", long && notRepeated);
     // What is old changes little, and is not asked for again.
     return !cursor && !long;
   }

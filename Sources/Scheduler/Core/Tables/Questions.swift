@@ -9,8 +9,10 @@ package struct Questions: Sendable {
         var count: Int
     }
 
-    /// Of one client: two full messages.
-    package static let limit = 2 * Limits.recordsInMessage
+    /// Of all clients together: 64 MiB.
+    private static let total = 8 * Limits.awaits
+    /// Answered ones that a client's queue may keep, so that it is not moved for each.
+    private static let answeredKept = 4_096
 
     private struct Queue {
         var runs: [Run] = []
@@ -25,6 +27,8 @@ package struct Questions: Sendable {
     private var turns: [UInt32] = []
     /// The place of the client whose turn it is.
     private var turn = 0
+    /// Those that were not answered yet, a request for one.
+    private var count = 0
 
     package init() {}
 
@@ -34,7 +38,8 @@ package struct Questions: Sendable {
     /// - Returns: false if there is no room for these.
     package mutating func add(_ records: [AwaitRecord], of client: UInt32) -> Bool {
         guard !records.isEmpty else { return true }
-        guard records.count + (byClient[client]?.count ?? 0) <= Self.limit else { return false }
+        guard records.count + (byClient[client]?.count ?? 0) <= Limits.awaits, records.count + count <= Self.total
+        else { return false }
         add(records.map { Run(record: $0, count: 1) }, of: client)
         return true
     }
@@ -48,6 +53,7 @@ package struct Questions: Sendable {
     private mutating func add(_ runs: [Run], of client: UInt32) {
         if byClient[client] == nil { turns.append(client) }
         byClient[client, default: Queue()].runs += runs
+        count += runs.count
     }
 
     /// The same question about a job that comes so many after this one.
@@ -78,8 +84,9 @@ package struct Questions: Sendable {
             return nil
         }
         if run.count == 1 {
+            count -= 1
             byClient[client]?.head += 1
-            if head >= Self.limit {
+            if head >= max(Self.answeredKept, (byClient[client]?.runs.count ?? 0) / 2) {
                 byClient[client]?.runs.removeFirst(head + 1)
                 byClient[client]?.head = 0
             }
@@ -90,6 +97,8 @@ package struct Questions: Sendable {
     }
 
     package mutating func remove(client: UInt32) {
-        if byClient[client] != nil { byClient[client] = Queue() }
+        guard let queue = byClient[client] else { return }
+        count -= queue.count
+        byClient[client] = Queue()
     }
 }

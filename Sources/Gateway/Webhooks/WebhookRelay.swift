@@ -1,0 +1,234 @@
+// Turns events into deliveries: jobs that a worker runs (docs/webhooks.md).
+//
+// It follows the events from a place that Postgres keeps, and moves that place only behind what was submitted durably.
+// Each delivery has a key that follows from its event, so that what is submitted again, after a crash or by another
+// gateway, is the same job. One gateway relays at a time; the others stand by.
+
+import Dispatch
+import Logging
+import ServiceLifecycle
+import StatexClient
+import StatexEvents
+import StatexKeys
+import StatexPostgres
+import StatexProtocol
+import StatexThreads
+import StatexWebhooks
+import Synchronization
+
+final class WebhookRelay: Service {
+    private let settings: WebhookSettings
+    private let endpoint: String
+    private let keys: PeerKeys?
+    private let journalURL: String
+    private let scheduler: SchedulerLink
+    private let logger: Logger
+    private let state = Mutex(State())
+    /// Signalled at the end, for a thread that rests.
+    private let ended = DispatchSemaphore(value: 0)
+
+    private struct State {
+        var isClosed = false
+        /// The place from which on nothing is missed is known.
+        var isPlaced = false
+        /// What was said, and when.
+        var complaints: [String: ContinuousClock.Instant] = [:]
+    }
+
+    /// The journal may be away for as long as it wants: no event is given up.
+    private static let patienceSeconds: Int64 = 3_155_760_000
+    private static let pause = Duration.seconds(1)
+    /// How often the place is written down: what is submitted again after a crash is known by its key.
+    private static let savePeriod = Duration.seconds(1)
+    /// How often a place that has not moved is: whoever lost the connection has lost the lock.
+    private static let lookPeriod = Duration.seconds(10)
+    private static let sweepPeriod = Duration.seconds(3_600)
+    private static let requestsAtOnce = 256
+    /// How long a tenant that may submit nothing is left alone: others wait for the answer to it each time.
+    private static let restOfTenant = Duration.seconds(15)
+    private static let silence = Duration.seconds(60)
+
+    init(
+        _ settings: WebhookSettings, endpoint: String, keys: PeerKeys? = nil, journalURL: String,
+        scheduler: SchedulerLink, logger: Logger
+    ) {
+        self.settings = settings
+        self.endpoint = endpoint
+        self.keys = keys
+        self.journalURL = journalURL
+        self.scheduler = scheduler
+        self.logger = logger
+    }
+
+    /// Whether what ends from now on is told, though the relay may start later.
+    var isPlaced: Bool { state.withLock { $0.isPlaced } || settings.isEmpty }
+
+    func run() async throws {
+        guard !settings.isEmpty else {
+            try? await gracefulShutdown()
+            return
+        }
+        let end = AsyncStream.makeStream(of: Void.self)
+        NamedThread("webhooks") { [self] in
+            work()
+            end.continuation.finish()
+        }.detach()
+        try? await gracefulShutdown()
+        state.withLock { $0.isClosed = true }
+        ended.signal()
+        for await _ in end.stream {}
+    }
+
+    private var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    private func rest() { _ = ended.wait(timeout: .now() + .nanoseconds(Int(Self.pause / .nanoseconds(1)))) }
+
+    // MARK: The thread
+
+    private func work() {
+        while !isClosed {
+            do { try relay() } catch { complain("webhooks: \(error)") }
+            if !isClosed { rest() }
+        }
+    }
+
+    /// Says the same trouble once a minute, not once a second.
+    private func complain(_ text: String) {
+        let now = ContinuousClock.now
+        let isNew = state.withLock { state in
+            state.complaints = state.complaints.filter { now - $0.value < Self.silence }
+            guard state.complaints[text] == nil else { return false }
+            state.complaints[text] = now
+            return true
+        }
+        if isNew { logger.warning("\(text)") }
+    }
+
+    /// Relays until the end, once it is this gateway's turn.
+    private func relay() throws {
+        let ledger = try WebhookLedger(url: journalURL)
+        while try !isMine(ledger) {
+            rest()
+            if isClosed { return }
+        }
+        guard let start = try ledger.cursor() else { return }
+        try ledger.sweep()
+        var follower = EventFollower(
+            endpoint, keys: keys, journal: journalURL, from: .at(start.incarnation, start.position),
+            patienceSeconds: Self.patienceSeconds, in: try ProcessContext.shared())
+        var outbox = WebhookOutbox(at: start)
+        var resting: [String: ContinuousClock.Instant] = [:]
+        var saved = (place: start, at: ContinuousClock.now)
+        var sweptAt = ContinuousClock.now
+        while !isClosed {
+            if outbox.hasRoom {
+                try hear(follower.next(milliseconds: outbox.waiting.isEmpty ? 500 : 0), &outbox, ledger)
+            }
+            if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
+            let now = ContinuousClock.now
+            let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
+            if now - saved.at >= period {
+                try ledger.advance(to: outbox.cursor)
+                saved = (outbox.cursor, now)
+            }
+            if now - sweptAt >= Self.sweepPeriod {
+                try ledger.sweep()
+                sweptAt = now
+            }
+        }
+        try ledger.advance(to: outbox.cursor)
+    }
+
+    private func isMine(_ ledger: borrowing WebhookLedger) throws -> Bool {
+        guard try ledger.cursor() != nil else { return false }
+        state.withLock { $0.isPlaced = true }
+        return try ledger.takeLock()
+    }
+
+    private func hear(
+        _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
+    ) throws {
+        if let trouble = news.trouble { complain("webhooks: \(trouble)") }
+        var asking: [JobID] = []
+        for case .event(let event) in news.all
+        where settings.concerns(event) && settings.signer(of: event.tenant) != nil {
+            asking.append(event.request)
+        }
+        let named = asking.isEmpty ? [:] : try ledger.targets(of: asking)
+        for item in news.all {
+            switch item {
+            case .event(let event):
+                outbox.hear(event, settings.deliveries(of: event, named: named[event.request]))
+            case .gap(let gap):
+                logger.error(
+                    "webhooks: events from \(gap.from.batch) to \(gap.to.batch) are gone, nobody is told of them")
+                outbox.skip(to: EventPlace(incarnation: gap.incarnation, position: gap.to))
+            case .worker, .journalChanged: break
+            }
+        }
+    }
+
+    /// Submits the first that wait, but for tenants that rest.
+    /// - Returns: false: none of them could be.
+    private func submit(
+        _ outbox: inout WebhookOutbox, _ resting: inout [String: ContinuousClock.Instant]
+    ) -> Bool {
+        let now = ContinuousClock.now
+        resting = resting.filter { $0.value > now }
+        var requests: [(place: Int, request: Request)] = []
+        for (place, item) in outbox.waiting.enumerated()
+        where requests.count < Self.requestsAtOnce && resting[item.tenant] == nil {
+            if let request = request(for: item) { requests.append((place, request)) }
+        }
+        var settled: Set<Int> = []
+        for (item, answer) in zip(requests, submit(requests.map(\.request))) {
+            if isSettled(answer) {
+                settled.insert(item.place)
+            } else if case .failure(.busy) = answer {
+                resting[item.request.tenant] = .now + Self.restOfTenant
+            }
+        }
+        outbox.settle(settled)
+        return !settled.isEmpty
+    }
+
+    private func request(for item: WebhookOutbox.Waiting) -> Request? {
+        guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
+        do throws(WebhookSecretError) {
+            let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
+            return Request(
+                kind: WebhookDelivery.kind, payload: .bytes(payload), tenant: item.tenant, key: item.delivery.id)
+        } catch {
+            complain("webhooks.\(subscription.name): \(error)")
+            return nil
+        }
+    }
+
+    private func isSettled(_ answer: Swift.Result<RequestHandle, ClientError>) -> Bool {
+        switch answer {
+        // With another content: the secret that seals it changed since it was submitted.
+        case .success, .failure(.keyConflict): return true
+        case .failure(.busy), .failure(.unreachable), .failure(.closed), .failure(.cancelled), .failure(.object),
+            .failure(.unknown):
+            return false
+        case .failure(.invalid(let reason)), .failure(.refused(_, let reason)):
+            logger.error("webhooks: a delivery was refused for good: \(reason)")
+            return true
+        }
+    }
+
+    /// Waits for the answers. This is a thread of the relay's own.
+    private func submit(_ requests: [Request]) -> [Swift.Result<RequestHandle, ClientError>] {
+        guard !requests.isEmpty, let client = try? scheduler.client() else { return [] }
+        final class Answers: Sendable { let list = Mutex<[Swift.Result<RequestHandle, ClientError>]>([]) }
+        let answers = Answers()
+        let arrived = DispatchSemaphore(value: 0)
+        Task {
+            let list = await client.submitEach(requests)
+            answers.list.withLock { $0 = list }
+            arrived.signal()
+        }
+        arrived.wait()
+        return answers.list.withLock { $0 }
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import StatexWebhooks
+import Testing
+
+@testable import StatexStack
+
+/// Somebody who is sent webhooks, in a process of his own.
+struct WebhookReceiver {
+    static let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+    let process: RunningProcess
+    let url: String
+
+    /// What came.
+    struct Message: Decodable {
+        let id: String
+        let stamp: String
+        let signature: String
+        let body: String
+        /// What it was answered.
+        let status: Int
+
+        func isSigned(with secret: String = WebhookReceiver.secret) throws -> Bool {
+            try WebhookSecrets(secret).signature(of: id, at: Int(stamp) ?? 0, Array(body.utf8)) == signature
+        }
+
+        var json: [String: Any] { (try? JSONSerialization.jsonObject(with: Data(body.utf8))) as? [String: Any] ?? [:] }
+        var type: String { json["type"] as? String ?? "" }
+        var request: String { (json["data"] as? [String: Any])?["id"] as? String ?? "" }
+    }
+
+    /// All that came, in order.
+    var messages: [Message] {
+        process.said.split(separator: "\n").compactMap {
+            try? JSONDecoder().decode(Message.self, from: Data($0.utf8))
+        }
+    }
+
+    func received(_ what: String, within limit: Duration = .seconds(60), _ isSo: ([Message]) -> Bool) async throws {
+        try await process.eventually(what, within: limit) { isSo(messages) }
+    }
+
+    fileprivate static let script = #"""
+        import http.server, json, sys
+        statuses = [int(status) for status in sys.argv[2].split(",")]
+        class Receiver(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"])).decode()
+                status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("location", "/elsewhere")
+                self.end_headers()
+                h = self.headers
+                print(json.dumps({"id": h["webhook-id"], "stamp": h["webhook-timestamp"],
+                    "signature": h["webhook-signature"], "body": body, "status": status}), flush=True)
+            def log_message(self, *ignored):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
+        print("listening", flush=True)
+        server.serve_forever()
+        """#
+}
+
+extension TestStack {
+    /// - Parameter answers: the statuses of the first answers; the last one is that of all further ones.
+    func startReceiver(answering answers: [Int] = [204]) async throws -> WebhookReceiver {
+        let port = try Monitoring.freePort()
+        try WebhookReceiver.script.write(toFile: directory + "/receiver.py", atomically: false, encoding: .utf8)
+        let process = try start(
+            "receiver", "/usr/bin/python3",
+            [directory + "/receiver.py", String(port), answers.map(String.init).joined(separator: ",")],
+            announces: false)
+        try await process.eventually("the receiver listens") { process.said.contains("listening") }
+        return WebhookReceiver(process: process, url: "http://127.0.0.1:\(port)")
+    }
+
+    /// Keys with which webhooks of tenant acme reach receivers on this machine, and are tried again soon.
+    func webhookSettings(url: String?, secret: String = WebhookReceiver.secret) throws -> [String: String] {
+        try (secret + "\n").write(toFile: directory + "/acme.webhook", atomically: true, encoding: .utf8)
+        let place = url.map { "url: '\($0)', " } ?? ""
+        return [
+            "webhooks": "{acme: {tenant: acme, \(place)secret_file: \(directory)/acme.webhook}}",
+            "webhook_allow": "[127.0.0.0/8]", "webhook_http": "yes",
+            "kinds": "{statex.webhook: {retry_backoff_seconds: 0.05, retry_backoff_max_seconds: 0.2, attempts: 5}}",
+        ]
+    }
+
+    func startWebhookWorker() throws -> RunningProcess { try startWorker("webhooks", kinds: "statex.webhook") }
+}

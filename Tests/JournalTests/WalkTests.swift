@@ -1,0 +1,139 @@
+import StatexPostgres
+import StatexProtocol
+import StatexReads
+import Testing
+
+@testable import StatexJournal
+@testable import StatexSchedulerCore
+
+extension JournalTests {
+    /// Lists that walk back page by page of ids.
+    @Suite("Walking lists")
+    struct WalkTests {
+        private static let pages = 5
+        /// Jobs of each page: those of whole tens are dead.
+        private static let jobs = 30
+
+        /// Jobs on some pages with gaps between them, each a request of its own.
+        private func database() throws -> JournalDatabase {
+            let database = try JournalDatabase()
+            let at = Int64(480_000) * 3_600_000_000
+            let connection = try database.connect()
+            try Statements.prepareCommit(on: connection)
+            try Partitions.prepare(on: connection, at: at, hour: 480_000, batch: 1)
+            try connection.run(
+                """
+                INSERT INTO statex.names VALUES (1, 1, 'text', 1), (2, 2, 'acme', 1), (3, 3, 'w/1', 1),
+                    (4, 2, 'globex', 1)
+                """, doing: "test")
+            let batch = CommitBatch()
+            batch.head.batch = 1
+            batch.head.at = at
+            var token: UInt64 = 0
+            for page in 0..<Self.pages {
+                for index in 0..<Self.jobs {
+                    let id = UInt64(480_000) << 43 | UInt64(page * 3) << 12 | UInt64(index)
+                    token += 1
+                    batch.jobs.append(
+                        .init(
+                            id: id,
+                            opts: JobOpts.pack(
+                                index: 0, count: 1, priority: 5, attempts: 3, encoding: 0, hasOptions: false),
+                            kind: 1, tenant: index % 20 == 0 ? 4 : 2, payloadStart: 0, payloadLength: 0))
+                    batch.leases.append(.init(id: id, token: token, worker: 3, attempt: 1, slot: 0, workerIndex: 0))
+                    // The page in the middle has successes alone.
+                    let isDead = index % 10 == 0 && page != 2
+                    batch.outcomes.append(
+                        .init(
+                            id: id, token: token, started: 2, ended: 1, retry: -1,
+                            ending: isDead ? .failed : .succeeded,
+                            final: isDead ? .dead : .succeeded, result: -1, slot: 0))
+                }
+            }
+            var writer = CommitWriter(owner: Owner(number: 1, name: "test"))
+            writer.encode(batch)
+            try writer.send(on: connection) { -1 }
+            return database
+        }
+
+        /// All ids of a list, look by look, and how many looks it took.
+        private func all(_ list: (Walk) throws -> Listing, limit: Int, patience: Duration) throws -> ([String], Int) {
+            var walk = Walk(limit: limit, patience: patience)
+            var ids: [String] = []
+            for looks in 1... {
+                let page = try list(walk)
+                #expect(page.rows.count <= limit)
+                ids += page.rows.compactMap { $0[0] }
+                guard let next = page.next, looks < 1_000 else { return (ids, looks) }
+                let below = try #require(UInt64(next))
+                #expect(below < walk.below, "it gets on")
+                walk.below = below
+            }
+            return (ids, 0)
+        }
+
+        @Test("Whatever its patience, a list shows everything once, newest first, and each look is bounded")
+        func bounded() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            var dead = JobFilter()
+            dead.states = [.dead]
+            var failed = RequestFilter()
+            failed.states = [.failed]
+            let lists: [(String, Int, Int, (Walk) throws -> Listing)] = [
+                ("jobs", Self.pages * Self.jobs, Self.pages, { try reader.jobs(JobFilter(), $0, for: .everything) }),
+                ("dead jobs", 12, Self.pages, { try reader.jobs(dead, $0, for: .everything) }),
+                (
+                    "requests", Self.pages * Self.jobs, Self.pages,
+                    { try reader.requests(RequestFilter(), $0, for: .everything) }
+                ),
+                ("failed requests", 12, Self.pages, { try reader.requests(failed, $0, for: .everything) }),
+                // The page without one is jumped over.
+                ("letters", 12, 4, { try reader.deadLetters(LetterFilter(), all: false, $0, for: .everything) }),
+                (
+                    "letters of a tenant", 8, 4,
+                    { try reader.deadLetters(LetterFilter(), all: true, $0, for: .tenant("globex")) }
+                ),
+            ]
+            for (name, count, pages, list) in lists {
+                let (whole, looks) = try all(list, limit: 1_000, patience: .seconds(60))
+                #expect(whole.count == count && looks == 1, "\(name): \(whole.count) in \(looks)")
+                #expect(whole.compactMap(UInt64.init) == whole.compactMap(UInt64.init).sorted(by: >), "\(name)")
+                // Without patience a look is one page, and the last one says that there is no more.
+                let (steps, many) = try all(list, limit: 1_000, patience: .zero)
+                #expect(steps == whole && many == pages + 1, "\(name): \(many) looks")
+                #expect(try all(list, limit: 7, patience: .seconds(60)).0 == whole, "\(name)")
+                #expect(try all(list, limit: 7, patience: .zero).0 == whole, "\(name)")
+            }
+        }
+
+        @Test("Groups of a whole walk are those of its looks together")
+        func groups() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            func counts(_ walk: Walk, _ viewer: Viewer) throws -> (counts: [Int], next: String?) {
+                let list = try reader.deadLetterGroups(LetterFilter(), all: false, limit: 10, walk, for: viewer)
+                return (list.rows.compactMap { $0[3].flatMap { Int($0) } }, list.next)
+            }
+            #expect(try counts(Walk(limit: 100, patience: .seconds(60)), .everything).counts == [12])
+            #expect(try counts(Walk(limit: 100, patience: .seconds(60)), .tenant("acme")).counts == [4])
+            #expect(try counts(Walk(limit: 100, patience: .seconds(60)), .tenant("nobody")).counts == [])
+            let newest = try counts(Walk(limit: 100, patience: .zero), .everything)
+            #expect(newest.counts == [3] && newest.next != nil)
+            let some = try counts(Walk(limit: 7, patience: .seconds(60)), .everything)
+            #expect(some.counts == [7] && some.next != nil)
+        }
+
+        @Test("When jobs were submitted bounds how far a list looks")
+        func times() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            let begun = Int64(480_000) * 3_600_000_000
+            for (since, until, count): (Int64?, Int64?, Int) in [
+                (begun, nil, 150), (begun + 3_600_000_000, nil, 0), (nil, begun, 0), (nil, begun + 1, 150),
+            ] {
+                var filter = JobFilter()
+                (filter.since, filter.until) = (since, until)
+                let list = try reader.jobs(filter, Walk(limit: 1_000, patience: .seconds(60)), for: .everything)
+                #expect(list.rows.count == count && list.next == nil, "\(since ?? 0) \(until ?? 0)")
+            }
+        }
+    }
+}
