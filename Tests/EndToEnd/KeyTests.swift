@@ -49,6 +49,43 @@ extension EndToEnd {
             }
         }
 
+        @Test func `commands and the client in Python show their keys`() async throws {
+            try await TestStack.with { stack in
+                let site = try KeyedSite(stack)
+                try site.holder("w", "worker")
+                try site.holder("ops", "operator")
+                try site.holder("alice", "client", tenants: ["default"])
+                _ = try site.startScheduler()
+                _ = try site.startWorker("w")
+                let submit = ["submit", "--kind", "echo", "--payload", "a", "--wait"]
+                let done = try site.run(submit, as: "alice")
+                #expect(done.end == .exited(0), "\(done)")
+                // An operator looks and orders; submitting takes a client's key.
+                let refused = try site.run(submit, as: "ops")
+                #expect(refused.end == .exited(3) && refused.errors.contains("not for the role operator"), "\(refused)")
+                let workers = try site.run(["workers"], as: "ops")
+                #expect(workers.end == .exited(0) && workers.output.contains("serving"), "\(workers)")
+                let paused = try site.run(["pause", "--kind", "echo"], as: "alice")
+                #expect(paused.end == .exited(3) && paused.errors.contains("not for the role client"), "\(paused)")
+                let listed = try site.keys("list", "--json")
+                #expect(listed.output.contains(#""name":"alice","role":"client","tenants":["default"]"#), "\(listed)")
+                guard access(Self.python, X_OK) == 0 else { return }
+                var command = Command(
+                    Self.python,
+                    [
+                        Self.root + "/docs/examples/statex_client.py", "--endpoint", site.submit, "--kind", "echo",
+                        "--payload", "b", "--peer-key", site.key("alice"), "--server-public-key", site.serverKey,
+                    ], environment: ["PATH": "/usr/bin:/bin"])
+                command.log = stack.directory + "/python.log"
+                let end = try ChildProcess.run(command, limit: .seconds(60))
+                #expect(end == .exited(0), "\(ProcessTable.text(stack.directory + "/python.log"))")
+            }
+        }
+
+        private static let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+        private static let python = root + "/.venv/bin/python3"
+
         @Test func `without keys a scheduler binds no address that others reach`() async throws {
             try await TestStack.with { stack in
                 let arguments = [

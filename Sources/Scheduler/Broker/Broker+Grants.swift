@@ -16,8 +16,7 @@ extension Broker {
             throw WireError(.forbidden, "the key of this connection is not allowed here (any more)")
         }
         guard grant.role.maySend(type, through: peer.role == .worker ? .worker : .submit) else {
-            throw WireError(
-                .type, "message type \(type.rawValue) is not for the key of a \(grant.role.rawValue) to send")
+            throw WireError(.type, "message type \(type.rawValue) is not for the role \(grant.role.rawValue) to send")
         }
     }
 

@@ -101,7 +101,7 @@ struct KeyedSite {
     }
 
     /// A command as the holder of a key runs it.
-    func run(_ arguments: String..., as name: String) throws -> CommandRun {
+    func run(_ arguments: [String], as name: String) throws -> CommandRun {
         try CommandRun(
             arguments + [
                 "--config", stack.directory + "/statex.yaml", "--endpoint", submit, "--timeout", "10", "--peer-key",
