@@ -41,7 +41,7 @@ package struct Gateway: Sendable {
         tickets = try await TicketOffice(settings.tokens)
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
-            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
+            endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
@@ -49,9 +49,10 @@ package struct Gateway: Sendable {
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
         hub = EventHub(
-            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
+            endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, memory: memory,
+            logger: logger)
         relay = WebhookRelay(
-            settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
+            settings.webhooks, endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL,
             scheduler: scheduler, logger: logger)
         targets = WebhookTargets(settings.webhooks, journalURL: settings.journalURL)
         seats = StreamSeats(limit: settings.streamsPerSubject)
@@ -124,7 +125,8 @@ package struct Gateway: Sendable {
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
-                counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay, spans: settings.spans,
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay,
+                spans: settings.spans,
                 gate: gate, scheduler: scheduler, rule: settings.scale, memory: scaleMemory
             ).endpoints
     }

@@ -1,4 +1,5 @@
 import StatexClient
+import StatexKeys
 import StatexOTLP
 import StatexTracing
 
@@ -15,6 +16,8 @@ package struct GatewaySettings: Sendable {
     package var submitEndpoint: String
     /// Where the scheduler publishes events.
     package var eventsEndpoint: String
+    /// The gateway's key and the scheduler's public one, where these are `tcp://`.
+    package var keys: PeerKeys?
     /// The journal, as a libpq URL.
     package var journalURL: String
     /// Folders and buckets of objects; none: those that the scheduler names.
