@@ -212,7 +212,8 @@ extension SchedulerCore {
         workers[worker].leases.append(slot, in: &jobs)
         if isAccused(slot) {
             workers[worker].accused += 1
-            if worker == cell { cell = -1 }
+            // The next of them may be for another one.
+            cell = -1
         }
         formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
