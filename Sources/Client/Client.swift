@@ -1,4 +1,5 @@
 import CLinux
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 
@@ -25,6 +26,7 @@ public final class Client: JobQueue {
 
     package init(_ endpoint: String, settings: ClientSettings, context: ZeroMQContext) async throws(ClientError) {
         try Self.check(settings)
+        let keys = try PeerKeys.checked(settings.keyFile, settings.schedulerKeyFile, for: endpoint)
         self.settings = settings
         objects = ObjectAccess(settings.objects, settings.s3)
         do { calls = try CallBox() } catch { throw .unreachable(error.description) }
@@ -37,7 +39,7 @@ public final class Client: JobQueue {
         core.windowRequests = settings.windowRequests
         let calls = calls
         NamedThread("statex-client") { [core] in
-            ClientLoop(endpoint: endpoint, core: ClientCore(core), calls: calls, context: context).run()
+            ClientLoop(endpoint: endpoint, keys: keys, core: ClientCore(core), calls: calls, context: context).run()
         }.detach()
         let answer = await calls.ask(.connect(deadline: Self.deadline(in: settings.connectTimeout)))
         if case .failed(let error) = answer {
@@ -73,6 +75,19 @@ public final class Client: JobQueue {
         // A century is for ever, and far from where sums overflow.
         let seconds = min(max(time.components.seconds, 0), 3_155_760_000)
         return ClientLoop.now + seconds * 1_000 + time.components.attoseconds / 1_000_000_000_000_000
+    }
+}
+
+extension PeerKeys {
+    /// Read once here, so that a wrong path is found at the start.
+    static func checked(_ own: String?, _ scheduler: String?, for endpoint: String) throws(ClientError) -> PeerKeys? {
+        do throws(KeyError) {
+            let keys = try PeerKeys(own: own, scheduler: scheduler)
+            if Door.takesKeys(endpoint) { try keys?.check() }
+            return keys
+        } catch {
+            throw .invalid(error.description)
+        }
     }
 }
 

@@ -23,6 +23,10 @@ public struct ClientSettings: Sendable {
     public var objects: [String]?
     /// How buckets are reached.
     public var s3 = S3Access()
+    /// This client's key, as `statex keys new` writes it, and the scheduler's public one: for `tcp://` endpoints. Read
+    /// again for each connection.
+    public var keyFile: String?
+    public var schedulerKeyFile: String?
     /// The largest object that is stored, and that `bytes(of:)` reads into memory.
     public var largestObject = 256 << 20
 

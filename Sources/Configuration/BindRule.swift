@@ -1,5 +1,5 @@
-// Where Statex may listen. As long as there are no keys, whoever reaches an endpoint may submit and
-// take jobs; so the file system or the loopback interface must keep strangers away.
+// Where Statex may listen. Without keys, whoever reaches an endpoint may submit and take jobs; so the file
+// system or the loopback interface must keep strangers away. `ipc://` never has keys.
 
 import Glibc
 
@@ -8,14 +8,20 @@ package struct BindError: Error, Equatable, CustomStringConvertible {
     package let description: String
 }
 
-/// Checks that an endpoint is safe to bind without keys: `ipc://` in a directory of mode 0700 that is
-/// ours, or `tcp://` on a literal loopback address.
-/// - Parameter creatingDirectory: whether a missing directory is created, or accepted as missing.
-package func checkBind(endpoint: String, creatingDirectory: Bool = true) throws(BindError) {
+/// Checks that an endpoint is safe to bind: `ipc://` in a directory of mode 0700 that is ours, or `tcp://` on a literal
+/// address, which without keys is a loopback one.
+/// - Parameters:
+///   - hasKeys: whether whoever connects over TCP must show a key.
+///   - creatingDirectory: whether a missing directory is created, or accepted as missing.
+package func checkBind(
+    endpoint: String, hasKeys: Bool = false, creatingDirectory: Bool = true
+) throws(BindError) {
     if endpoint.hasPrefix("ipc://") {
         return try checkSocketPath(String(endpoint.dropFirst(6)), endpoint: endpoint, creatingDirectory)
     }
-    if endpoint.hasPrefix("tcp://") { return try checkLoopback(String(endpoint.dropFirst(6)), endpoint: endpoint) }
+    if endpoint.hasPrefix("tcp://") {
+        return try checkAddress(String(endpoint.dropFirst(6)), endpoint: endpoint, hasKeys)
+    }
     throw BindError(
         description:
             "\(endpoint.shown): only ipc:// and tcp:// endpoints can be bound; use ipc:///run/statex/submit.sock or tcp://127.0.0.1:7301"
@@ -44,18 +50,28 @@ func isLiteralAddress(_ host: String) -> Bool {
 
 // MARK: tcp
 
-private func checkLoopback(_ address: String, endpoint: String) throws(BindError) {
+private func checkAddress(_ address: String, endpoint: String, _ hasKeys: Bool) throws(BindError) {
     let reason =
-        "without keys only a literal loopback address may be bound (anybody who reaches the port could submit and take jobs); "
-        + "use tcp://127.0.0.1:PORT, tcp://[::1]:PORT or an ipc:// endpoint"
+        hasKeys
+        ? "a literal address may be bound, such as tcp://0.0.0.0:PORT or tcp://10.0.0.7:PORT"
+        : "without keys only a literal loopback address may be bound (anybody who reaches the port could submit and take jobs); "
+            + "use tcp://127.0.0.1:PORT, tcp://[::1]:PORT or an ipc:// endpoint, or set server_key"
     guard let colon = address.lastIndex(of: ":") else {
         throw BindError(description: "\(endpoint.shown): it has no port; \(reason)")
     }
     let (host, port) = (String(address[..<colon]), String(address[address.index(after: colon)...]))
-    guard isLoopback(host) else { throw BindError(description: "\(endpoint.shown): \(reason)") }
+    guard isLoopback(host) || (hasKeys && isBindable(host)) else {
+        throw BindError(description: "\(endpoint.shown): \(reason)")
+    }
     guard port.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(port), number > 0 else {
         throw BindError(description: "\(endpoint.shown): the port must be a number from 1 to 65535")
     }
+}
+
+private func isBindable(_ host: String) -> Bool {
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    let bare = isBracketed ? String(host.dropFirst().dropLast()) : host
+    return isLiteralAddress(bare) && isBracketed == bare.contains(":")
 }
 
 /// Literal addresses only: a name, `localhost` too, is whatever a resolver says.

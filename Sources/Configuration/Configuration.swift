@@ -14,6 +14,13 @@ package struct Configuration: Sendable, Equatable {
     package var workerEndpoint: String
     /// Where the scheduler publishes events.
     package var eventsEndpoint: String
+    /// The scheduler's own secret key, for `tcp://` endpoints; nil: it has none.
+    package var serverKey: String?
+    /// The list of keys that it lets in.
+    package var allowedKeys: String
+    /// What a process connects to `tcp://` endpoints with: its own key, and the scheduler's public one.
+    package var peerKey: String?
+    package var serverPublicKey: String?
     /// nil: `statex up` starts a private Postgres.
     package var database: String?
 
@@ -44,6 +51,8 @@ package struct Configuration: Sendable, Equatable {
     package var maximumOpenJobs: Int
     package var maximumOpenBytes: Int
     package var payloadCache: Int
+    /// Of the scheduler's process, where tcp:// endpoints have keys.
+    package var maximumMemory: Int
     package var idempotencyDays: Int
     /// Whether idle workers get jobs that wait unstarted in others.
     package var stealing: Bool
@@ -85,6 +94,10 @@ package struct Configuration: Sendable, Equatable {
         submitEndpoint = values.take("submit_endpoint", default: "ipc://\(dataDirectory)/run/submit.sock", .endpoint)
         workerEndpoint = values.take("worker_endpoint", default: "ipc://\(dataDirectory)/run/worker.sock", .endpoint)
         eventsEndpoint = values.take("events_endpoint", default: "ipc://\(dataDirectory)/run/events.sock", .endpoint)
+        serverKey = values.take("server_key", .path)
+        allowedKeys = values.take("allowed_keys", default: "\(dataDirectory)/keys/allowed", .path)
+        peerKey = values.take("peer_key", .path)
+        serverPublicKey = values.take("server_public_key", .path)
         database = values.take("database", .databaseURL)
 
         postgresUser = values.take("postgres_user", .text)
@@ -110,6 +123,10 @@ package struct Configuration: Sendable, Equatable {
         maximumOpenJobs = values.take("max_open_jobs", default: 4_000_000, .integer(1_000...100_000_000))
         maximumOpenBytes = values.take("max_open_bytes", default: 64 << 30, .bytes(1 << 20...1 << 50))
         payloadCache = values.take("payload_cache", default: 64 << 20, .bytes(1 << 20...1 << 40))
+        // What the limits explain (400 bytes a job) and half a GiB for the rest, in steps of 256 MiB.
+        let explained = maximumOpenJobs * 400 + payloadCache + 512 << 20
+        maximumMemory = values.take(
+            "max_memory", default: ((explained >> 28) + 1) << 28, .bytes(64 << 20...1 << 50))
         idempotencyDays = values.take("idempotency_days", default: 7, .integer(1...365))
         retentionDays = values.take("retention_days", default: max(7, idempotencyDays), .integer(1...36_500))
 
@@ -155,6 +172,12 @@ package struct Configuration: Sendable, Equatable {
             values.refuse(
                 "disconnect_grace_seconds",
                 "must be at most lease_seconds (\(leaseTime.text)): a lease ends by then anyway")
+        }
+        if (peerKey == nil) != (serverPublicKey == nil) {
+            values.refuse(
+                peerKey == nil ? "peer_key" : "server_public_key",
+                "goes with \(peerKey == nil ? "server_public_key" : "peer_key"): who connects shows a key and knows whose it expects"
+            )
         }
         if retentionDays < idempotencyDays {
             values.refuse(

@@ -1,5 +1,6 @@
 import CLinux
 import StatexClient
+import StatexKeys
 import StatexPostgres
 import StatexProtocol
 import StatexZeroMQ
@@ -34,13 +35,14 @@ package struct EventFollower: ~Copyable {
     ///   - url: of the journal.
     ///   - patienceSeconds: so long a journal that is not there is waited for before a gap is told.
     package init(
-        _ endpoint: String, journal url: String, from start: EventStart = .now, patienceSeconds: Int64 = 30,
+        _ endpoint: String, keys: PeerKeys? = nil, journal url: String, from start: EventStart = .now,
+        patienceSeconds: Int64 = 30,
         in context: ZeroMQContext
     ) {
         self.url = url
         self.start = start
         patience = patienceSeconds * 1_000_000_000
-        receiver = EventReceiver(endpoint, in: context)
+        receiver = EventReceiver(endpoint, keys: keys, in: context)
     }
 
     /// What comes next; nothing, if nothing came in this time.

@@ -41,7 +41,7 @@ package struct JobRows: Sendable {
     package let list: Listing
     package let states: [JobState]
 
-    init(_ list: Listing) {
+    package init(_ list: Listing) {
         self.list = list
         let column = list.columns.index(of: "state") ?? 0
         states = list.rows.map { row in JobState.allCases.first { $0.name == row[column] } ?? .queued }

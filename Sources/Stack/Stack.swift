@@ -88,7 +88,7 @@ package struct Stack: Sendable {
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
             ("events_endpoint", configuration.eventsEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+            do throws(BindError) { try checkBind(endpoint: endpoint, hasKeys: configuration.serverKey != nil) } catch {
                 throw StackError("\(key): \(error)", exitCode: StackError.usage)
             }
         }

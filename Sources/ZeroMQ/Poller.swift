@@ -42,15 +42,33 @@ package struct Poller: ~Copyable {
 
 /// Reads the descriptors of connections that a monitored socket saw close.
 package struct Monitor: ~Copyable {
-    package let socket: Socket
+    package private(set) var socket: Socket
+    private let name: String
+    private let context: ZeroMQContext
+    private var count = 0
 
     /// Watches `watched` for connections that close. `name` must be its own in the process.
     package init(_ watched: borrowing Socket, name: String, in context: ZeroMQContext) throws(ZeroMQError) {
+        socket = try Self.ear(at: watched, "\(name)-0", in: context)
+        self.name = name
+        self.context = context
+    }
+
+    /// Watches another socket from now on, and forgets the one before.
+    package mutating func watch(_ watched: borrowing Socket) throws(ZeroMQError) {
+        // Each has an address of its own: that of a socket that is closing is not free yet.
+        count += 1
+        socket = try Self.ear(at: watched, "\(name)-\(count)", in: context)
+    }
+
+    private static func ear(
+        at watched: borrowing Socket, _ name: String, in context: ZeroMQContext
+    ) throws(ZeroMQError) -> Socket {
         let endpoint = "inproc://monitor-\(name)"
         try watched.monitorDisconnects(at: endpoint)
         let pair = try Socket(.pair, in: context)
         try pair.connect(endpoint)
-        socket = pair
+        return pair
     }
 
     /// The next descriptor that was closed, or nil if there is none now.

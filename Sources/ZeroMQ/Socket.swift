@@ -8,6 +8,7 @@ package struct Socket: ~Copyable {
         case pair
         case publisher
         case subscriber
+        case reply
 
         var number: Int32 {
             switch self {
@@ -16,6 +17,7 @@ package struct Socket: ~Copyable {
             case .pair: ZMQ_PAIR
             case .publisher: ZMQ_XPUB
             case .subscriber: ZMQ_SUB
+            case .reply: ZMQ_REP
             }
         }
     }
@@ -154,14 +156,14 @@ package struct Socket: ~Copyable {
         guard zmq_socket_monitor(pointer, endpoint, ZMQ_EVENT_DISCONNECTED) == 0 else { throw .last("monitor") }
     }
 
-    private borrowing func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {
+    borrowing func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {
         var value = value
         guard zmq_setsockopt(pointer, option, &value, MemoryLayout<Int32>.size) == 0 else {
             throw .last("socket option \(option)")
         }
     }
 
-    private borrowing func set64(_ option: Int32, _ value: Int64) throws(ZeroMQError) {
+    borrowing func set64(_ option: Int32, _ value: Int64) throws(ZeroMQError) {
         var value = value
         guard zmq_setsockopt(pointer, option, &value, MemoryLayout<Int64>.size) == 0 else {
             throw .last("socket option \(option)")

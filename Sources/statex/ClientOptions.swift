@@ -7,6 +7,7 @@ import StatexProtocol
 /// The flags of every command that speaks to a scheduler as a client.
 struct ClientOptions: ParsableArguments {
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
+    @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var configuration: ConfigurationOptions
     @Option(
         help: ArgumentHelp(
@@ -22,7 +23,10 @@ struct ClientOptions: ParsableArguments {
 
     /// - Parameter objects: the folder that a flag names instead of the configured ones.
     func load(objects: String? = nil) throws -> LoadedConfiguration {
-        try configuration.load(["endpoint:submit_endpoint": endpoint, "objects": objects])
+        try configuration.load([
+            "endpoint:submit_endpoint": endpoint, "objects": objects, "peer_key": keys.peerKey,
+            "server_public_key": keys.serverPublicKey,
+        ])
     }
 
     /// - Parameter looksOnly: it neither submits nor orders, and connects also while the journal is away.
@@ -31,6 +35,8 @@ struct ClientOptions: ParsableArguments {
         var settings = ClientSettings(name: "statex", patience: patience)
         settings.connectTimeout = patience
         settings.looksOnly = looksOnly
+        settings.keyFile = loaded.configuration.peerKey
+        settings.schedulerKeyFile = loaded.configuration.serverPublicKey
         settings.largestObject = loaded.configuration.maximumObjectBytes
         // Unless an operator says otherwise, objects lie where this scheduler says.
         let isNamed = loaded.entries.contains { $0.key == "objects" && $0.source != .standard }

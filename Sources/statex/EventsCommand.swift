@@ -28,11 +28,13 @@ struct EventsCommand: ParsableCommand {
     @Flag(help: "Print one JSON object a line.") var json = false
     @Option(help: "Where the scheduler publishes (key events_endpoint).") var endpoint: String?
     @OptionGroup var place: JournalPlace
+    @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         let loaded = try options.load([
             "endpoint:events_endpoint": endpoint, "database": place.database, "data_dir": place.dataDir,
+            "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
         ])
         let start = try self.start()
         if follow { try listen(loaded, from: start) } else { try list(loaded, from: start) }
@@ -73,7 +75,8 @@ struct EventsCommand: ParsableCommand {
 
     private func listen(_ loaded: LoadedConfiguration, from start: EventStart) throws {
         var follower = EventFollower(
-            loaded.configuration.eventsEndpoint, journal: loaded.journalURL, from: start, in: try ZeroMQContext())
+            loaded.configuration.eventsEndpoint, keys: loaded.configuration.peerKeys, journal: loaded.journalURL,
+            from: start, in: try ZeroMQContext())
         var said: String?
         while true {
             let news = try follower.next(milliseconds: 1_000)

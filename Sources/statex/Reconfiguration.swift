@@ -8,15 +8,21 @@ import Synchronization
 final class Reconfiguration: Sendable {
     private let sources: ConfigurationSources
     private let current: Mutex<LoadedConfiguration>
+    private let keys: KeyReload?
     private let handOff: HandOff
 
-    init(_ sources: ConfigurationSources, current: LoadedConfiguration, handOff: HandOff) {
+    init(_ sources: ConfigurationSources, current: LoadedConfiguration, keys: KeyReload?, handOff: HandOff) {
         self.sources = sources
         self.current = Mutex(current)
+        self.keys = keys
         self.handOff = handOff
+        keys?.watch { [self] in policies }
     }
 
+    private var policies: Policies { Policies(current.withLock { $0.configuration }) }
+
     func readAgain() {
+        defer { keys?.readAgain(policies) }
         do throws(ConfigurationError) {
             take(over: try .load(sources))
         } catch {

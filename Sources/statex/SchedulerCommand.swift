@@ -5,6 +5,7 @@ import StatexBroker
 import StatexConfiguration
 import StatexHandOff
 import StatexJournal
+import StatexKeys
 import StatexProtocol
 import StatexSchedulerCore
 import StatexStack
@@ -49,28 +50,43 @@ struct SchedulerCommand: ParsableCommand {
             ("submit_endpoint", configuration.submitEndpoint), ("worker_endpoint", configuration.workerEndpoint),
             ("events_endpoint", configuration.eventsEndpoint),
         ] {
-            do throws(BindError) { try checkBind(endpoint: endpoint) } catch {
+            do throws(BindError) {
+                try checkBind(endpoint: endpoint, hasKeys: configuration.serverKey != nil)
+            } catch {
                 throw ending(.usage, "\(key): \(error)")
             }
         }
+        raiseFileLimit()
         let stop = try Wakeup()
         let handOff = try HandOff()
-        let reconfiguration = Reconfiguration(sources, current: loaded, handOff: handOff)
+        let keys: KeyReload?
+        do throws(KeyError) { keys = try KeyReload(configuration, handOff: handOff) } catch {
+            throw ending(.usage, "server_key, allowed_keys: \(error)")
+        }
+        let reconfiguration = Reconfiguration(sources, current: loaded, keys: keys, handOff: handOff)
         Signals.onStop({ stop.signal() }, hangUp: { reconfiguration.readAgain() })
         let probes = configuration.schedulerProbes.map(SchedulerProbes.init)
         var journal = JournalSettings(url: url, owner: Owner(number: .random(in: 1...UInt64.max), name: ownerName()))
         journal.takesOver = takeOver
         do {
-            try serve(journal, configuration, handOff, probes, stop: stop)
+            try serve(journal, configuration, handOff, keys?.keyring, probes, stop: stop)
         } catch let error as JournalOpenError {
             if case .held = error { throw ending(.owned, error.description) }
             throw ending(.failed, error.description)
         }
     }
 
+    /// Each connection is an open file.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     private func serve(
-        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, _ probes: SchedulerProbes?,
-        stop: Wakeup
+        _ journal: JournalSettings, _ configuration: Configuration, _ handOff: HandOff, _ keyring: Keyring?,
+        _ probes: SchedulerProbes?, stop: Wakeup
     ) throws {
         let opened = try open(journal)
         let durability = opened.durability
@@ -86,6 +102,7 @@ struct SchedulerCommand: ParsableCommand {
             var reader = Reader(url: url, keyDays: keyDays, epoch: epoch, handOff: handOff) { complain($0, .error) }
             reader.run()
         }.detach()
+        if keyring != nil { TenantDesk(url: url, handOff: handOff).begin() }
         let retentionDays = configuration.retentionDays
         let sweep = DailySweep(url: url, configuration)
         NamedThread("retention") {
@@ -96,6 +113,9 @@ struct SchedulerCommand: ParsableCommand {
         var settings = BrokerSettings(
             submitEndpoint: configuration.submitEndpoint, workerEndpoint: configuration.workerEndpoint,
             eventsEndpoint: configuration.eventsEndpoint)
+        settings.keyring = keyring
+        settings.memoryLimit = configuration.maximumMemory
+        settings.say = { complain($0) }
         settings.payloadCacheBytes = configuration.payloadCache
         settings.statusMembers = statusMembers(durability, configuration)
         settings.figures = probes?.figures

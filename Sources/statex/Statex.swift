@@ -33,7 +33,7 @@ struct Statex: AsyncParsableCommand {
                 subcommands: [
                     DoctorCommand.self, VerifyCommand.self, ConfigCommand.self, SchedulesCommand.self, SQLCommand.self,
                 ]),
-            CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self, ObjectsCommand.self]),
+            CommandGroup(name: "Maintain:", subcommands: [JournalCommand.self, ObjectsCommand.self, KeysCommand.self]),
             CommandGroup(name: "Measure:", subcommands: [BenchCommand.self, SimulateCommand.self]),
         ])
 

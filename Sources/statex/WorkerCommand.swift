@@ -21,6 +21,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "How long running jobs may go on after SIGTERM, in seconds.") var drainSeconds: String?
     @Option(help: "Kinds to serve, separated by commas (default: all but crash, fail and hang, which tests ask for).")
     var handlers: String?
+    @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var options: ConfigurationOptions
     @Option(help: "How it writes its log: text or json.") var logFormat: String?
 
@@ -37,7 +38,7 @@ struct WorkerCommand: AsyncParsableCommand {
     private func prepare() async throws -> (Worker, Traces) {
         let loaded = try options.load([
             "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
-            "log_format": logFormat,
+            "log_format": logFormat, "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
         ])
         let configuration = loaded.configuration
         Diagnostics.begin("worker", configuration)
@@ -54,6 +55,8 @@ struct WorkerCommand: AsyncParsableCommand {
         options.labels = configuration.labels
         options.resources = configuration.resources
         options.drainSeconds = Double(configuration.drainTime.components.seconds)
+        options.keyFile = configuration.peerKey
+        options.schedulerKeyFile = configuration.serverPublicKey
         options.logsJSON = configuration.logFormat == .json
         options.objectSink = stores.map(sink)
         options.isolation =

@@ -37,6 +37,30 @@ struct BindRuleTests {
         #expect(reason(endpoint)?.contains("without keys only a literal loopback address may be bound") == true)
     }
 
+    private func reasonWithKeys(_ endpoint: String) -> String? {
+        do throws(BindError) {
+            try checkBind(endpoint: endpoint, hasKeys: true)
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    @Test(arguments: [
+        "tcp://0.0.0.0:7301", "tcp://10.0.0.1:7301", "tcp://127.0.0.1:7301", "tcp://[::]:1", "tcp://[fe80::1]:9",
+    ])
+    func `with keys any literal address is allowed`(endpoint: String) {
+        #expect(reasonWithKeys(endpoint) == nil)
+    }
+
+    @Test(arguments: [
+        "tcp://localhost:7301", "tcp://*:7301", "tcp://eth0:7301", "tcp://0.0.0.0", "tcp://0.0.0.0:0", "tcp://::1:7301",
+        "tcp://[10.0.0.1]:1", "ipc://@statex", "ipc://relative/x",
+    ])
+    func `with keys names are refused, and sockets in no directory of ours`(endpoint: String) {
+        #expect(reasonWithKeys(endpoint) != nil)
+    }
+
     @Test(arguments: ["0", "65536", "-1", "*", "", "80x", "+80", "８０", "99999999999999999999"])
     func `the port must be a number that means one port`(port: String) {
         #expect(reason("tcp://127.0.0.1:\(port)")?.contains("from 1 to 65535") == true)

@@ -176,4 +176,11 @@ struct LoadingTests {
         }
         #expect(try problems(flags: ["database": "mysql://u:hunter2@h/d"]).first?.contains("hunter2") == false)
     }
+
+    @Test func `a key of one's own and the scheduler's go together`() throws {
+        for key in ["peer_key", "server_public_key"] {
+            #expect(throws: ConfigurationError.self) { try load("\(key): /a") }
+        }
+        #expect(try load("{peer_key: /a, server_public_key: b}").configuration.serverPublicKey?.hasSuffix("/b") == true)
+    }
 }

@@ -127,6 +127,31 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a webhook that tells of a traced request belongs to its trace`() async throws {
+            let collector = try Collector()
+            try await TestStack.with { stack in
+                let receiver = try await stack.startReceiver()
+                try stack.configure(
+                    try stack.webhookSettings(url: receiver.url).merging(["otlp_endpoint": collector.endpoint]) { $1 })
+                _ = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                _ = try stack.startWebhookWorker()
+                let visitor = try GatewayVisitor(stack.startGateway())
+                _ = try await jobs(visitor, #"{"jobs":[{"kind":"echo","payload":"x"}],"tenant":"acme"}"#, Self.given)
+                try await receiver.received("a message") { !$0.isEmpty }
+                func delivery() throws -> Collector.Span? {
+                    try collector.spans().first {
+                        $0.name == "attempt" && $0.attributes["statex.kind"] == "statex.webhook"
+                    }
+                }
+                try await receiver.process.eventually("its span is there") { try delivery() != nil }
+                let span = try #require(try delivery())
+                let submit = try #require(try collector.spans().first { $0.name == "submit" })
+                #expect(span.trace == Self.trace && span.parent == submit.span)
+                #expect(span.attributes["statex.outcome"] == "succeeded")
+            }
+        }
+
         @Test func `a repeat under the same key is the same request, whatever trace it belongs to`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

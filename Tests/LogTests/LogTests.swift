@@ -29,6 +29,14 @@ import Testing
             ])
     }
 
+    @Test func `of many lines in a second ten are said, and the next says how many were left out`() {
+        var budget = LineBudget()
+        #expect(
+            (0..<25).map { _ in budget.take(at: 7) } == Array(repeating: 0, count: 10)
+                + Array(repeating: nil, count: 15))
+        #expect(budget.take(at: 8) == 15 && budget.take(at: 8) == 0)
+    }
+
     @Test func `a line for people stays one line`() {
         let text = line("two\nlines", ["key": "and\nmore"], json: false)
         #expect(text.dropLast().allSatisfy { !$0.isNewline })

@@ -23,7 +23,9 @@ import Testing
         scheduler.write(to: &text, at: 0)
         WorkerSnapshot(takenAt: 0, slots: 1).write(to: &text, handlerStarts: [], at: 0)
         RequestCounts().write(to: &text)
-        GatewaySnapshot(streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true).write(to: &text)
+        GatewaySnapshot(
+            streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true, desiredWorkers: [("text", 1)]
+        ).write(to: &text)
         WebhookSnapshot().write(to: &text)
         SpanQueue().write(to: &text)
         var names: [String: String] = [:]

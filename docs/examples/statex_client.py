@@ -6,7 +6,7 @@ scheduler does not matter. Exits 0 when all jobs succeeded, 1 when one did not, 
 """
 import argparse, contextlib, json, os, random, struct, sys, time
 
-import zmq
+import zmq, zmq.auth
 
 HELLO, WELCOME, FAULT, HEARTBEAT, GOODBYE, SUBMIT, ACCEPTED, REFUSED, AWAIT, RESULTS = 1, 2, 3, 4, 5, 16, 17, 18, 19, 20
 STATES = {10: "succeeded", 11: "failed", 12: "dead", 13: "cancelled", 14: "expired"}  # the final ones
@@ -19,8 +19,8 @@ class Refused(Exception):
 class Session:
     """One connection after the other; `open` begins the next. ConnectionError: that is due."""
 
-    def __init__(self, endpoint):
-        self.endpoint, self.context = endpoint, zmq.Context()
+    def __init__(self, endpoint, peer_key=None, server_key=None):
+        self.endpoint, self.context, self.keys = endpoint, zmq.Context(), (peer_key, server_key)
         self.socket = self.context.socket(zmq.DEALER)
         self.producer, self.incarnation = os.urandom(16), random.getrandbits(63) + 1
         self.epochs = {}  # the highest of each journal seen
@@ -31,6 +31,9 @@ class Session:
             self.socket.close(linger=0)
             self.socket = self.context.socket(zmq.DEALER)
             self.socket.immediate, self.socket.hwm, self.socket.maxmsgsize = 1, 64, 4194304
+            if self.keys[0]:  # of a tcp:// endpoint; the files of `statex keys new`, read anew each time
+                self.socket.curve_publickey, self.socket.curve_secretkey = zmq.auth.load_certificate(self.keys[0])
+                self.socket.curve_serverkey, _ = zmq.auth.load_certificate(self.keys[1])
             self.socket.connect(self.endpoint)
             self.stamp, self.heard, self.silence, self.heartbeat = (0, 0, 0), time.monotonic(), 3.0, 3.0
             hello = struct.pack("<BBBxHHIIQ16s", 1, 1, 1, 0, 6, 0, 0, self.incarnation, self.producer)
@@ -153,10 +156,12 @@ def main():
     parser.add_argument("--kind", required=True)
     parser.add_argument("--payload", required=True, action="append", type=os.fsencode)
     parser.add_argument("--key", type=os.fsencode)
+    parser.add_argument("--peer-key")
+    parser.add_argument("--server-public-key")
     given = parser.parse_args()
     try:
         body = submit_body(given.kind, given.payload, given.key)
-        request, jobs = run(Session(given.endpoint), body, len(given.payload))
+        request, jobs = run(Session(given.endpoint, given.peer_key, given.server_public_key), body, len(given.payload))
     except (Refused, TimeoutError) as error:
         print(f"statex_client: {error}", file=sys.stderr)
         return 3 if isinstance(error, Refused) else 4

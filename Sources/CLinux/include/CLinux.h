@@ -25,4 +25,7 @@ int64_t clinux_monotonic_nanoseconds(void);
 /// Microseconds since 1970, as the machine's wall clock says.
 int64_t clinux_wall_microseconds(void);
 
+/// Gives memory that was freed back to the kernel.
+void clinux_return_free_memory(void);
+
 #endif

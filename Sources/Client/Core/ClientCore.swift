@@ -227,6 +227,8 @@ package struct ClientCore {
     // MARK: What the shell does
 
     package var isClosed: Bool { link == .closed }
+    /// A scheduler answered, and its session lives.
+    package var isUp: Bool { if case .up = link { true } else { false } }
 
     /// Whether a socket is to be open now.
     package var wantsSocket: Bool {

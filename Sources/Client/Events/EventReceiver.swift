@@ -1,4 +1,5 @@
 import CLinux
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 
@@ -8,6 +9,7 @@ import StatexZeroMQ
 /// scheduler that starts again is heard again.
 package struct EventReceiver: ~Copyable {
     private let endpoint: String
+    private var keys: PeerKeys?
     private let context: ZeroMQContext
     private var subscription: Subscription?
     private let frame = Frame()
@@ -18,8 +20,9 @@ package struct EventReceiver: ~Copyable {
 
     private static let silence: Int64 = 3_000_000_000
 
-    package init(_ endpoint: String, in context: ZeroMQContext) {
+    package init(_ endpoint: String, keys: PeerKeys? = nil, in context: ZeroMQContext) {
         self.endpoint = endpoint
+        self.keys = keys
         self.context = context
     }
 
@@ -41,13 +44,14 @@ package struct EventReceiver: ~Copyable {
         let now = clinux_monotonic_nanoseconds()
         if subscription != nil, now - heardAt < Self.silence { return }
         subscription = nil
-        subscription = try Subscription(to: endpoint, in: context)
+        subscription = try Subscription(to: endpoint, with: &keys, in: context)
         heardAt = now
     }
 
     private mutating func read() throws(ZeroMQError) -> EventMessage? {
         while try subscription?.receive(into: frame) ?? false {
             heardAt = clinux_monotonic_nanoseconds()
+            keys?.welcomed()
             do throws(WireError) { return try EventMessage(reading: frame.bytes) } catch { misunderstood += 1 }
         }
         return nil
@@ -70,12 +74,12 @@ package struct EventReceiver: ~Copyable {
 private struct Subscription: ~Copyable {
     private let socket: Socket
 
-    init(to endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) {
+    init(to endpoint: String, with keys: inout PeerKeys?, in context: ZeroMQContext) throws(ZeroMQError) {
         let socket = try Socket(.subscriber, in: context)
         try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
         try socket.setSubscriberOptions(queuedMessages: Limits.queuedEventMessages)
         for type in [MessageType.events, .workerEvents] { try socket.subscribe(to: Header.topic(type)) }
-        try socket.connect(endpoint)
+        try socket.connect(endpoint, with: &keys)
         self.socket = socket
     }
 

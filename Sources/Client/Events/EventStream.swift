@@ -1,3 +1,4 @@
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 import Synchronization
@@ -28,8 +29,12 @@ public struct EventStream: AsyncSequence, Sendable {
     /// - Parameters:
     ///   - endpoint: where the scheduler publishes (key `events_endpoint`), as ZeroMQ writes it.
     ///   - after: the last event that the reader had; what it missed since is told as a gap.
-    public init(_ endpoint: String, after: EventSequence? = nil) throws(ClientError) {
-        subscription = try Following(endpoint, after: after, context: try ProcessContext.shared())
+    ///   - keyFile: a gateway's or an operator's key, for a `tcp://` endpoint; with the scheduler's public one.
+    public init(
+        _ endpoint: String, after: EventSequence? = nil, keyFile: String? = nil, schedulerKeyFile: String? = nil
+    ) throws(ClientError) {
+        let keys = try PeerKeys.checked(keyFile, schedulerKeyFile, for: endpoint)
+        subscription = try Following(endpoint, after: after, keys: keys, context: try ProcessContext.shared())
     }
 
     public func makeAsyncIterator() -> Iterator { Iterator(subscription: subscription) }
@@ -54,13 +59,15 @@ public struct EventStream: AsyncSequence, Sendable {
     fileprivate final class Following: Sendable {
         let box: EventBox
 
-        init(_ endpoint: String, after: EventSequence?, context: ZeroMQContext) throws(ClientError) {
+        init(
+            _ endpoint: String, after: EventSequence?, keys: PeerKeys?, context: ZeroMQContext
+        ) throws(ClientError) {
             let box: EventBox
             do { box = try EventBox() } catch { throw .unreachable(error.description) }
             self.box = box
             NamedThread("statex-events") {
                 var cursor = after.map { EventCursor(after: $0) } ?? EventCursor()
-                var receiver = EventReceiver(endpoint, in: context)
+                var receiver = EventReceiver(endpoint, keys: keys, in: context)
                 while box.isWanted {
                     guard box.hasRoom else {
                         // What the socket has no room for either is dropped there, and seen as a gap.

@@ -1,11 +1,13 @@
 // The thread that owns the socket and the core: drain, feed the core, send, answer, sleep.
 
 import CLinux
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 
 struct ClientLoop: ~Copyable {
     private let endpoint: String
+    private var keys: PeerKeys?
     private let context: ZeroMQContext
     private let calls: CallBox
     private var core: ClientCore
@@ -19,8 +21,9 @@ struct ClientLoop: ~Copyable {
     /// Messages read before others get their turn.
     private static let receiveBurst = 64
 
-    init(endpoint: String, core: ClientCore, calls: CallBox, context: ZeroMQContext) {
+    init(endpoint: String, keys: PeerKeys?, core: ClientCore, calls: CallBox, context: ZeroMQContext) {
         self.endpoint = endpoint
+        self.keys = keys
         self.core = core
         self.calls = calls
         self.context = context
@@ -59,7 +62,7 @@ struct ClientLoop: ~Copyable {
             let socket = try Socket(.dealer, in: context)
             try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
             try socket.setDealerOptions()
-            try socket.connect(endpoint)
+            try socket.connect(endpoint, with: &keys)
             let frame = Frame()
             while core.wantsSocket {
                 var burst = 0
@@ -68,6 +71,7 @@ struct ClientLoop: ~Copyable {
                     if frame.hasMore { try Self.skip(socket, frame) } else { core.received(frame.bytes, at: Self.now) }
                     burst += 1
                 }
+                if core.isUp { keys?.welcomed() }
                 takeLetters()
                 core.ticked(at: Self.now)
                 try send(socket)

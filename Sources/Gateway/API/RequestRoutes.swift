@@ -23,7 +23,7 @@ struct RequestRoutes: Sendable {
     }
 
     @Sendable private func submit(_ call: Call) async throws -> Response {
-        let trace = tracer.begin(Self.trace(call.request))
+        let trace = tracer.begin(TraceContext(incoming: call.request))
         let receipt: Submission.Receipt
         do { receipt = try await take(call, trace.context) } catch {
             trace.failed(error)
@@ -41,12 +41,6 @@ struct RequestRoutes: Sendable {
         var submission = try Submission(body, key: key, trace: trace, by: call.identity)
         if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
         return try await submission.send(over: scheduler.client())
-    }
-
-    /// One that is wrong, or stands there twice, is none (W3C Trace Context, section 3.2).
-    private static func trace(_ request: Request) -> TraceContext? {
-        let values = request.headers[values: .traceparent]
-        return values.count == 1 ? TraceContext(values[0]) : nil
     }
 
     private func body(of call: Call) async throws -> SubmitBody {
@@ -97,10 +91,11 @@ struct RequestRoutes: Sendable {
 
     @Sendable private func show(_ call: Call) async throws -> Response {
         let record = try await find(call)
+        let jobs = await scheduler.explained(record.jobs)
         var text = JSONText()
         text.object {
             record.write(to: &$0)
-            $0.array("jobs", record.jobs.list.rows) { record.jobs.list.write($0, to: &$1, nulls: true) }
+            $0.array("jobs", jobs.rows) { jobs.write($0, to: &$1, nulls: true) }
         }
         return Response(json: text)
     }

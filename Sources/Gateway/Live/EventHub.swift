@@ -6,6 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import StatexClient
 import StatexEvents
+import StatexKeys
 import StatexPostgres
 import StatexProtocol
 import StatexThreads
@@ -31,6 +32,7 @@ final class EventHub: Service {
 
     private let state = Mutex(State())
     private let endpoint: String
+    private let keys: PeerKeys?
     private let journalURL: String
     private let memory: StatusMemory
     private let logger: Logger
@@ -39,8 +41,9 @@ final class EventHub: Service {
     private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
 
     /// - Parameter memory: told everything first.
-    init(endpoint: String, journalURL: String, memory: StatusMemory, logger: Logger) {
+    init(endpoint: String, keys: PeerKeys? = nil, journalURL: String, memory: StatusMemory, logger: Logger) {
         self.endpoint = endpoint
+        self.keys = keys
         self.journalURL = journalURL
         self.memory = memory
         self.logger = logger
@@ -154,7 +157,7 @@ final class EventHub: Service {
             // What is committed before the subscription stands, but after this, is read in the journal.
             let end = try EventHistory(url: journalURL).end()
             var follower = EventFollower(
-                endpoint, journal: journalURL, from: end.map { .at($0.incarnation, $0.position) } ?? .now,
+                endpoint, keys: keys, journal: journalURL, from: end.map { .at($0.incarnation, $0.position) } ?? .now,
                 in: try ProcessContext.shared())
             let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
             become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))

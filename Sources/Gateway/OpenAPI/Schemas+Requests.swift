@@ -176,15 +176,7 @@ extension Schemas {
             "JobExplained",
             answer(
                 jobMembers + [
-                    ("attempts", list("Attempt")),
-                    (
-                        "waiting_reason",
-                        [
-                            "type": ["string", "null"], "pattern": "^[a-z_]+$",
-                            "description": "Why it waits, for programs.",
-                        ]
-                    ),
-                    ("waiting_because", textOrNull.adding([("description", "And for people.")])),
+                    ("attempts", list("Attempt"))
                 ])
         ),
         ("Jobs", page("jobs", of: "JobSeen")), ("Requests", page("requests", of: "RequestSeen")),
@@ -238,5 +230,10 @@ extension Schemas {
         ("labels", ["type": "array", "items": text]), ("traceparent", textOrNull), ("retry_of", orNull("ID")),
         ("retried_as", orNull("ID")),
         ("error_class", textOrNull), ("error", textOrNull),
+        (
+            "waiting_reason",
+            ["type": ["string", "null"], "pattern": "^[a-z_]+$", "description": "Why it waits, for programs."]
+        ),
+        ("waiting_because", textOrNull.adding([("description", "And for people.")])),
     ]
 }

@@ -41,7 +41,7 @@ package struct Gateway: Sendable {
         tickets = try await TicketOffice(settings.tokens)
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
-            endpoint: settings.submitEndpoint, objects: settings.objects, s3: settings.s3,
+            endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,
             largestObject: settings.largestObject, memory: memory, logger: logger)
         reads = ReadPool(url: settings.journalURL, name: "gateway")
         readiness = Readiness(reads: reads, scheduler: scheduler)
@@ -49,9 +49,10 @@ package struct Gateway: Sendable {
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
         hub = EventHub(
-            endpoint: settings.eventsEndpoint, journalURL: settings.journalURL, memory: memory, logger: logger)
+            endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, memory: memory,
+            logger: logger)
         relay = WebhookRelay(
-            settings.webhooks, endpoint: settings.eventsEndpoint, journalURL: settings.journalURL,
+            settings.webhooks, endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL,
             scheduler: scheduler, logger: logger)
         targets = WebhookTargets(settings.webhooks, journalURL: settings.journalURL)
         seats = StreamSeats(limit: settings.streamsPerSubject)
@@ -125,14 +126,14 @@ package struct Gateway: Sendable {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
                 counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay,
-                spans: settings.spans
+                spans: settings.spans,
+                gate: gate, scheduler: scheduler, rule: settings.scale, memory: scaleMemory
             ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(
             scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
-            bodyLimit: settings.bodyLimit,
-            tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
+            bodyLimit: settings.bodyLimit, tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -151,6 +152,8 @@ package struct Gateway: Sendable {
         JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
     }
 
+    private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }
+
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints = endpoints
@@ -158,7 +161,7 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
-        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
+        let gate = gate
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):

@@ -1,4 +1,5 @@
 import StatexClient
+import StatexKeys
 import StatexOTLP
 import StatexTracing
 
@@ -15,6 +16,8 @@ package struct GatewaySettings: Sendable {
     package var submitEndpoint: String
     /// Where the scheduler publishes events.
     package var eventsEndpoint: String
+    /// The gateway's key and the scheduler's public one, where these are `tcp://`.
+    package var keys: PeerKeys?
     /// The journal, as a libpq URL.
     package var journalURL: String
     /// Folders and buckets of objects; none: those that the scheduler names.
@@ -88,6 +91,8 @@ enum GatewayLimits {
     static let objectThreads = 16
     /// How long a submit or an order waits for a scheduler that is busy or away.
     static let patience = Duration.seconds(5)
+    /// How long the scheduler is asked why jobs wait: they are shown without that rather than late.
+    static let explainPatience = Duration.seconds(1)
     /// How long one page of a list is looked for.
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
@@ -112,6 +117,8 @@ enum GatewayLimits {
     static let heartbeat = Duration.seconds(10)
     /// A stream outlives the token that opened it no longer than this.
     static let streamLifetime = Duration.seconds(3_600)
+    /// How long the last event of a stream waits for what its jobs still put out.
+    static let lastOutput = Duration.seconds(5)
     /// How long a client may take for the last of it.
     static let streamEnd = Duration.seconds(60)
     /// How long the subscription to the scheduler is kept when nobody listens.

@@ -1,6 +1,7 @@
 import Logging
 import ServiceLifecycle
 import StatexClient
+import StatexKeys
 import StatexProtocol
 import Synchronization
 
@@ -19,13 +20,16 @@ final class SchedulerLink: Service {
 
     /// - Parameter memory: of what orders change.
     init(
-        endpoint: String, objects: [String]?, s3: S3Access, largestObject: Int, memory: StatusMemory, logger: Logger
+        endpoint: String, keys: PeerKeys? = nil, objects: [String]?, s3: S3Access, largestObject: Int,
+        memory: StatusMemory, logger: Logger
     ) {
         self.endpoint = endpoint
         self.memory = memory
         self.logger = logger
         var settings = ClientSettings(name: "gateway", objects: objects, patience: GatewayLimits.patience)
         settings.s3 = s3
+        settings.keyFile = keys?.own
+        settings.schedulerKeyFile = keys?.scheduler
         settings.connectTimeout = GatewayLimits.patience
         settings.largestObject = largestObject
         self.settings = settings

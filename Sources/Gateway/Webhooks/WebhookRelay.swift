@@ -9,6 +9,7 @@ import Logging
 import ServiceLifecycle
 import StatexClient
 import StatexEvents
+import StatexKeys
 import StatexMetrics
 import StatexPostgres
 import StatexProtocol
@@ -19,6 +20,7 @@ import Synchronization
 final class WebhookRelay: Service {
     private let settings: WebhookSettings
     private let endpoint: String
+    private let keys: PeerKeys?
     private let journalURL: String
     private let scheduler: SchedulerLink
     private let logger: Logger
@@ -48,10 +50,12 @@ final class WebhookRelay: Service {
     private static let silence = Duration.seconds(60)
 
     init(
-        _ settings: WebhookSettings, endpoint: String, journalURL: String, scheduler: SchedulerLink, logger: Logger
+        _ settings: WebhookSettings, endpoint: String, keys: PeerKeys? = nil, journalURL: String,
+        scheduler: SchedulerLink, logger: Logger
     ) {
         self.settings = settings
         self.endpoint = endpoint
+        self.keys = keys
         self.journalURL = journalURL
         self.scheduler = scheduler
         self.logger = logger
@@ -129,7 +133,7 @@ final class WebhookRelay: Service {
         }
         try ledger.sweep()
         var follower = EventFollower(
-            endpoint, journal: journalURL, from: .at(start.incarnation, start.position),
+            endpoint, keys: keys, journal: journalURL, from: .at(start.incarnation, start.position),
             patienceSeconds: Self.patienceSeconds, in: try ProcessContext.shared())
         var outbox = WebhookOutbox(at: start)
         var resting: [String: ContinuousClock.Instant] = [:]

@@ -26,6 +26,8 @@ public struct WireError: Error, Sendable, Equatable, CustomStringConvertible {
         case refused = 11
         /// Nothing of the name that an order gives is known here.
         case unknown = 12
+        /// The key of the connection has not the right to it.
+        case forbidden = 13
     }
 
     public let code: Code

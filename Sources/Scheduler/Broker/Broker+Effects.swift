@@ -204,7 +204,7 @@ extension Broker {
     private func sent(_ bytes: borrowing RawSpan, to peer: Peer) -> Socket.Sent {
         do throws(ZeroMQError) {
             return peer.role == .worker
-                ? try workerSocket.send(bytes, to: peer.routing) : try clientSocket.send(bytes, to: peer.routing)
+                ? try workers.socket.send(bytes, to: peer.routing) : try clients.socket.send(bytes, to: peer.routing)
         } catch {
             return .unroutable
         }

@@ -74,6 +74,7 @@ extension Broker {
     }
 
     mutating func clientSaid(_ peer: Peer, _ header: Header, _ frame: borrowing Frame, at time: Now) throws(WireError) {
+        if try holdForTenants(peer, header, frame) { return }
         switch header.type {
         case .heartbeat: break
         case .submit, .cancel, .order:
@@ -85,18 +86,14 @@ extension Broker {
             }
             try clientOrdered(peer, header, frame, at: time)
         case .await:
-            var records: [AwaitRecord] = []
-            var cursor = try header.recordCursor(atLeast: AwaitRecord.size)
-            for _ in 0..<header.count {
-                records.append(try AwaitRecord(reading: &cursor, header: header, in: frame.bytes))
-            }
-            guard core.awaited(records, client: peer.session) else {
+            guard core.awaited(try AwaitRecord.all(header, frame.bytes), client: peer.session) else {
                 throw WireError(
                     .busy, "too many questions wait for their answers, the limit is \(Limits.awaits) of a session")
             }
         case .status:
             scratch.removeAll()
-            StatusReply.write(statusReport().span.bytes, stamp: stamp(for: peer), to: &scratch)
+            let text = peer.grant.map { $0.tenants == .all } ?? true ? statusReport() : shortStatus()
+            StatusReply.write(text.span.bytes, stamp: stamp(for: peer), to: &scratch)
             sendScratch(to: peer)
         case .explain:
             let down = busyReason
@@ -123,11 +120,7 @@ extension Broker {
         case .submit: try submitted(peer, header, frame, at: time)
         case .order: try ordered(peer, header, frame)
         default:
-            var records: [CancelRecord] = []
-            var cursor = try header.recordCursor(atLeast: CancelRecord.size)
-            for _ in 0..<header.count {
-                records.append(try CancelRecord(reading: &cursor, header: header, in: frame.bytes))
-            }
+            let records = try CancelRecord.all(header, frame.bytes)
             if let reason = busyReason { throw WireError(.busy, reason) }
             core.cancelOrdered(records, client: peer.session, at: time, into: &outbox)
         }
@@ -138,6 +131,7 @@ extension Broker {
     {
         // A message that cannot be read is refused as a whole: its sequences cannot be trusted.
         try submit.read(frame.bytes, header: header)
+        if refuseTenants(of: peer) { return }
         let busy = busyReason
         guard busy == nil, submit.jobs.contains(where: { $0.index == 0 && $0.optionsLength > 0 }) else {
             core.submitted(submit, bytes: frame.bytes, client: peer.session, busy: busy, at: time, into: &outbox)

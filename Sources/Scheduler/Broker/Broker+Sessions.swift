@@ -14,6 +14,7 @@ extension Broker {
             throw WireError(.type, "this endpoint is for \(peer.role)s, the HELLO says \(hello.role)")
         }
         guard hello.incarnation != 0 else { throw WireError(.malformed, "incarnation is 0, it takes a random number") }
+        try checkHolder(of: hello, peer)
         guard sessions.count + unprovenHellos.count + waitingHellos.count < settings.maxPeers else {
             throw WireError(.busy, "\(sessions.count) peers are connected, the limit is \(settings.maxPeers)")
         }

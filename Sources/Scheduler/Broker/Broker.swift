@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandOff
+import StatexKeys
 import StatexMetrics
 import StatexProtocol
 import StatexSchedulerCore
@@ -13,12 +14,16 @@ package struct Broker: ~Copyable {
     let settings: BrokerSettings
     var core: SchedulerCore
     let handOff: HandOff
-    let clientSocket: Socket
-    let workerSocket: Socket
+    /// Who answers handshakes; nil: no door takes keys.
+    private let authenticator: Authenticator?
+    var clients: Entrance
+    var workers: Entrance
     var publisher: EventPublisher
-    private var clientEndpoint: BoundEndpoint
-    private var workerEndpoint: BoundEndpoint
-    private let monitor: Monitor
+    var monitor: Monitor
+    var watch: MemoryWatch
+    /// Which keys are allowed, and whose each worker incarnation is: for doors that take keys.
+    var allowList: AllowList
+    var holders: [UInt64: String] = [:]
     var clientPeers: [RoutingID: Peer] = [:]
     var workerPeers: [RoutingID: Peer] = [:]
     var sessions: [UInt32: Peer] = [:]
@@ -51,6 +56,8 @@ package struct Broker: ~Copyable {
     var scratch = ByteBuffer(capacity: 4_096)
     /// Submits with user keys, while the journal is asked about those.
     var keyedSubmits = KeyedSubmits()
+    /// What clients ask whose key is for some tenants, while it is looked up whose the jobs are.
+    var heldQuestions = HeldQuestions()
     var nextTag: UInt64 = 1
     /// HELLOs of clients whose producer is being read.
     var waitingHellos: [UInt64: (peer: Peer, hello: Hello)] = [:]
@@ -61,30 +68,25 @@ package struct Broker: ~Copyable {
     package init(
         _ settings: BrokerSettings, core: consuming SchedulerCore, handOff: HandOff, context: ZeroMQContext
     ) throws(ZeroMQError) {
-        let clients = try Self.router(in: context)
-        let workers = try Self.router(in: context)
-        let clientEndpoint = try BoundEndpoint(settings.submitEndpoint, of: clients)
-        let workerEndpoint = try BoundEndpoint(settings.workerEndpoint, of: workers)
-        let monitor = try Monitor(workers, name: "workers", in: context)
-        let publisher = try EventPublisher(settings.eventsEndpoint, in: context)
+        let keyring = settings.keyring
+        var authenticator: Authenticator?
+        if let keyring { authenticator = try Authenticator(in: context) { keyring.admits($0, $1) } }
+        let clients = try Entrance(.init(.submit, settings.submitEndpoint, keyring, context))
+        let workers = try Entrance(.init(.worker, settings.workerEndpoint, keyring, context))
+        let monitor = try Monitor(workers.socket, name: "workers", in: context)
+        let publisher = EventPublisher(try Entrance(.init(.events, settings.eventsEndpoint, keyring, context)))
         self.settings = settings
         self.core = core
         self.handOff = handOff
-        clientSocket = clients
-        workerSocket = workers
+        self.authenticator = authenticator
+        self.clients = clients
+        self.workers = workers
         self.publisher = publisher
-        self.clientEndpoint = clientEndpoint
-        self.workerEndpoint = workerEndpoint
+        watch = MemoryWatch(limit: settings.memoryLimit)
+        allowList = keyring?.list ?? AllowList()
         self.monitor = monitor
         cache = PayloadCache(limit: settings.payloadCacheBytes)
         startedAt = clinux_monotonic_nanoseconds()
-    }
-
-    private static func router(in context: ZeroMQContext) throws(ZeroMQError) -> Socket {
-        let socket = try Socket(.router, in: context)
-        try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
-        try socket.setMandatory()
-        return socket
     }
 
     var now: Now { Now(monotonic: clinux_monotonic_nanoseconds(), wall: clinux_wall_microseconds()) }
@@ -109,9 +111,9 @@ package struct Broker: ~Copyable {
             let eventItem = poller.add(descriptor: handOff.eventWakeup.descriptor)
             let stopItem = poller.add(descriptor: stop.descriptor)
             poller.add(monitor.socket)
-            poller.add(workerSocket)
-            let subscriptionItem = poller.add(publisher.socket)
-            if takesSubmits { poller.add(clientSocket) }
+            poller.add(workers.socket)
+            let subscriptionItem = publisher.wait(with: &poller)
+            if takesSubmits { poller.add(clients.socket) }
             _ = try poller.wait(milliseconds: patience)
 
             if poller.isReadable(stopItem) {
@@ -122,6 +124,7 @@ package struct Broker: ~Copyable {
             for event in handOff.events.takeAll() {
                 if let reason = journalSaid(event) { return reason }
             }
+            for answer in handOff.tenantAnswers.takeAll() { tenantsRead(answer) }
             for news in handOff.configurations.takeAll() { configurationRead(news) }
             if poller.isReadable(subscriptionItem) { try takeSubscriptions(frame) }
             while let descriptor = try monitor.next() { connectionClosed(descriptor) }
@@ -134,9 +137,11 @@ package struct Broker: ~Copyable {
             drainOutbox(results: nil)
             publishWorkerEvents()
             if time.monotonic >= nextEventBeat { publisher.beat(core, at: time, stamp: stamp) }
+            if hasClosedDoor { openDoors() }
             if time.monotonic >= nextHeartbeat {
                 reclaimEndpoints()
                 beat(time.monotonic)
+                watchMemory(at: time)
             }
             publishFigures(at: time)
             retryParked()
@@ -161,6 +166,10 @@ package struct Broker: ~Copyable {
             core.reconfigured(policies, by: who, changes: changes, at: time)
         case .unchanged: configurationRefused = nil
         case .refused(let reason): configurationRefused = reason
+        case .keys(let list, let policies, let who, let changes):
+            configurationRefused = nil
+            core.reconfigured(policies, by: who, changes: changes, at: time)
+            allow(list)
         }
     }
 
@@ -168,6 +177,7 @@ package struct Broker: ~Copyable {
     private var patience: Int {
         if !parkedPeers.isEmpty { return 2 }
         if core.hasQuestions { return 0 }
+        if hasClosedDoor { return 2 }
         var until = min(nextHeartbeat, nextEventBeat)
         if let deadline = core.nextDeadline { until = min(until, deadline) }
         let left = until - clinux_monotonic_nanoseconds()
@@ -214,12 +224,8 @@ package struct Broker: ~Copyable {
     private mutating func reclaimEndpoints() {
         guard isProvenOwner else { return }
         isProvenOwner = false
-        do { counts.reclaimed(try clientEndpoint.reclaim(for: clientSocket)) } catch {
-            counts.endpointsUnreachable += 1
-        }
-        do { counts.reclaimed(try workerEndpoint.reclaim(for: workerSocket)) } catch {
-            counts.endpointsUnreachable += 1
-        }
+        do { counts.reclaimed(try clients.reclaim()) } catch { counts.endpointsUnreachable += 1 }
+        do { counts.reclaimed(try workers.reclaim()) } catch { counts.endpointsUnreachable += 1 }
         do { counts.reclaimed(try publisher.reclaim()) } catch { counts.endpointsUnreachable += 1 }
     }
 
@@ -235,15 +241,15 @@ package struct Broker: ~Copyable {
         for _ in 0..<messages {
             let got =
                 worker
-                ? try workerSocket.receive(into: identity) : try clientSocket.receive(into: identity)
+                ? try workers.socket.receive(into: identity) : try clients.socket.receive(into: identity)
             guard got else { return }
             guard identity.hasMore else { continue }
-            let hasBody = worker ? try workerSocket.receive(into: frame) : try clientSocket.receive(into: frame)
+            let hasBody = worker ? try workers.socket.receive(into: frame) : try clients.socket.receive(into: frame)
             guard hasBody else { return }
             var extra = false
             while frame.hasMore {
                 extra = true
-                let more = worker ? try workerSocket.receive(into: frame) : try clientSocket.receive(into: frame)
+                let more = worker ? try workers.socket.receive(into: frame) : try clients.socket.receive(into: frame)
                 guard more else { break }
             }
             guard let routing = RoutingID(identity.bytes) else { continue }
@@ -258,6 +264,7 @@ package struct Broker: ~Copyable {
         do throws(WireError) {
             guard isWhole else { throw WireError(.malformed, "a message is one frame") }
             let header = try Header(reading: frame.bytes)
+            if hasKeys(role) { try checkKey(of: peer, frame, header.type) }
             if header.type == .hello {
                 try greeted(peer, header, frame, at: time)
                 return

@@ -6,8 +6,14 @@ package struct BrokerSettings: Sendable {
     package var submitEndpoint: String
     package var workerEndpoint: String
     package var eventsEndpoint: String
+    /// For the endpoints that take keys; nil: there are none.
+    package var keyring: Keyring?
     /// Payload bytes of committed jobs that are kept in memory.
     package var payloadCacheBytes = 64 << 20
+    /// Beyond so much memory of the process somebody makes it hold what no limit explains.
+    package var memoryLimit = 2_304 << 20
+    /// Is told what an operator should know; called on the broker's thread.
+    package var say: @Sendable (String) -> Void = { _ in }
     /// Sessions of both roles together; a HELLO beyond is refused.
     package var maxPeers = 10_000
     /// Jobs that gather for one commit before submits are left in their sockets: larger groups only
@@ -41,6 +47,11 @@ struct BrokerCounts {
     var endpointsReclaimed: UInt64 = 0
     /// How often that could not be done.
     var endpointsUnreachable: UInt64 = 0
+
+    /// How often the doors were closed and opened because of the memory.
+    var doorsReopened: UInt64 = 0
+    /// Sessions that ended because their key was revoked.
+    var keysRevoked: UInt64 = 0
 
     mutating func reclaimed(_ isTakenBack: Bool) { endpointsReclaimed += isTakenBack ? 1 : 0 }
 }

@@ -7,8 +7,7 @@ import StatexZeroMQ
 /// An XPUB: it hears of subscriptions, so that nothing is made of events while there are none. It never waits:
 /// whoever is too slow loses messages, that subscriber alone, and sees it by `after` of the next one.
 struct EventPublisher: ~Copyable {
-    let socket: Socket
-    private var bound: BoundEndpoint
+    private var door: Entrance
     /// What is subscribed to. libzmq says each once.
     private var topics: Set<[UInt8]> = []
     /// When it is time to say where the stream stands, on the monotonic clock.
@@ -21,17 +20,22 @@ struct EventPublisher: ~Copyable {
     /// More than Statex has types of messages: others do not count, and a stranger cannot fill memory here.
     private static let topicsHeard = 16
 
-    init(_ endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) {
-        let socket = try Socket(.publisher, in: context)
-        // A subscription is a few bytes.
-        try socket.setLinkOptions(maximumMessageBytes: 256)
-        try socket.setPublisherOptions(queuedMessages: Limits.queuedEventMessages)
-        bound = try BoundEndpoint(endpoint, of: socket)
-        self.socket = socket
-    }
+    init(_ door: consuming Entrance) { self.door = door }
+
+    func wait(with poller: inout Poller) -> Int { poller.add(door.socket) }
 
     /// Takes the path back if it leads elsewhere.
-    mutating func reclaim() throws(ZeroMQError) -> Bool { try bound.reclaim(for: socket) }
+    mutating func reclaim() throws(ZeroMQError) -> Bool { try door.reclaim() }
+
+    var isBound: Bool { door.isBound }
+    mutating func bindAgain() throws(ZeroMQError) { try door.bindAgain() }
+
+    /// Ends every subscription: who still may comes back, and fills the gap from the journal.
+    mutating func dismissAll() throws(ZeroMQError) {
+        guard door.hasKeys else { return }
+        topics = []
+        try door.reopen()
+    }
 
     var isSubscribed: Bool { !topics.isEmpty }
 
@@ -41,7 +45,7 @@ struct EventPublisher: ~Copyable {
         var isNew = false
         // A few at a time, so that a flood of them holds nothing up.
         for _ in 0..<64 {
-            guard try socket.receive(into: frame) else { break }
+            guard try door.socket.receive(into: frame) else { break }
             let bytes = frame.bytes
             guard bytes.byteCount > 0 else { continue }
             let topic = bytes.array(1..<bytes.byteCount)
@@ -132,7 +136,7 @@ struct EventPublisher: ~Copyable {
 
     private mutating func send() {
         // An XPUB takes every message; it may drop it for some.
-        guard (try? socket.send(buffer.bytes)) == .sent else { return counts.dropped += 1 }
+        guard (try? door.socket.send(buffer.bytes)) == .sent else { return counts.dropped += 1 }
         counts.messages += 1
     }
 }

@@ -1,3 +1,4 @@
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 
@@ -13,6 +14,8 @@ final class Peer {
     var worker: Int32 = -1
     var producer = Producer()
     var name = ""
+    /// What its key allows; nil at a door without keys.
+    var grant: AllowedKey?
     /// When something was last heard from it, and sent to it; monotonic nanoseconds.
     var heard: Int64
     var sent: Int64 = 0

@@ -102,6 +102,21 @@ extension Broker {
         return json.bytes
     }
 
+    /// What a client of some tenants is told: how the scheduler stands, and where objects lie.
+    func shortStatus() -> [UInt8] {
+        var json = JSONText()
+        json.object {
+            $0.member("incarnation", String(core.incarnation, radix: 16))
+            $0.member("epoch", Int(core.epoch))
+            $0.object("journal") {
+                $0.member("state", busyReason == nil ? "up" : "down")
+                if let reason = busyReason { $0.member("reason", reason) }
+            }
+            $0.raw(settings.statusMembers)
+        }
+        return json.bytes
+    }
+
     private func counts(_ json: inout JSONText) {
         let core = self.core.counts
         for (name, value) in [
@@ -116,6 +131,8 @@ extension Broker {
             ("parked", counts.parked), ("old_session", counts.oldSession), ("payload_reads", counts.payloadReads),
             ("reads_refused", counts.readsRefused),
             ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
+            ("keys_refused", settings.keyring?.refused ?? 0), ("keys_revoked", counts.keysRevoked),
+            ("doors_reopened", counts.doorsReopened),
             ("endpoints_reclaimed", counts.endpointsReclaimed), ("endpoints_unreachable", counts.endpointsUnreachable),
         ] { json.member(name, Int(value)) }
     }

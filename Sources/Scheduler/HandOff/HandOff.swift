@@ -1,6 +1,7 @@
 // The only place where the broker's thread and the journal's two threads meet. Broker and Journal
 // never import each other: these plain values pass between them, and the command line wires them.
 
+import StatexKeys
 import StatexProtocol
 import StatexSchedulerCore
 import StatexThreads
@@ -18,6 +19,10 @@ package struct HandOff: Sendable {
     /// To the broker, from who reads the configuration again.
     package let configurations: Mailbox<ConfigurationNews>
     package let eventWakeup: Wakeup
+    /// To the thread that knows whose jobs are, and back.
+    package let tenantQuestions: Mailbox<TenantQuestion>
+    package let tenantWakeup: Wakeup
+    package let tenantAnswers: Mailbox<TenantAnswer>
 
     package init() throws(WakeupError) {
         commitWakeup = try Wakeup()
@@ -27,6 +32,9 @@ package struct HandOff: Sendable {
         reads = Mailbox(wakeup: readWakeup)
         events = Mailbox(wakeup: eventWakeup)
         configurations = Mailbox(wakeup: eventWakeup)
+        tenantWakeup = try Wakeup()
+        tenantQuestions = Mailbox(wakeup: tenantWakeup)
+        tenantAnswers = Mailbox(wakeup: eventWakeup)
     }
 }
 
@@ -36,6 +44,8 @@ package enum ConfigurationNews: Sendable {
     case unchanged
     /// The one before stays, for this reason.
     case refused(String)
+    /// Other keys are allowed from now on; the policies are as before.
+    case keys(AllowList, Policies, by: String, changes: String)
 }
 
 /// What the committing thread is told.

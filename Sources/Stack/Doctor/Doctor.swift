@@ -49,7 +49,8 @@ package struct Doctor: Sendable {
             ("events_endpoint", configuration.eventsEndpoint),
         ] {
             do throws(BindError) {
-                try checkBind(endpoint: endpoint, creatingDirectory: false)
+                try checkBind(
+                    endpoint: endpoint, hasKeys: configuration.serverKey != nil, creatingDirectory: false)
                 findings.append(.ok(key, endpoint))
             } catch {
                 findings.append(.error(key, error.description, "set \(key)"))

@@ -46,7 +46,7 @@ extension WorkerCore {
             if link.isOpen { link.greetAgain(at: now, into: &out) }
         case .busy:
             if case .greeting = link.state { link.close("the scheduler is busy", after: delay, at: now, into: &out) }
-        case .malformed, .type, .tooLarge, .unsupported, .keyConflict, .refused, .unknown, nil:
+        case .malformed, .type, .tooLarge, .unsupported, .keyConflict, .refused, .unknown, .forbidden, nil:
             link.close("the scheduler did not understand a message", after: delay, at: now, into: &out)
         }
     }

@@ -1,3 +1,4 @@
+import StatexKeys
 import StatexProtocol
 import StatexZeroMQ
 
@@ -6,11 +7,11 @@ import StatexZeroMQ
 struct Connection: ~Copyable {
     private let socket: Socket
 
-    init(to endpoint: String, in context: ZeroMQContext) throws(ZeroMQError) {
+    init(to endpoint: String, with keys: inout PeerKeys?, in context: ZeroMQContext) throws(ZeroMQError) {
         let socket = try Socket(.dealer, in: context)
         try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
         try socket.setDealerOptions()
-        try socket.connect(endpoint)
+        try socket.connect(endpoint, with: &keys)
         self.socket = socket
     }
 

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import StatexHandlerAPI
+import StatexKeys
 import StatexLog
 import StatexMetrics
 import StatexProtocol
@@ -27,6 +28,10 @@ public struct WorkerOptions: Sendable {
     public var objectSink: ObjectSink?
     /// How handlers are isolated, for status: `strict`, `partial`, `basic` or `none`.
     public var isolation = "none"
+    /// This worker's key, as `statex keys new` writes it, and the scheduler's public one: for `tcp://` endpoints. Read
+    /// again for each connection.
+    public var keyFile: String?
+    public var schedulerKeyFile: String?
     /// Log lines as JSON objects.
     public var logsJSON = false
     /// Called once, when the scheduler has first answered. It must not block.
@@ -47,6 +52,7 @@ public final class Worker: Sendable {
     private let slots: Int
     private let handlers: [any Handler]
     private let options: WorkerOptions
+    private let keys: PeerKeys?
     private let log: Log
     private let shared: WorkerShared
     /// Of this worker, for its life: leases, credit and claims belong to it.
@@ -56,6 +62,7 @@ public final class Worker: Sendable {
         throws(WorkerError)
     {
         try Self.check(endpoint: endpoint, slots: slots, handlers: handlers, options: options)
+        keys = try Self.keys(options, for: endpoint)
         self.endpoint = endpoint
         self.slots = slots
         self.handlers = handlers
@@ -117,12 +124,12 @@ public final class Worker: Sendable {
         settings.batchSizes = handlers.map { ($0 as? any BatchHandler)?.batchSize ?? 1 }
         settings.drainLimit = Int64(options.drainSeconds * Double(second))
         let former = BatchFormer(handlers)
-        let (endpoint, shared, log, onReady) = (endpoint, shared, log, options.onReady)
+        let (endpoint, keys, shared, log, onReady) = (endpoint, keys, shared, log, options.onReady)
         return await withCheckedContinuation { done in
             NamedThread("worker-io") { [settings] in
                 let result = Self.ownLoop(
-                    endpoint: endpoint, hello: hello, settings: settings, former: former, shared: shared, log: log,
-                    onReady: onReady)
+                    endpoint: endpoint, keys: keys, hello: hello, settings: settings, former: former, shared: shared,
+                    log: log, onReady: onReady)
                 done.resume(returning: result)
             }.detach()
         }
@@ -130,14 +137,14 @@ public final class Worker: Sendable {
 
     /// The life of the thread that talks to the scheduler. The socket lives and ends on it.
     private static func ownLoop(
-        endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, shared: WorkerShared, log: Log,
-        onReady: (@Sendable () -> Void)?
+        endpoint: String, keys: PeerKeys?, hello: Hello, settings: WorkerSettings, former: BatchFormer,
+        shared: WorkerShared, log: Log, onReady: (@Sendable () -> Void)?
     ) -> Result<Void, WorkerError> {
         do throws(WorkerError) {
             let context: ZeroMQContext
             do throws(ZeroMQError) { context = try ZeroMQContext() } catch { throw .system("\(error)") }
             var loop = WorkerLoop(
-                endpoint: endpoint, hello: hello, settings: settings, former: former, context: context,
+                endpoint: endpoint, keys: keys, hello: hello, settings: settings, former: former, context: context,
                 shared: shared, log: log, onReady: onReady)
             try loop.run()
             return .success(())
@@ -182,6 +189,17 @@ public final class Worker: Sendable {
         var name = [CChar](repeating: 0, count: 256)
         guard gethostname(&name, name.count - 1) == 0 else { return "unknown" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// Read once here, so that a wrong path is found at the start.
+    private static func keys(_ options: WorkerOptions, for endpoint: String) throws(WorkerError) -> PeerKeys? {
+        do throws(KeyError) {
+            let keys = try PeerKeys(own: options.keyFile, scheduler: options.schedulerKeyFile)
+            if Door.takesKeys(endpoint) { try keys?.check() }
+            return keys
+        } catch {
+            throw .argument(error.description)
+        }
     }
 
     private static func check(endpoint: String, slots: Int, handlers: [any Handler], options: WorkerOptions)

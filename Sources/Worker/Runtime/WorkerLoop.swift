@@ -1,5 +1,6 @@
 import CLinux
 import StatexHandlerAPI
+import StatexKeys
 import StatexLog
 import StatexProtocol
 import StatexWorkerCore
@@ -17,6 +18,7 @@ struct WorkerLoop: ~Copyable {
     private static let reportsPause = 50 * millisecond
 
     private let endpoint: String
+    private var keys: PeerKeys?
     private var hello: Hello
     private let context: ZeroMQContext
     private let shared: WorkerShared
@@ -42,10 +44,11 @@ struct WorkerLoop: ~Copyable {
     private var nextFigures = Int64.max
 
     init(
-        endpoint: String, hello: Hello, settings: WorkerSettings, former: BatchFormer, context: ZeroMQContext,
-        shared: WorkerShared, log: Log, onReady: (@Sendable () -> Void)?
+        endpoint: String, keys: PeerKeys?, hello: Hello, settings: WorkerSettings, former: BatchFormer,
+        context: ZeroMQContext, shared: WorkerShared, log: Log, onReady: (@Sendable () -> Void)?
     ) {
         self.endpoint = endpoint
+        self.keys = keys
         self.hello = hello
         self.context = context
         self.shared = shared
@@ -182,6 +185,7 @@ struct WorkerLoop: ~Copyable {
     }
 
     private mutating func welcomed(_ welcome: Welcome) {
+        keys?.welcomed()
         log.info(
             "connected",
             [
@@ -264,7 +268,7 @@ struct WorkerLoop: ~Copyable {
         if out.hello { message.removeAll() }
         if out.opensSocket {
             connection = nil
-            connection = try Connection(to: endpoint, in: context)
+            connection = try Connection(to: endpoint, with: &keys, in: context)
             out.socketOpened()
         }
     }

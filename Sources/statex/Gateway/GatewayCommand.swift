@@ -22,6 +22,7 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
     @Option(help: "How it writes its log: text or json.") var logFormat: String?
     @OptionGroup var place: JournalPlace
+    @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var options: ConfigurationOptions
 
     /// Of the token that development gets: a working week.
@@ -31,6 +32,7 @@ struct GatewayCommand: AsyncParsableCommand {
         let loaded = try options.load([
             "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "events_endpoint": eventsEndpoint,
             "objects": objects, "log_format": logFormat,
+            "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
             "database": place.database, "data_dir": place.dataDir,
         ])
         let log = Log("gateway", json: loaded.configuration.logFormat == .json)
@@ -71,6 +73,7 @@ struct GatewayCommand: AsyncParsableCommand {
             submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
             journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
             bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
+        settings.keys = configuration.peerKeys
         settings.requestsPerSecond = configuration.gateway.requestsPerSecond
         settings.uploadLimit = configuration.gateway.uploadLimit
         settings.objects = configuration.objectRoots

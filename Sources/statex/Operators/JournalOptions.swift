@@ -14,6 +14,7 @@ struct JournalOptions: ParsableArguments {
     func load() throws -> LoadedConfiguration {
         try client.configuration.load([
             "endpoint:submit_endpoint": client.endpoint, "database": place.database, "data_dir": place.dataDir,
+            "peer_key": client.keys.peerKey, "server_public_key": client.keys.serverPublicKey,
         ])
     }
 

@@ -1,0 +1,57 @@
+import StatexKeys
+import StatexProtocol
+import StatexSchedulerCore
+import StatexZeroMQ
+
+// Who speaks, and what of: only at doors that take keys. A session belongs to the key that made it.
+
+extension Broker {
+    func hasKeys(_ role: Role) -> Bool { role == .worker ? workers.hasKeys : clients.hasKeys }
+
+    /// Refuses what this key may not say. Each message brings its connection's key with it, and is held against it.
+    func checkKey(of peer: Peer, _ frame: borrowing Frame, _ type: MessageType) throws(WireError) {
+        // Of a connection without a session too: it is to hear that it has none, and not that it may not have one.
+        if type == .hello || peer.grant == nil { peer.grant = frame.user.flatMap { allowList[$0] } }
+        guard let grant = peer.grant, frame.isOf(user: grant.key.text) else {
+            throw WireError(.forbidden, "the key of this connection is not allowed here (any more)")
+        }
+        guard grant.role.maySend(type, through: peer.role == .worker ? .worker : .submit) else {
+            throw WireError(.type, "message type \(type.rawValue) is not for the role \(grant.role.rawValue) to send")
+        }
+    }
+
+    /// A worker's incarnation belongs to the holder who came with it first: leases belong to incarnations.
+    mutating func checkHolder(of hello: Hello, _ peer: Peer) throws(WireError) {
+        guard peer.role == .worker, let grant = peer.grant else { return }
+        if let holder = holders[hello.incarnation], holder != grant.name {
+            throw WireError(.forbidden, "this worker incarnation came with another holder's key")
+        }
+        if holders.count >= 2 * settings.maxPeers {
+            let present = Set(core.workerStatus.map(\.incarnation))
+            holders = holders.filter { present.contains($0.key) }
+        }
+        holders[hello.incarnation] = grant.name
+    }
+
+    /// The list was changed: whose key lost its rights, or has others, is out from this moment on. Its leases come back
+    /// after the grace, in which its holder may return with another key.
+    mutating func allow(_ list: AllowList) {
+        let before = allowList
+        allowList = list
+        let time = now
+        let waiting = unprovenHellos.map(\.peer) + waitingHellos.values.map(\.peer)
+        for peer in Array(sessions.values) + waiting {
+            guard let grant = peer.grant, list[grant.key.text] != grant else { continue }
+            counts.keysRevoked += 1
+            fault(WireError(.session, "the key of this connection was revoked, or has other rights now"), to: peer)
+            peer.grant = nil
+            forget(peer, at: time)
+            if !peer.isGone { drop(peer) }
+        }
+        // Subscribers have no session to end.
+        let hasLeft = before.all.contains { $0.role.mayEnter(.events) && list[$0.key.text]?.role != $0.role }
+        guard hasLeft else { return }
+        do { try publisher.dismissAll() } catch { counts.endpointsUnreachable += 1 }
+        core.tellsEvents = publisher.isSubscribed
+    }
+}

@@ -1,0 +1,87 @@
+import Glibc
+import StatexBroker
+import StatexConfiguration
+import StatexHandOff
+import StatexKeys
+import StatexSchedulerCore
+import StatexThreads
+import Synchronization
+
+/// The keys of a scheduler: read when it starts, and the list of those that are allowed again whenever it changes.
+/// A list that cannot be read changes nothing.
+final class KeyReload: Sendable {
+    let keyring: Keyring
+    private let path: String
+    private let handOff: HandOff
+    private let current: Mutex<Current>
+
+    private struct Current {
+        var list: AllowList
+        /// What was read last, for who looks whether it is another.
+        var seen: Stamp?
+    }
+
+    private struct Stamp: Equatable {
+        var inode: UInt64
+        var seconds: Int
+        var nanoseconds: Int
+
+        init?(_ path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            (inode, seconds, nanoseconds) = (
+                UInt64(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec
+            )
+        }
+    }
+
+    /// nil: the scheduler has no key.
+    init?(_ configuration: Configuration, handOff: HandOff) throws(KeyError) {
+        guard let key = configuration.serverKey else { return nil }
+        let (file, pair) = try KeyFile.readSecret(key)
+        guard pair.isWhole else { throw KeyError("\(key): its public-key is not that of its secret-key") }
+        guard file.role == nil else {
+            throw KeyError("\(key): it is the key of a \(file.role?.rawValue ?? "peer"); make one with --server")
+        }
+        path = configuration.allowedKeys
+        self.handOff = handOff
+        let seen = Stamp(path)
+        let list = try AllowList.read(path, missing: AllowList())
+        current = Mutex(Current(list: list, seen: seen))
+        keyring = Keyring(secret: pair.secretKey, list: list) { complain($0) }
+    }
+
+    /// Looks once a second whether the file is another one.
+    func watch(_ policies: @escaping @Sendable () -> Policies) {
+        NamedThread("key list") { [self] in
+            while true {
+                sleep(1)
+                let isNew = current.withLock { current in Stamp(path) != current.seen }
+                if isNew { readAgain(policies()) }
+            }
+        }.detach()
+    }
+
+    func readAgain(_ policies: Policies) {
+        current.withLock { readAgain(&$0, policies) }
+    }
+
+    /// Under the lock: a signal and a look may come at once.
+    private func readAgain(_ current: inout Current, _ policies: Policies) {
+        // The stamp first: what is written meanwhile is found at the next look.
+        current.seen = Stamp(path)
+        do throws(KeyError) {
+            let list = try AllowList.read(path, missing: AllowList())
+            let changes = list.changes(since: current.list)
+            current.list = list
+            guard !changes.isEmpty else { return }
+            complain("keys: \(changes)", .info)
+            // Whoever is let in no more may not come back while the broker is being told.
+            keyring.replace(with: list)
+            handOff.configurations.put(.keys(list, policies, by: "keys \(path)", changes: changes))
+        } catch {
+            complain("the allowed keys stay as they were, for the new list cannot be used: \(error)")
+            handOff.configurations.put(.refused("allowed_keys: \(error)"))
+        }
+    }
+}
