@@ -76,6 +76,18 @@ let package = Package(
         // Counts and histograms as plain values, and the text that Prometheus reads.
         library("StatexMetrics", "Sources/Metrics", ["StatexProtocol"]),
 
+        // What happened to requests and jobs, as spans; and how they go to a collector.
+        library("StatexTracing", "Sources/Tracing", ["StatexMetrics", "StatexProtocol"], exclude: ["OTLP"]),
+        library(
+            "StatexOTLP", "Sources/Tracing/OTLP",
+            [
+                "StatexTracing", "StatexProtocol",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]),
+
         // The scheduler: a pure core in two thin shells that never import each other.
         library(
             "StatexSchedulerCore", "Sources/Scheduler/Core", ["StatexProtocol", "StatexSchedules", "StatexMetrics"]),
@@ -142,8 +154,7 @@ let package = Package(
             "StatexWorkerRuntime", "Sources/Worker/Runtime",
             [
                 "StatexWorkerCore", "StatexHandlerAPI", "StatexKeys", "StatexLog", "StatexMetrics", "StatexProtocol",
-                "StatexZeroMQ",
-                "CLinux",
+                "StatexTracing", "StatexZeroMQ", "CLinux",
             ]),
 
         // Statex in memory, for the tests of services.
@@ -186,8 +197,8 @@ let package = Package(
             [
                 "StatexReads", "StatexClient", "StatexEvents", "StatexKeys", "StatexMetrics", "StatexProbes",
                 "StatexProtocol",
-                "StatexObjects", "StatexPage", "StatexPostgres", "StatexS3", "StatexThreads", "StatexWebhooks",
-                "StatexZeroMQ",
+                "StatexLog", "StatexTracing", "StatexOTLP", "CLinux", "StatexObjects", "StatexPage", "StatexPostgres",
+                "StatexS3", "StatexThreads", "StatexWebhooks", "StatexZeroMQ",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -218,7 +229,7 @@ let package = Package(
                 "StatexWorkerRuntime", "StatexHandlers", "StatexProcesses", "StatexHTTPHandler", "StatexObjects",
                 "StatexS3", "StatexProtocol", "StatexPostgres", "StatexBenchmarks", "StatexSimulation",
                 "StatexReads", "StatexGateway", "StatexEvents", "StatexLog", "StatexMetrics", "StatexProbes",
-                "StatexWebhooks",
+                "StatexTracing", "StatexOTLP", "StatexWebhooks",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/statex"
@@ -241,7 +252,13 @@ let package = Package(
 
         test("LogTests", ["StatexLog"]),
         test("KeysTests", ["StatexKeys", "StatexProtocol", "StatexZeroMQ"]),
-        test("MetricsTests", ["StatexMetrics", "StatexProtocol"]),
+        test("MetricsTests", ["StatexMetrics", "StatexProtocol", "StatexTracing"]),
+        // A collector of spans, for these and end to end.
+        library("CollectorTestServer", "Tests/TracingTests/Collector", ["S3TestServer"], exclude: ["collector.py"]),
+        test(
+            "TracingTests",
+            ["StatexOTLP", "StatexTracing", "StatexMetrics", "StatexProtocol", "CollectorTestServer"],
+            exclude: ["Collector"]),
         test(
             "ProbesTests",
             [
@@ -275,7 +292,7 @@ let package = Package(
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
         test(
             "TestingTests", ["StatexTesting", "JobQueueConformance", "StatexHandlers"], exclude: ["Conformance"]),
-        test("BenchmarkTests", ["StatexBenchmarks"]),
+        test("BenchmarkTests", ["StatexBenchmarks", "StatexProtocol"]),
         test("ReadsTests", ["StatexReads", "StatexProtocol"]),
         test(
             "GatewayTests",
@@ -290,7 +307,7 @@ let package = Package(
             "WorkerRuntimeTests",
             [
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
-                "StatexZeroMQ", "CLinux",
+                "StatexZeroMQ", "StatexTracing", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),
@@ -315,7 +332,7 @@ let package = Package(
                 "StatexPostgres",
                 "StatexObjects", "StatexSchedulerCore", "StatexKeys", "StatexThreads", "StatexWebhooks", "StatexZeroMQ",
                 "CLinux",
-                "S3TestServer",
+                "S3TestServer", "CollectorTestServer",
             ], folder: "EndToEnd", exclude: ["Page", "endless.py"]),
         test("StackTests", ["StackHost", "StatexStack", "StatexConfiguration", "StatexObjects", "CLinux"]),
     ],

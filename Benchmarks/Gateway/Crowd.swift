@@ -24,7 +24,7 @@ package struct Crowd: Sendable {
     package init() {}
 
     private static let kind = "noop"
-    private static let jobsOfRequest = 10
+    private static let jobsOfRequest = 4
     /// With four events a job, a tenant has 96 a second.
     private static let jobsOfTenantPerSecond = 24
     private static let feedsPerSecond = 2
@@ -62,15 +62,17 @@ package struct Crowd: Sendable {
         try await Task.sleep(until: begin, clock: .continuous)
         print("begun")
         fflush(nil)
-        let shown = everything.counts.events
+        let before = everything.counts
         let answers = AnswerCount()
         async let asking: Void = ask(visitors, watched, from: begin, into: answers)
         let fed = try await feed(client, from: begin)
         try await asking
-        report.shown = everything.counts.events - shown
+        let after = everything.counts
+        report.shown = after.events + after.leases - before.events - before.leases
         report.jobs += fed * tenants.count
         for count in heard[min(requests, heard.count)...] {
-            count.expected.store(fed * Self.eventsOfJob, ordering: .relaxed)
+            // Of each job that its request was created, that it succeeded, and that its request completed.
+            count.expect(events: fed * 3, leases: fed)
         }
         let deadline = ContinuousClock.now + Self.patience
         while heard.contains(where: { !$0.isComplete }), .now < deadline {
@@ -83,9 +85,6 @@ package struct Crowd: Sendable {
         await client.close()
         await visitors?.close()
     }
-
-    /// `request.created`, `job.leased`, `job.succeeded`, `request.completed`.
-    private static let eventsOfJob = 4
 
     // MARK: Jobs
 
@@ -125,12 +124,13 @@ package struct Crowd: Sendable {
     private func open(_ visitors: HTTPVisitors, _ watched: [JobID], _ everything: HeardCount) async throws
         -> [HeardCount]
     {
-        let ofRequest = Self.jobsOfRequest * 2 + 1
         let tenants = tenants
-        var streams = watched.map { ("/v1/requests/\($0)/events", HeardCount(expected: ofRequest)) }
+        var streams = watched.map {
+            ("/v1/requests/\($0)/events", HeardCount(events: Self.jobsOfRequest + 1, leases: Self.jobsOfRequest))
+        }
         // What they must hear is known when the feed has ended.
         streams += (0..<listeners - watched.count).map {
-            ("/v1/events?tenant=\(tenants[$0 % tenants.count])", HeardCount(expected: .max))
+            ("/v1/events?tenant=\(tenants[$0 % tenants.count])", HeardCount())
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (number, (path, count)) in (streams + [("/v1/events", everything)]).enumerated() {
@@ -170,6 +170,8 @@ package struct Crowd: Sendable {
 extension HeardCount {
     var isComplete: Bool {
         let counts = counts
-        return counts.events >= expected.load(ordering: .relaxed) || counts.trouble != nil
+        let isWhole =
+            counts.events >= events.load(ordering: .relaxed) && counts.leases >= leases.load(ordering: .relaxed)
+        return isWhole || counts.trouble != nil
     }
 }

@@ -10,6 +10,8 @@ struct CrowdReport {
     var expected = 0
     var received = 0
     var repeats = 0
+    /// Leases that were lost and given again.
+    var leasedAgain = 0
     var gaps = 0
     /// Streams that ended before their time.
     var broken = 0
@@ -29,11 +31,13 @@ struct CrowdReport {
         listeners = heard.count
         for one in heard {
             let counts = one.counts
-            let wanted = one.expected.load(ordering: .relaxed)
-            expected += wanted
+            let events = one.events.load(ordering: .relaxed)
+            let leases = one.leases.load(ordering: .relaxed)
+            expected += events + leases
             // What one has too much makes no other's loss good.
-            received += min(counts.events, wanted)
-            repeats += counts.repeats + max(0, counts.events - wanted)
+            received += min(counts.events, events) + min(counts.leases, leases)
+            repeats += counts.repeats + max(0, counts.events - events)
+            leasedAgain += max(0, counts.leases - leases)
             gaps += counts.gaps
             broken += counts.trouble == nil ? 0 : 1
             sampled += counts.sampled
@@ -52,6 +56,7 @@ struct CrowdReport {
             $0.member("expected", expected)
             $0.member("received", received)
             $0.member("repeats", repeats)
+            $0.member("leased_again", leasedAgain)
             $0.member("gaps", gaps)
             $0.member("broken", broken)
             $0.member("sampled", sampled)

@@ -103,7 +103,7 @@ extension GatewayCost {
                     $0.member("events_expected", sum("expected"))
                     $0.member("events_received", sum("received"))
                     $0.member("lost", lost)
-                    for name in ["repeats", "gaps", "broken", "sampled"] { $0.member(name, sum(name)) }
+                    for name in ["repeats", "leased_again", "gaps", "broken", "sampled"] { $0.member(name, sum(name)) }
                 }
                 $0.object("reads") {
                     $0.member("per_second_wanted", target.readsPerSecond)

@@ -97,6 +97,8 @@ private final class StreamHandler: ChannelInboundHandler {
 
     struct Refused: Error { let status: UInt }
 
+    private static let once: Set = ["request.created", "job.succeeded", "request.completed"]
+
     init(_ head: HTTPRequestHead, _ count: HeardCount, _ opened: EventLoopPromise<Void>) {
         self.head = head
         self.count = count
@@ -126,7 +128,8 @@ private final class StreamHandler: ChannelInboundHandler {
             guard case .event(let name, let id, let data) = block else { return }
             if let id {
                 let isNews = (id.batch, id.index) > last
-                counts.events += isNews ? 1 : 0
+                counts.events += isNews && Self.once.contains(name) ? 1 : 0
+                counts.leases += isNews && name == "job.leased" ? 1 : 0
                 counts.repeats += isNews ? 0 : 1
                 if isNews { last = (id.batch, id.index) }
             }
@@ -140,6 +143,7 @@ private final class StreamHandler: ChannelInboundHandler {
             sum.isOpen = true
             sum.bytes += buffer.readableBytes
             sum.events += counts.events
+            sum.leases += counts.leases
             sum.repeats += counts.repeats
             sum.gaps += counts.gaps
             sum.sampled += counts.sampled

@@ -4,8 +4,10 @@ import Synchronization
 /// What one listener heard, counted by whoever reads its connection.
 final class HeardCount: Sendable {
     struct Counts: Sendable {
-        /// Events of jobs and requests, each counted once.
+        /// Events that come once: that something was submitted, and that it ended.
         var events = 0
+        /// Those of leases: at least one a job, and another when a lease was lost.
+        var leases = 0
         var bytes = 0
         /// Told a second time.
         var repeats = 0
@@ -19,11 +21,20 @@ final class HeardCount: Sendable {
         var trouble: String?
     }
 
-    /// How many it must hear.
-    let expected: Atomic<Int>
+    /// How many it must hear; .max: not known yet.
+    let events: Atomic<Int>
+    let leases: Atomic<Int>
     private let state = Mutex(Counts())
 
-    init(expected: Int = 0) { self.expected = Atomic(expected) }
+    init(events: Int = .max, leases: Int = .max) {
+        self.events = Atomic(events)
+        self.leases = Atomic(leases)
+    }
+
+    func expect(events: Int, leases: Int) {
+        self.events.store(events, ordering: .relaxed)
+        self.leases.store(leases, ordering: .relaxed)
+    }
 
     var counts: Counts { state.withLock { $0 } }
     func count(_ change: (inout Counts) -> Void) { state.withLock { change(&$0) } }

@@ -69,8 +69,9 @@ public struct JobSpec: Sendable {
     public var after: [Int] = []
     /// Jobs of the request whose results its handler is given; it waits for them too. Up to `Limits.inputs`.
     public var inputs: [Int] = []
-    /// The W3C trace that it belongs to: 55 characters.
-    public var traceparent: String?
+    /// The trace that it belongs to, and the span that submits it: its attempts become spans below that. A wrong
+    /// header makes none.
+    public var traceparent: TraceContext?
 
     public init(kind: String, payload: Payload = .bytes([])) {
         self.kind = kind

@@ -84,7 +84,7 @@ struct RequestPacker {
     }
 
     /// Two times, a limit and a traceparent, each with its tag and length.
-    private static let fixedOptionBytes = 12 + 12 + 8 + 59
+    private static let fixedOptionBytes = 12 + 12 + 8 + 4 + TraceContext.length
 
     // MARK: Limits
 
@@ -146,9 +146,6 @@ struct RequestPacker {
         }
         if let limit = job.runLimit, milliseconds(limit) == nil {
             throw .invalid("runLimit is \(limit), it takes 1 ms to \(UInt32.max) ms")
-        }
-        if let trace = job.traceparent, trace.utf8.count != 55 || !trace.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-            throw .invalid("traceparent is not 55 printable ASCII characters, as W3C Trace Context has it")
         }
         try check(words: job.tags, "tag", count: JobOptions.tags, bytes: JobOptions.tagBytes)
         try check(words: job.affinity.map { [$0] } ?? [], "affinity", count: 1, bytes: Limits.affinityBytes)

@@ -42,6 +42,7 @@ package struct Configuration: Sendable, Equatable {
     package var workerProbes: ListenAddress?
 
     package var logFormat: LogFormat
+    package var tracing: TracingConfiguration
 
     package var leaseTime: Duration
     package var heartbeatInterval: Duration
@@ -111,6 +112,7 @@ package struct Configuration: Sendable, Equatable {
         schedulerProbes = values.take("scheduler_probes", default: nil, .listenAddress)
         workerProbes = values.take("worker_probes", default: nil, .listenAddress)
         logFormat = values.take("log_format", default: .text, .choice())
+        tracing = TracingConfiguration(from: &values)
 
         leaseTime = values.take("lease_seconds", default: .seconds(10), .seconds(1...3600))
         heartbeatInterval = values.take(

@@ -31,6 +31,10 @@ package struct Log: Sendable {
     }
 
     package func write(_ level: Level, _ message: String, _ fields: KeyValuePairs<String, String> = [:]) {
+        write(level, message, fields.map { ($0.key, $0.value) })
+    }
+
+    package func write(_ level: Level, _ message: String, _ fields: [(String, String)]) {
         var line = Self.line(level, component, message, fields, json: json, at: clinux_wall_microseconds())
         // One write(2): lines of several threads and processes do not mix.
         line.withUTF8 { bytes in _ = Glibc.write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
@@ -38,17 +42,16 @@ package struct Log: Sendable {
 
     /// `2026-01-31T12:00:00.123Z info worker: message key=value`, or the same as a JSON object.
     package static func line(
-        _ level: Level, _ component: String, _ message: String, _ fields: KeyValuePairs<String, String>, json: Bool,
+        _ level: Level, _ component: String, _ message: String, _ fields: [(String, String)], json: Bool,
         at microseconds: Int64
     ) -> String {
         let time = timestamp(microseconds)
         guard json else {
-            let pairs = fields.map { " \($0.key)=\(needsQuotes($0.value) ? JSONText.quoted($0.value) : $0.value)" }
-                .joined()
+            let pairs = fields.map { " \($0)=\(needsQuotes($1) ? JSONText.quoted($1) : $1)" }.joined()
             let quotedMessage = message.unicodeScalars.contains { $0.value < 0x20 } ? JSONText.quoted(message) : message
             return "\(time) \(level.rawValue) \(component): \(quotedMessage)\(pairs)\n"
         }
-        let pairs = fields.map { ",\(JSONText.quoted($0.key)):\(JSONText.quoted($0.value))" }.joined()
+        let pairs = fields.map { ",\(JSONText.quoted($0)):\(JSONText.quoted($1))" }.joined()
         return """
             {"time":"\(time)","level":"\(level.rawValue)","component":\(JSONText.quoted(component)),"message":\
             \(JSONText.quoted(message))\(pairs)}\n

@@ -6,12 +6,18 @@ package struct GatewaySnapshot: Sendable {
     package var uploads: Int
     package var schedulerAnswers: Bool
     package var journalAnswers: Bool
+    /// How many workers each kind needs; nil: whoever asks is not told of kinds.
+    package var desiredWorkers: [(kind: String, count: Int)]?
 
-    package init(streams: Int, uploads: Int, schedulerAnswers: Bool, journalAnswers: Bool) {
+    package init(
+        streams: Int, uploads: Int, schedulerAnswers: Bool, journalAnswers: Bool,
+        desiredWorkers: [(kind: String, count: Int)]? = nil
+    ) {
         self.streams = streams
         self.uploads = uploads
         self.schedulerAnswers = schedulerAnswers
         self.journalAnswers = journalAnswers
+        self.desiredWorkers = desiredWorkers
     }
 
     package func write(to text: inout MetricsText) {
@@ -22,5 +28,9 @@ package struct GatewaySnapshot: Sendable {
             [
                 ([("to", "scheduler")], schedulerAnswers ? 1 : 0), ([("to", "journal")], journalAnswers ? 1 : 0),
             ])
+        guard let desiredWorkers else { return }
+        text.gauge(
+            "statex_desired_workers", "Workers that a kind needs, as /v1/scale answers.",
+            desiredWorkers.map { ([("kind", $0.kind)], Double($0.count)) })
     }
 }

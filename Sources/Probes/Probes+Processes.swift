@@ -31,12 +31,17 @@ extension Probes {
 
     /// Of a worker.
     /// - Parameter handlerStarts: processes of handlers that were started, by kind.
+    /// - Parameter more: what else the process says of itself.
     package static func worker(
         _ figures: Published<WorkerSnapshot>, handlerStarts: @escaping @Sendable () -> [(kind: String, count: UInt64)],
+        more: @escaping @Sendable (inout MetricsText) -> Void = { _ in },
         now: @escaping @Sendable () -> Int64 = clinux_monotonic_nanoseconds
     ) -> Probes {
         Probes(
-            metrics: { text in figures.latest?.write(to: &text, handlerStarts: handlerStarts(), at: now()) },
+            metrics: { text in
+                figures.latest?.write(to: &text, handlerStarts: handlerStarts(), at: now())
+                more(&text)
+            },
             live: {
                 guard let latest = figures.latest else { return Health([Health.Check("worker")]) }
                 let problem = LoopAge.problem(latest.takenAt, at: now(), limit: LoopAge.dead)

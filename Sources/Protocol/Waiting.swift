@@ -48,7 +48,8 @@ public enum WaitingReason: UInt8, Sendable, CaseIterable {
     case batchForming = 22
     /// It waits in a worker that has its key warm, though another has a free slot.
     case warmWorker = 23
-    /// One loss more makes it dead, and each worker with a free slot has another such job.
+    /// One loss more makes it dead, so it runs alone, and each worker with a free slot has others; or each is for such a
+    /// job.
     case apart = 24
 }
 

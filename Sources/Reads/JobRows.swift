@@ -14,8 +14,8 @@ let fullColumns: [Column] = [
     .number("priority"), .number("attempts_begun", "attempts"), .number("attempts_allowed"), .time("created_at"),
     .time("run_at"), .time("deadline"), .time("leased_at"), .time("started_at"), .time("ended_at"), .time("retry_at"),
     .text("worker"), .json("tags", "coalesce(array_to_json(tags), '[]')"),
-    .json("labels", "coalesce(array_to_json(labels), '[]')"), .text("retry_of"), .text("retried_as"),
-    .text("error_class"), .text("error"),
+    .json("labels", "coalesce(array_to_json(labels), '[]')"), .text("traceparent"), .text("retry_of"),
+    .text("retried_as"), .text("error_class"), .text("error"),
 ]
 
 /// Its leases, each with how it ended.
@@ -41,7 +41,7 @@ package struct JobRows: Sendable {
     package let list: Listing
     package let states: [JobState]
 
-    init(_ list: Listing) {
+    package init(_ list: Listing) {
         self.list = list
         let column = list.columns.index(of: "state") ?? 0
         states = list.rows.map { row in JobState.allCases.first { $0.name == row[column] } ?? .queued }

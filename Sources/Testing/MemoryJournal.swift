@@ -11,6 +11,7 @@ struct MemoryJournal {
         let payload: [UInt8]
         /// Jobs of its request whose results it takes.
         var inputs: [UInt16] = []
+        var trace: TraceContext?
         var attempts: UInt16 = 0
         var losses: UInt16 = 0
         /// nil: open.
@@ -38,6 +39,7 @@ struct MemoryJournal {
         }
         for row in batch.options {
             jobs[row.id]?.inputs = row.options.after.filter(\.isInput).map(\.index)
+            jobs[row.id]?.trace = row.options.traceparent
             guard let rule = row.options.unique, let job = jobs[row.id] else { continue }
             let key = UniqueKeys.Key(tenant: names[job.tenant] ?? "", kind: names[job.kind] ?? "", rule: rule)
             uniqueKeys[key] = UniqueKeys.Use(
@@ -71,6 +73,8 @@ struct MemoryJournal {
     func payload(of id: UInt64) -> [UInt8] { jobs[id]?.payload ?? [] }
 
     func checkpoint(of id: UInt64) -> [UInt8]? { checkpoints[id] }
+
+    func trace(of id: UInt64) -> TraceContext? { jobs[id]?.trace }
 
     func inputs(of id: UInt64) -> [LeaseInput] {
         guard let job = jobs[id] else { return [] }

@@ -26,7 +26,7 @@ extension TwinLoop {
             let id = content.record.id.rawValue
             worker.leased(
                 content.record, payload: journal.payload(of: id), inputs: journal.inputs(of: id),
-                checkpoint: journal.checkpoint(of: id), at: now.monotonic)
+                checkpoint: journal.checkpoint(of: id), trace: journal.trace(of: id), at: now.monotonic)
         }
         for effect in outbox.revoked { worker.revoked(effect.record, tokensOf: effect.tokensOf) }
         for effect in outbox.follows { worker.followed(effect.record, tokensOf: effect.tokensOf) }

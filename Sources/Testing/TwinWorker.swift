@@ -19,6 +19,7 @@ struct TwinWorker: ~Copyable {
         let payload: [UInt8]
         let inputs: [LeaseInput]
         let checkpoint: [UInt8]?
+        let trace: TraceContext?
     }
 
     let hello: Hello
@@ -76,7 +77,7 @@ struct TwinWorker: ~Copyable {
             payload: isReference ? .object(reference: next.payload) : .bytes(next.payload),
             inputs: next.inputs.map(JobInput.init),
             runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: attempt.cancellation,
-            checkpoint: next.checkpoint, listener: reports, number: next.handle.number)
+            checkpoint: next.checkpoint, trace: next.trace, listener: reports, number: next.handle.number)
         slot.run(
             job, kind: kind, EndedAttempt(next.handle, startedAt: now, endedAt: now, ending: .succeeded))
     }
@@ -124,11 +125,13 @@ struct TwinWorker: ~Copyable {
     mutating func heard(_ header: Header, at now: Int64) { _ = core.accepts(header, at: now) }
 
     mutating func leased(
-        _ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?, at now: Int64
+        _ lease: LeaseRecord, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?, trace: TraceContext?,
+        at now: Int64
     ) {
         guard let handle = core.leased(lease, at: now, into: &out) else { return }
         waiting.append(
-            Waiting(handle: handle, lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint))
+            Waiting(
+                handle: handle, lease: lease, payload: payload, inputs: inputs, checkpoint: checkpoint, trace: trace))
     }
 
     mutating func ended(slot: Int, _ attempt: EndedAttempt, at now: Int64) {

@@ -13,6 +13,8 @@ struct JobChoices: ParsableArguments {
     @Option(help: ArgumentHelp("Expire if not final by then: \(When.format).", valueName: "time")) var deadline: When?
     @Option(help: ArgumentHelp("Stop an attempt that runs longer: 500ms, 90s, 15m.", valueName: "time"))
     var runLimit: Span?
+    @Option(help: "The trace that the jobs belong to, as the header of that name has it (W3C Trace Context).")
+    var traceparent: String?
     @Option(parsing: .unconditional, help: "0 (first) to 9 (last); usual: 5.") var priority: Int?
     @Option(
         parsing: .unconditional,
@@ -24,6 +26,9 @@ struct JobChoices: ParsableArguments {
         for (time, flag) in [(at, "--at"), (deadline, "--deadline")] {
             guard let time, !JobSpec.mayName(time.after) else { continue }
             throw ValidationError("\(flag) takes a time from 1970 to 2199")
+        }
+        if let traceparent, TraceContext(traceparent) == nil {
+            throw ValidationError("--traceparent takes \(TraceContext.rule)")
         }
         if let priority, !(0..<Limits.priorities).contains(priority) {
             throw ValidationError("--priority \(priority): it takes 0 (first) to \(Limits.priorities - 1)")
@@ -42,5 +47,6 @@ struct JobChoices: ParsableArguments {
         job.runLimit = runLimit?.duration
         job.priority = priority ?? Limits.defaultPriority
         job.attempts = attempts
+        job.traceparent = traceparent.flatMap { TraceContext($0) }
     }
 }

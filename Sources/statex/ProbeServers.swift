@@ -5,6 +5,7 @@ import StatexMetrics
 import StatexProbes
 import StatexProcesses
 import StatexThreads
+import StatexTracing
 import StatexWorkerRuntime
 
 /// What a scheduler answers on its probes: also while it waits for the journal, that it is not ready.
@@ -33,10 +34,12 @@ struct WorkerProbes {
     let figures = Published<WorkerSnapshot>()
     private let listener: ProbeListener
 
-    init(at place: ListenAddress, handlers: [any Handler]) async {
+    init(at place: ListenAddress, handlers: [any Handler], spans: SpanQueue?) async {
         let processes = handlers.compactMap { $0 as? ProcessHandler }
         listener = await ProbeListener(
-            .worker(figures, handlerStarts: { processes.map { ($0.kind, $0.starts) } }), at: place)
+            .worker(
+                figures, handlerStarts: { processes.map { ($0.kind, $0.starts) } },
+                more: { spans?.write(to: &$0) }), at: place)
     }
 
     var address: String? { listener.address }

@@ -26,16 +26,16 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "How it writes its log: text or json.") var logFormat: String?
 
     func run() async throws {
-        let worker = try await prepare()
+        let (worker, traces) = try await prepare()
         Signals.onStop { worker.drain() }
         do throws(WorkerError) {
-            try await worker.run()
+            try await traces.exported { () async throws(WorkerError) in try await worker.run() }
         } catch {
             throw ending(.failed, "worker: \(error)")
         }
     }
 
-    private func prepare() async throws -> Worker {
+    private func prepare() async throws -> (Worker, Traces) {
         let loaded = try options.load([
             "worker_endpoint": endpoint, "slots": slots, "objects": objects, "drain_seconds": drainSeconds,
             "log_format": logFormat, "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
@@ -66,14 +66,19 @@ struct WorkerCommand: AsyncParsableCommand {
         let kinds = handlers?.split(separator: ",").map(String.init)
         let served = try catalog.handlers(only: kinds)
         var probes: WorkerProbes?
-        if let place = configuration.workerProbes { probes = await WorkerProbes(at: place, handlers: served) }
+        let traces = try Traces(configuration, of: "worker", instance: name)
+        options.spans = traces.spans
+        if let place = configuration.workerProbes {
+            probes = await WorkerProbes(at: place, handlers: served, spans: traces.spans)
+        }
         options.figures = probes?.figures
         options.onReady = { [probes] in announceReady(probes?.address.map { [$0] } ?? []) }
         do throws(WorkerError) {
-            return try Worker(
+            let worker = try Worker(
                 endpoint: configuration.workerEndpoint, slots: configuration.slots,
                 handlers: served,
                 options: options)
+            return (worker, traces)
         } catch {
             throw ending(.failed, "worker: \(error)")
         }

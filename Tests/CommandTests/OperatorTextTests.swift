@@ -24,6 +24,19 @@ import Testing
         _ = try Statex.parseAsRoot(["submit", "--text", "a", flag, "2199-01-01T00:00:00Z"])
     }
 
+    @Test func `a traceparent that is none is refused with what it takes`() throws {
+        let right = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        _ = try Statex.parseAsRoot(["submit", "--text", "a", "--traceparent", right])
+        for wrong in ["", "00-1", right.uppercased(), right + "-x"] {
+            do {
+                _ = try Statex.parseAsRoot(["submit", "--text", "a", "--traceparent", wrong])
+                Issue.record("\(wrong) was taken")
+            } catch {
+                #expect(Statex.message(for: error).hasPrefix("--traceparent takes version, trace id"))
+            }
+        }
+    }
+
     @Test func `doctor says of a missing launcher that it is missing, and where it belongs`() throws {
         #expect(DoctorCommand.missing(launcher: "/bin/sh") == nil)
         let finding = try #require(DoctorCommand.missing(launcher: "/no/such/statex-launch"))

@@ -24,7 +24,7 @@ extension EndToEnd {
                         "--examples", "2",
                     ], environment: ["PATH": "/usr/bin:/bin", "HOME": stack.directory])
                 command.log = log
-                let end = try ChildProcess.run(command, limit: .seconds(100))
+                let end = try ChildProcess.run(command, limit: .seconds(240))
                 let said = ProcessTable.text(log)
                 #expect(end == .exited(0), "\(said.suffix(6_000))")
                 let cases = said.matches(of: /(\d+) generated, (\d+) passed/).compactMap { Int($0.output.2) }

@@ -1,3 +1,4 @@
+import CollectorTestServer
 import Foundation
 import StatexClient
 import StatexProtocol
@@ -63,16 +64,27 @@ extension EndToEnd {
             try await TestStack.with(["log_format": "json"]) { stack in
                 let scheduler = try stack.startScheduler()
                 let worker = try stack.startWorker("w")
+                let gateway = try stack.startGateway()
+                let visitor = try GatewayVisitor(gateway)
                 let client = try await stack.client()
-                let request = try await client.submit(
-                    Request([JobSpec(kind: "fail", payload: .text(#"{"message":"secret","retryable":false}"#))]))
+                var job = JobSpec(kind: "fail", payload: .text(#"{"message":"secret","retryable":false}"#))
+                job.traceparent = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+                let request = try await client.submit(Request([JobSpec(kind: "noop"), job]))
                 #expect(try await request.result().state == .failed)
                 #expect(try worker.stop() == .exited(0))
                 // A second one waits for the first one's lock, and says why it ends.
                 let second = try stack.launchScheduler(site: "b")
                 #expect(try second.waitForEnd() == .exited(76))
+                // What fails without its journal says what it was about.
+                let cancels = "/v1/requests/\(request.id)/cancel"
+                try stack.stopPostgres()
+                let answer = try await visitor.post(
+                    cancels, headers: ["traceparent": "00-11111111111111111111111111111111-2222222222222222-01"])
+                #expect(answer.status == 503, "\(answer.text)")
+                try stack.startPostgres()
                 #expect(try scheduler.stop() == .exited(0))
-                for process in [scheduler, worker, second] {
+                #expect(try gateway.stop() == .exited(0))
+                for process in [scheduler, worker, second, gateway] {
                     for line in process.said.split(separator: "\n") {
                         let object = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: String]
                         #expect(object?["component"] != nil, "\(process.name) said: \(line)")
@@ -80,7 +92,15 @@ extension EndToEnd {
                 }
                 #expect(second.said.contains(#""level":"error""#))
                 let failures = worker.said.split(separator: "\n").filter { $0.contains("an attempt failed") }
-                #expect(failures.count == 1 && failures.first?.contains(#""job":"\#(request.id)""#) == true)
+                for field in [
+                    #""job":"\#(request.jobIDs[1])""#, #""request":"\#(request.id)""#,
+                    #""trace_id":"0af7651916cd43dd8448eb211c80319c""#,
+                ] { #expect(failures.count == 1 && failures[0].contains(field), "\(field) in \(failures)") }
+                let refused = gateway.said.split(separator: "\n").filter { $0.contains("a request failed") }
+                for field in [
+                    #""component":"gateway""#, #""request":"\#(request.id)""#, #""code":""#,
+                    #""trace_id":"11111111111111111111111111111111""#,
+                ] { #expect(refused.count == 1 && refused[0].contains(field), "\(field) in \(gateway.said)") }
                 #expect(!worker.said.contains("secret"), "what a handler says is its submitter's")
             }
         }
@@ -120,14 +140,16 @@ extension EndToEnd {
         }
 
         @Test func `Prometheus answers each query of the dashboard from a live stack`() async throws {
-            try await TestStack.with(Self.settings) { stack in
+            let collector = try Collector()
+            let settings = Self.settings.merging(["otlp_endpoint": collector.endpoint]) { $1 }
+            try await TestStack.with(settings) { stack in
                 let scheduler = try stack.startScheduler()
                 let worker = try stack.startWorker("w")
                 let client = try await stack.client()
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let (prometheus, url) = try stack.startPrometheus([
-                    ("statex-scheduler", try scheduler.probes), ("statex-worker", try worker.probes),
-                    ("statex-gateway", visitor.url.replacing("http://", with: "")),
+                    ("statex-scheduler", try scheduler.probes, nil), ("statex-worker", try worker.probes, nil),
+                    ("statex-gateway", visitor.url.replacing("http://", with: ""), visitor.token),
                 ])
                 try await prometheus.eventually("Prometheus is ready") {
                     (try? await HTTP.get(url + "/-/ready"))?.status == 200

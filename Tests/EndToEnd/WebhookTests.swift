@@ -28,7 +28,9 @@ extension EndToEnd {
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let other = try await submit(#"{"jobs":[{"kind":"echo"}],"tenant":"other"}"#, to: visitor)
                 _ = try await visitor.finished(other)
-                let good = try await submit(to: visitor)
+                let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                let good = try await submit(
+                    #"{"jobs":[{"kind":"echo","traceparent":"\#(trace)"}],"tenant":"acme"}"#, to: visitor)
                 let bad = try await submit(
                     #"{"jobs":[{"kind":"fail","payload":"{\"retryable\": false}"}],"tenant":"acme"}"#, to: visitor)
                 let waiting = try await submit(#"{"jobs":[{"kind":"nobody"}],"tenant":"acme"}"#, to: visitor)
@@ -46,6 +48,9 @@ extension EndToEnd {
                     let age = abs(Date().timeIntervalSince1970 - (Double(message.stamp) ?? 0))
                     #expect(age < 60)
                 }
+                // It belongs to the trace of its request, as a span of its own.
+                let traced = messages.filter { $0.trace != nil }
+                #expect(traced.map(\.request) == [good] && traced[0].trace?.contains(trace.prefix(35)) == true)
                 // What was delivered is a job that succeeded, and of deliveries nobody is told.
                 try await receiver.process.eventually("they are final") {
                     try stack.number(
@@ -63,7 +68,8 @@ extension EndToEnd {
                 _ = try stack.startScheduler()
                 _ = try stack.startWorker("w")
                 _ = try stack.startWebhookWorker()
-                let visitor = try GatewayVisitor(stack.startGateway())
+                let first = try stack.startGateway()
+                let visitor = try GatewayVisitor(first)
                 func body(_ url: String, tenant: String = "acme") -> String {
                     #"{"jobs":[{"kind":"echo","payload":"x"}],"tenant":"\#(tenant)","webhook":"\#(url)"}"#
                 }
@@ -80,7 +86,20 @@ extension EndToEnd {
                 let two = try await submit(body(receiver.url + "/two"), to: visitor)
                 try await receiver.received("two messages") { $0.count >= 2 }
                 #expect(Set(receiver.messages.map(\.request)) == [one, two])
-                #expect(try stack.number("SELECT count(*) FROM statex.webhook_targets") == 2)
+                // A URL stays as long as a job that is kept names it.
+                let connection = try stack.connection()
+                try connection.run(
+                    """
+                    UPDATE statex.webhook_targets SET used = now() - interval '2 days';
+                    INSERT INTO statex.webhook_targets VALUES ('old', 'acme', 'https://h/', now() - interval '2 days'),
+                        ('new', 'acme', 'https://h/', now())
+                    """, doing: "age")
+                try first.kill()
+                let gateway = try stack.startGateway()
+                try await gateway.eventually("the sweep") {
+                    try stack.rows("SELECT name FROM statex.webhook_targets WHERE name = 'old'").isEmpty
+                }
+                #expect(try stack.number("SELECT count(*) FROM statex.webhook_targets") == 3)
             }
         }
 
@@ -159,9 +178,7 @@ extension EndToEnd {
                 ids.insert(last.id.description)
                 _ = try stack.startGateway()
                 try await receiver.received("all of them") { Set($0.map(\.request)) == ids }
-                let jobs = try stack.number(
-                    "SELECT count(*) FROM statex.job_status WHERE kind = 'statex.webhook'")
-                #expect(jobs == ids.count)
+                #expect(try stack.deliveries == ids.count)
                 await client.close()
             }
         }
@@ -227,6 +244,100 @@ extension EndToEnd {
                 #expect(try await tell("a", now, text, signed: text) == 204)
                 #expect(receiver.said.split(separator: "\n").count { $0 == "request.completed forged" } == 1)
             }
+        }
+
+        @Test func `a gateway that hangs is replaced by one that stands by, and gives way when it goes on`()
+            async throws
+        {
+            try await TestStack.with { stack in
+                let receiver = try await stack.startReceiver()
+                try stack.configure(try stack.webhookSettings(url: receiver.url))
+                _ = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                _ = try stack.startWebhookWorker()
+                let hanging = try stack.startGateway()
+                let standing = try stack.startGateway()
+                let visitor = try GatewayVisitor(standing)
+                try await hanging.eventually("it relays") { try await isRelaying(hanging) }
+                #expect(try await !isRelaying(standing))
+                hanging.signal(SIGSTOP)
+                let one = try await submit(to: visitor)
+                try await receiver.received("the first") { $0.map(\.request) == [one] }
+                #expect(try await isRelaying(standing))
+                hanging.signal(SIGCONT)
+                try await hanging.eventually("it gives way") { try await !isRelaying(hanging) }
+                let two = try await submit(to: visitor)
+                try await receiver.received("the second") { $0.map(\.request) == [one, two] }
+                #expect(try stack.deliveries == 2)
+            }
+        }
+
+        @Test func `a gateway that is killed at any step of a delivery loses nothing and makes no second job`()
+            async throws
+        {
+            try await TestStack.with { stack in
+                let receiver = try await stack.startReceiver()
+                var settings = try stack.webhookSettings(url: receiver.url)
+                settings["webhooks"]?.replace(
+                    "}}", with: "}, own: {tenant: acme, secret_file: \(stack.directory)/acme.webhook}}")
+                try stack.configure(settings)
+                _ = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                _ = try stack.startWebhookWorker()
+                let one = try await killedBeforeItNotes(stack, receiver)
+                let two = try await killedWhileItSubmits(stack, receiver)
+                try await receiver.received("both") { Set($0.map(\.request)) == [one, two] }
+                try await killedBeforeItKeeps(stack, receiver)
+                #expect(try stack.deliveries == 4)
+            }
+        }
+
+        private func isRelaying(_ gateway: RunningProcess) async throws -> Bool {
+            try await GatewayVisitor(gateway).get("/metrics").text.contains("\nstatex_webhook_relays 1\n")
+        }
+
+        /// Of a request, how far it is: it was submitted and sent.
+        private func killedBeforeItNotes(_ stack: TestStack, _ receiver: WebhookReceiver) async throws -> String {
+            let gateway = try stack.startGateway()
+            try await gateway.eventually("it relays") { try await isRelaying(gateway) }
+            let holder = try stack.hold("statex.webhook_cursor")
+            let id = try await submit(to: try GatewayVisitor(gateway))
+            try await receiver.received("it") { $0.map(\.request) == [id] }
+            try stack.waitUntilHeld(holder)
+            try gateway.kill()
+            try holder.run("ROLLBACK", doing: "let go")
+            return id
+        }
+
+        /// It does not hear that it was.
+        private func killedWhileItSubmits(_ stack: TestStack, _ receiver: WebhookReceiver) async throws -> String {
+            let gateway = try stack.startGateway()
+            let client = try await stack.client()
+            // Of all submits this one alone has a key.
+            let holder = try stack.hold("statex.keys")
+            let handle = try await client.submit(Request(kind: "echo", payload: .text("2"), tenant: "acme"))
+            try stack.waitForHeldCommit(holder)
+            await client.close()
+            try gateway.kill()
+            try holder.run("ROLLBACK", doing: "let go")
+            _ = try stack.startGateway()
+            return handle.id.description
+        }
+
+        /// The URL of a request, so before anybody was told that the request is there.
+        private func killedBeforeItKeeps(_ stack: TestStack, _ receiver: WebhookReceiver) async throws {
+            let gateway = try stack.startGateway()
+            let visitor = try GatewayVisitor(gateway)
+            let body = #"{"jobs":[{"kind":"echo"}],"tenant":"acme","webhook":"\#(receiver.url)/own"}"#
+            let holder = try stack.hold("statex.webhook_targets")
+            async let unanswered = try? await visitor.post("/v1/requests", body)
+            try stack.waitUntilHeld(holder)
+            try gateway.kill()
+            #expect(await unanswered == nil)
+            try holder.run("ROLLBACK", doing: "let go")
+            #expect(try stack.number("SELECT count(*) FROM statex.job_status WHERE kind = 'echo'") == 2)
+            let id = try await submit(body, to: try GatewayVisitor(stack.startGateway()))
+            try await receiver.received("the third, at both URLs") { $0.count { $0.request == id } == 2 }
         }
 
         @Test func `a tenant that may submit nothing more does not hold up the messages of others`() async throws {

@@ -143,7 +143,7 @@ struct DocumentTests {
         let asked: [(HTTPFields, String, String?)] = [
             ([:], "", nil), (none, "", nil), (Scene.bearer(token), "", nil), (json, "", "{"), (json, "", "{}"),
             (json, "", #"{"jobs":[{"kind":"a"}]}"#), (json, "", #"{"all":true}"#), (json, "", long), (text, "", "x"),
-            (bad, "", "{}"),
+            (bad, "", "{}"), (Scene.bearer("x.y.z"), "", nil),
             (json, "?limit=0", nil), (json, "?kind=", nil), (json, "?kind=a", nil),
         ]
         for endpoint in scene.gateway.endpoints {

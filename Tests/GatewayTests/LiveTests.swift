@@ -125,10 +125,20 @@ struct LiveTests {
         let listener = listener(.request(JobID(rawValue: 4096)))
         listener.willHearOutput()
         listener.hear(event(.requestCompleted), at: 0) { Array("last".utf8) }
-        #expect(text(await listener.box.next()) == "last")
-        listener.box.put(Array("output".utf8))
+        listener.box.put(Array("output ".utf8))
+        #expect(text(await listener.box.next()) == "output ")
+        listener.box.put(Array("more ".utf8))
         listener.heardOutput()
-        #expect(text(await listener.box.next()) == "output")
+        #expect(text(await listener.box.next()) == "more last")
+        #expect(await listener.box.next() == nil)
+    }
+
+    @Test func `the last event does not wait for ever for what its jobs put out`() async {
+        let listener = listener(.request(JobID(rawValue: 4096)))
+        listener.willHearOutput()
+        listener.hear(event(.requestCompleted), at: 0) { Array("last".utf8) }
+        listener.beat(nil, at: .now + GatewayLimits.lastOutput + .seconds(1))
+        #expect(text(await listener.box.next()) == "last")
         #expect(await listener.box.next() == nil)
     }
 

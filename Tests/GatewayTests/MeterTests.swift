@@ -15,6 +15,22 @@ struct MeterTests {
         return String(buffer: response.body)
     }
 
+    @Test func `kinds are named to those alone who may know all of them`() async throws {
+        let scene = try await Scene()
+        let all = Scene.bearer(try await Scene.token())
+        let own = Scene.bearer(try await Scene.token(tenant: "acme"))
+        try await scene.gateway.application().test(.router) { client in
+            #expect(try await !page(client).contains("statex_desired_workers"))
+            let told = try await client.execute(uri: "/metrics", method: .get, headers: all)
+            #expect(told.status == .ok)
+            #expect(String(buffer: told.body).contains("# TYPE statex_desired_workers gauge"))
+            let tenant = try await client.execute(uri: "/metrics", method: .get, headers: own)
+            #expect(tenant.status == .forbidden)
+            let forged = try await client.execute(uri: "/metrics", method: .get, headers: Scene.bearer("x.y.z"))
+            #expect(forged.status == .unauthorized)
+        }
+    }
+
     @Test func `requests are counted by their route's pattern, and problems by their code`() async throws {
         let scene = try await Scene()
         let token = Scene.bearer(try await Scene.token(tenant: "acme"))

@@ -49,6 +49,10 @@ struct SubmitTests {
         (#"{"jobs":[{"kind":"a"},{"kind":"a","after":[-1]}]}"#, "jobs[1].after"),
         (#"{"jobs":[{"kind":"a"},{"kind":"a","inputs":[0,0]}]}"#, "jobs[1].inputs"),
         (#"{"jobs":[{"kind":"a","traceparent":"00-1"}]}"#, "jobs[0].traceparent"),
+        (
+            #"{"jobs":[{"kind":"a","traceparent":"00-00000000000000000000000000000000-b7ad6b7169203331-01"}]}"#,
+            "jobs[0].traceparent"
+        ),
         (#"{"jobs":[{"kind":"a"}],"tenant":""}"#, "tenant"),
         (#"{"jobs":[{"kind":"a"}],"on_dependency_failure":"ignore"}"#, "on_dependency_failure"),
         (#"{"jobs":[{"kind":"a"}],"unique":{}}"#, "unique.key"),

@@ -24,11 +24,11 @@ func ask(
 
 func ask(
     _ payload: [UInt8], _ settings: HTTPSettings, _ cancellation: Cancellation = Cancellation(),
-    inputs: [JobInput] = []
+    inputs: [JobInput] = [], trace: TraceContext? = nil
 ) -> Result<String, HandlerError> {
     let job = Job(
         id: JobID(rawValue: 1), kind: "test", attempt: 1, payload: .bytes(payload), inputs: inputs,
-        cancellation: cancellation)
+        cancellation: cancellation, trace: trace)
     return Result { () throws(HandlerError) in
         guard case .bytes(let bytes) = try HTTPHandler(settings).attempt(job) else { return "a reference" }
         return String(decoding: bytes, as: UTF8.self)

@@ -21,13 +21,27 @@ import Testing
         #expect(request.body == Array(payload.utf8))
     }
 
-    @Test func `without a key none is sent`() throws {
+    @Test func `without a key none is sent, and without a trace none`() throws {
         let seen = Seen()
         _ = ask { peer in
             seen.add(peer.request())
             peer.answer("{}")
         }
-        #expect(try #require(seen.first).head.contains("Authorization") == false)
+        let head = try #require(seen.first).head
+        #expect(!head.contains("Authorization") && !head.contains("traceparent"))
+    }
+
+    @Test func `the server is told which trace the job belongs to`() throws {
+        let seen = Seen()
+        let trace = try #require(TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+        let server = ScriptedServer { peer in
+            seen.add(peer.request())
+            peer.answer("{}")
+        }
+        defer { server.stop() }
+        let settings = HTTPSettings(kind: "t", url: server.url, path: "/v1/completions")
+        _ = ask(Array(#"{"prompt":"x"}"#.utf8), settings, trace: trace)
+        #expect(try #require(seen.first).has("traceparent: \(trace)"))
     }
 
     @Test(arguments: [

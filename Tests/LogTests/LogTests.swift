@@ -6,7 +6,8 @@ import Testing
     private func line(
         _ message: String, _ fields: KeyValuePairs<String, String> = [:], json: Bool
     ) -> String {
-        Log.line(.warning, "worker", message, fields, json: json, at: 1_769_860_800_123_456)
+        Log.line(
+            .warning, "worker", message, fields.map { ($0.key, $0.value) }, json: json, at: 1_769_860_800_123_456)
     }
 
     @Test func `a line for people has time, level, who, words and what belongs to them`() {
@@ -26,6 +27,14 @@ import Testing
                 "time": "2026-01-31T12:00:00.123Z", "level": "warning", "component": "worker", "message": message,
                 "job": message,
             ])
+    }
+
+    @Test func `of many lines in a second ten are said, and the next says how many were left out`() {
+        var budget = LineBudget()
+        #expect(
+            (0..<25).map { _ in budget.take(at: 7) } == Array(repeating: 0, count: 10)
+                + Array(repeating: nil, count: 15))
+        #expect(budget.take(at: 8) == 15 && budget.take(at: 8) == 0)
     }
 
     @Test func `a line for people stays one line`() {

@@ -1,6 +1,7 @@
 import Foundation
 import StatexMetrics
 import StatexProtocol
+import StatexTracing
 import Testing
 
 /// Dashboard, rules and documentation against the metrics that there are.
@@ -22,7 +23,11 @@ import Testing
         scheduler.write(to: &text, at: 0)
         WorkerSnapshot(takenAt: 0, slots: 1).write(to: &text, handlerStarts: [], at: 0)
         RequestCounts().write(to: &text)
-        GatewaySnapshot(streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true).write(to: &text)
+        GatewaySnapshot(
+            streams: 0, uploads: 0, schedulerAnswers: true, journalAnswers: true, desiredWorkers: [("text", 1)]
+        ).write(to: &text)
+        WebhookSnapshot().write(to: &text)
+        SpanQueue().write(to: &text)
         var names: [String: String] = [:]
         for line in String(decoding: text.bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix("# TYPE ") {
             let words = line.split(separator: " ").map(String.init)

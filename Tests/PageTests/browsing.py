@@ -44,12 +44,12 @@ class Browser:
         self.patience = PATIENCE
 
     def open(self, path="#/", signed_in=True):
-        # What is kept belongs to the origin; nothing asks for anything from there.
-        self.driver.get(f"{self.address}/assets/app.css")
-        self.driver.execute_script("sessionStorage.clear()")
-        if signed_in:
-            self.driver.execute_script("sessionStorage.setItem('statex.token', arguments[0])", self.token())
+        self.driver.get("about:blank")
+        # Before the page asks for anything.
+        keep = f"sessionStorage.setItem('statex.token', {json.dumps(self.token())})" if signed_in else ""
+        script = self.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": f"sessionStorage.clear(); {keep}"})
         self.driver.get(f"{self.address}/{path}")
+        self.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
         return self
 
     def go(self, path):

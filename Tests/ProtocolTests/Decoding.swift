@@ -169,8 +169,9 @@ private func record(_ bytes: borrowing RawSpan, _ cursor: inout ByteCursor, _ he
                 ? try bytes.text(
                     lease.affinityStart..<lease.affinityStart + Int(lease.affinityLength), "affinity") : "none",
             "checkpoint": lease.hasCheckpoint
-                ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength))) : "none"
-                ,
+                ? hex(bytes.array(lease.checkpointStart..<lease.checkpointStart + Int(lease.checkpointLength)))
+                : "none",
+            "trace": try trace(of: lease, bytes),
         ]
     case .progress, .report:
         let record = try ProgressRecord(reading: &cursor, header: header, in: bytes)
@@ -219,7 +220,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     if let time = options.runAt { fields["run_at_us"] = time }
     if let time = options.deadline { fields["deadline_us"] = time }
     if let limit = options.runLimitMilliseconds { fields["run_limit_ms"] = Int(limit) }
-    if let trace = options.traceparent { fields["traceparent"] = trace }
+    if let trace = options.traceparent { fields["traceparent"] = trace.description }
     if !options.tags.isEmpty { fields["tags"] = options.tags }
     if let affinity = options.affinity { fields["affinity"] = affinity }
     if !options.labels.isEmpty { fields["labels"] = options.labels }
@@ -262,6 +263,16 @@ private func describe(_ event: WorkerEventRecord) -> [String: any Sendable] {
         "type": event.type.name, "incarnation": event.incarnation, "at_us": event.at, "slots": Int(event.slots),
         "name": event.name,
     ]
+}
+
+private func trace(of lease: LeaseRecord, _ bytes: borrowing RawSpan) throws(WireError) -> any Sendable {
+    guard lease.hasTrace else { return "none" }
+    var cursor = ByteCursor(at: lease.traceStart)
+    let trace = try LeaseTrace(reading: &cursor, in: bytes)
+    return [
+        "traceparent": trace.context.description, "request": trace.request.rawValue, "tenant": trace.tenant,
+        "waited_us": trace.waitedMicroseconds,
+    ] as [String: any Sendable]
 }
 
 private func inputs(of lease: LeaseRecord, _ bytes: borrowing RawSpan) throws(WireError) -> [String] {

@@ -73,7 +73,7 @@ struct Sample {
                 options.runAt = 1_764_000_000_000_000
                 options.deadline = 1_764_000_600_000_000
                 options.runLimitMilliseconds = 30_000
-                options.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                options.traceparent = trace
                 options.tags = ["nightly", "eu"]
                 options.labels = ["gpu"]
                 options.affinity = "whisper-tiny.en"
@@ -335,7 +335,28 @@ struct Sample {
             $0.append(UInt8(4))
             $0.append("tiny")
         },
+        Sample("leases of jobs that belong to a trace, one names a key too") {
+            Header(.leases, recordLength: LeaseRecord.size, stamp: stamp, count: 2).write(to: &$0)
+            for hasAffinity in [false, true] {
+                var lease = LeaseRecord(
+                    id: id, token: hasAffinity ? 1_004 : 1_003, runLimitMilliseconds: 0, payloadLength: 2, attempt: 1,
+                    kind: 0, encoding: 0)
+                lease.hasAffinity = hasAffinity
+                lease.hasTrace = true
+                lease.write(to: &$0)
+                $0.append([7, 8])
+                if hasAffinity {
+                    $0.append(UInt8(4))
+                    $0.append("tiny")
+                }
+                if let trace {
+                    LeaseTrace(context: trace, request: id, waitedMicroseconds: 1_500, tenant: "müller").write(to: &$0)
+                }
+            }
+        },
     ]
+
+    private static let trace = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
     private static let events = [
         Sample("events of a commit") {

@@ -285,8 +285,8 @@ struct LeaseTests {
         #expect(scheduler.outcomes.filter { $0.final == .dead }.count == 1)
     }
 
-    @Test("What was lost beside poison twice is not there when it is lost again, and says so while it waits")
-    func besidePoison() throws {
+    @Test("What one loss more makes dead runs alone: it is not there when others are lost, and says so while it waits")
+    func runsAlone() throws {
         let scheduler = TestScheduler()
         let client = scheduler.client()
         try scheduler.submit((0..<6).map { _ in [.init()] }, sequence: 1, client: client)
@@ -300,24 +300,78 @@ struct LeaseTests {
         }
         let worker = scheduler.worker(3, credit: 4, slots: 3)
         scheduler.settle()
-        #expect(scheduler.held(by: worker).map(\.id) == [poison, neighbour + 1, neighbour + 2, neighbour + 3])
-        scheduler.report(scheduler.held(by: worker)[2], by: worker)
-        scheduler.report(scheduler.held(by: worker)[1], by: worker)
-        scheduler.settle()
-        let why = scheduler.core.explain(JobID(rawValue: neighbour), journalDown: nil, at: scheduler.now)
-        #expect(scheduler.held(by: worker).count == 3 && why.reason == .slotsBusy)
-        for lease in scheduler.held(by: worker) where lease.id != poison { scheduler.report(lease, by: worker) }
-        scheduler.settle()
-        #expect(scheduler.held(by: worker).map(\.id) == [poison])
-        let now = scheduler.core.explain(JobID(rawValue: neighbour), journalDown: nil, at: scheduler.now)
-        #expect(now.reason == .apart)
+        #expect(scheduler.held(by: worker).map(\.id) == [poison], "though there are two free slots")
+        for waiting in [neighbour, neighbour + 1] {
+            let why = scheduler.core.explain(JobID(rawValue: waiting), journalDown: nil, at: scheduler.now)
+            #expect(why.reason == .apart)
+        }
         scheduler.leave(worker)
         scheduler.settle()
         #expect(scheduler.final(of: poison) == .dead)
         let last = scheduler.worker(4, credit: 4, slots: 2)
         scheduler.settle()
         #expect(drainOne(scheduler, last) == neighbour)
+        while drainOne(scheduler, last) != nil {}
         #expect(scheduler.core.openJobs == 0)
+        #expect(scheduler.outcomes.filter { $0.final == .dead }.count == 1)
+    }
+
+    @Test("For a job that runs alone one worker is emptied, and no more than one; then all take jobs again")
+    func oneWorkerIsEmptied() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let accused = TestScheduler.firstID
+        try scheduler.submit(.init(), sequence: 1, client: client)
+        let first = scheduler.worker(1, credit: 1, slots: 1)
+        scheduler.settle()
+        scheduler.leave(first)
+        let second = scheduler.worker(2, credit: 1, slots: 1)
+        scheduler.settle()
+        // Two others are full before it is lost again.
+        try scheduler.submit((0..<40).map { _ in [.init()] }, sequence: 2, client: client)
+        let workers = [scheduler.worker(3, credit: 2, slots: 2), scheduler.worker(4, credit: 2, slots: 2)]
+        scheduler.settle()
+        scheduler.leave(second)
+        scheduler.settle()
+        #expect(workers.map { scheduler.held(by: $0).count } == [2, 2])
+        var fewest = 4
+        for _ in 0..<4 where !workers.contains(where: { scheduler.held(by: $0).first?.id == accused }) {
+            for worker in workers { _ = drainOne(scheduler, worker) }
+            let held = workers.map { scheduler.held(by: $0).count }
+            fewest = min(fewest, held.max() ?? 0)
+        }
+        #expect(fewest == 2, "one of them is always full")
+        let holder = try #require(workers.first { scheduler.held(by: $0).map(\.id) == [accused] })
+        #expect(drainOne(scheduler, holder) == accused)
+        #expect(workers.map { scheduler.held(by: $0).count } == [2, 2])
+    }
+
+    @Test("Good jobs among many that crash their worker all succeed")
+    func manyPoisonJobs() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        try scheduler.submit((0..<60).map { _ in [.init()] }, sequence: 1, client: client)
+        func isPoison(_ id: UInt64) -> Bool { (id - TestScheduler.firstID) % 4 == 0 }
+        var workers = (1...2).map { scheduler.worker(UInt64($0), credit: 8, slots: 4) }
+        var next: UInt64 = 3
+        scheduler.settle()
+        for _ in 0..<400 where scheduler.core.openJobs > 0 {
+            for place in workers.indices {
+                let running = scheduler.held(by: workers[place]).prefix(4)
+                if running.contains(where: { isPoison($0.id) }) {
+                    scheduler.leave(workers[place])
+                    workers[place] = scheduler.worker(next, credit: 8, slots: 4)
+                    next += 1
+                } else if let lease = running.first {
+                    scheduler.report(lease, by: workers[place])
+                }
+                scheduler.settle()
+            }
+        }
+        #expect(scheduler.core.openJobs == 0)
+        for id in TestScheduler.firstID..<TestScheduler.firstID + 60 {
+            #expect(scheduler.final(of: id) == (isPoison(id) ? .dead : .succeeded))
+        }
     }
 
     @Test("A job that waits for a free slot gets one, however much of another kind could wait in its worker")

@@ -15,6 +15,16 @@ import Testing
         await statex.close()
     }
 
+    @Test func `a handler is told which trace its job belongs to`() async throws {
+        let handler = TestHandler("mine") { job in .bytes(Array("\(job.trace.map { "\($0)" } ?? "none")".utf8)) }
+        let statex = try InMemoryStatex(handlers: [handler])
+        var job = JobSpec(kind: "mine")
+        job.traceparent = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        let result = try await statex.submit(Request([job, JobSpec(kind: "mine")])).result()
+        #expect(result.jobs.map(\.text) == [job.traceparent?.description, "none"])
+        await statex.close()
+    }
+
     @Test func `jobs of a better priority start first`() async throws {
         let handler = TestHandler("mine") { [notebook] job in
             guard case .bytes(let name) = job.payload else { return job.payload }

@@ -98,7 +98,7 @@ final class FakeScheduler {
 
     func lease(
         _ tokens: some Sequence<UInt64>, kind: UInt16 = 0, payload: String = "", limit: UInt32 = 0, attempt: UInt16 = 1,
-        encoding: Encoding = .bytes, affinity: String? = nil
+        encoding: Encoding = .bytes, affinity: String? = nil, trace: TraceContext? = nil
     ) throws {
         buffer.removeAll()
         Header(.leases, recordLength: LeaseRecord.size, stamp: stamp).write(to: &buffer)
@@ -108,11 +108,16 @@ final class FakeScheduler {
                 id: Self.id(token), token: token, runLimitMilliseconds: limit,
                 payloadLength: UInt32(payload.utf8.count), attempt: attempt, kind: kind, encoding: encoding.rawValue)
             record.hasAffinity = affinity != nil
+            record.hasTrace = trace != nil
             record.write(to: &buffer)
             buffer.append(payload)
             if let affinity {
                 buffer.append(UInt8(affinity.utf8.count))
                 buffer.append(affinity)
+            }
+            if let trace {
+                LeaseTrace(context: trace, request: Self.id(0), waitedMicroseconds: 1_500, tenant: "acme")
+                    .write(to: &buffer)
             }
             count += 1
         }

@@ -133,6 +133,7 @@ CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $
         'tags', coalesce(to_jsonb(s.tags), '[]'), 'run_at', statex.time(x.run_at), 'deadline', statex.time(x.deadline),
         'run_limit_ms', x.run_limit,
         'labels', coalesce((SELECT jsonb_agg(n.name) FROM statex.names n WHERE n.number = ANY (x.labels)), '[]'),
+        'traceparent', x.traceparent,
         'retry_of', x.retry_of::text,
         'retried_as', (SELECT min(n.id)::text FROM statex.job_options n WHERE n.retry_of = wanted),
         'dropped', EXISTS (SELECT FROM statex.actions a WHERE a.action = 'drop' AND a.ids @> ARRAY[wanted]),
@@ -160,8 +161,8 @@ CREATE FUNCTION statex.jobs_between(low bigint, high bigint)
 RETURNS TABLE (id bigint, request bigint, index integer, request_jobs integer, after integer[], kind text, tenant text, state text, priority integer,
                attempts integer, attempts_allowed integer, created_at timestamptz, run_at timestamptz,
                deadline timestamptz, leased_at timestamptz, started_at timestamptz, ended_at timestamptz,
-               retry_at timestamptz, worker text, tags text[], labels text[], retry_of bigint, retried_as bigint,
-               error_class text, error text)
+               retry_at timestamptz, worker text, tags text[], labels text[], traceparent text, retry_of bigint,
+               retried_as bigint, error_class text, error text)
 LANGUAGE sql STABLE AS $$
     WITH sought AS (
         SELECT CASE WHEN high - low < 64
@@ -198,7 +199,7 @@ LANGUAGE sql STABLE AS $$
            statex.time(j.created), statex.time(x.run_at), statex.time(x.deadline), l.leased_at,
            CASE WHEN f.token > 0 THEN f.started_at END, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, w.name,
            x.tags, (SELECT array_agg(n.name ORDER BY n.name) FROM statex.names n WHERE n.number = ANY (x.labels)),
-           x.retry_of, CASE WHEN f.state IN ('failed', 'dead')
+           x.traceparent, x.retry_of, CASE WHEN f.state IN ('failed', 'dead')
                THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id) END,
            statex.error_class(r.body), statex.error_message(r.body)
     FROM statex.all_jobs j

@@ -6,7 +6,8 @@ CREATE TABLE statex.webhook_cursor (
     shard       smallint PRIMARY KEY,
     incarnation bigint   NOT NULL,
     batch       bigint   NOT NULL,
-    index       bigint   NOT NULL            -- of the commit's events, the first that is left
+    index       bigint   NOT NULL,           -- of the commit's events, the first that is left
+    at          timestamptz NOT NULL         -- when it was looked after last
 );
 
 -- URLs that requests named. A row is there, durably, before the request is submitted; the request's first job has

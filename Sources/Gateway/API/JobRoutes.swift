@@ -37,27 +37,16 @@ struct JobRoutes: Sendable {
         let list = try await reads.answer { [filter] reader throws(ReadError) in
             try reader.jobs(filter, walk, form: .full, for: viewer)
         }
-        return Response(body: list.json("jobs", nulls: true))
+        return Response(body: await scheduler.explained(JobRows(list)).json("jobs", nulls: true))
     }
 
     @Sendable private func show(_ call: Call) async throws -> Response {
-        let (id, rows) = try await find(call)
-        let waits = rows.states.contains { !$0.isFinal } ? await explanation(of: id) : nil
+        let list = await scheduler.explained(try await find(call).1)
         var text = JSONText()
         text.object { text in
-            for row in rows.list.rows { rows.list.write(row, to: &text, nulls: true) }
-            text.member("waiting_reason", orNull: waits?.reason.name)
-            text.member("waiting_because", orNull: waits?.sentence)
+            for row in list.rows { list.write(row, to: &text, nulls: true) }
         }
         return Response(json: text)
-    }
-
-    /// Why it waits; nil: it does not, or the scheduler, which alone knows, is away.
-    private func explanation(of id: JobID) async -> Explanation? {
-        guard let client = try? scheduler.client(), let found = try? await client.explain(job: id),
-            found.state != nil, found.reason != .none
-        else { return nil }
-        return found
     }
 
     @Sendable private func result(_ call: Call) async throws -> Response {

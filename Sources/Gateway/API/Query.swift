@@ -102,6 +102,9 @@ struct Timestamp {
     init(date: Date) { self.date = date }
 
     init?(_ text: String) {
+        // Foundation reads a time and leaves what stands behind it.
+        let form = /[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})/
+        guard text.wholeMatch(of: form) != nil else { return nil }
         let whole = Date.ISO8601FormatStyle()
         let date =
             (try? Date(text, strategy: whole))

@@ -11,6 +11,7 @@ struct RequestRoutes: Sendable {
     let uploads: Uploads
     let targets: WebhookTargets
     let bodyLimit: Int
+    let tracer: SubmitTracer
 
     var endpoints: [Endpoint] {
         [
@@ -22,15 +23,24 @@ struct RequestRoutes: Sendable {
     }
 
     @Sendable private func submit(_ call: Call) async throws -> Response {
-        let key = try Self.key(call.request)
-        let trace = call.request.headers[.traceparent].flatMap { JobBody.isTrace($0) ? $0 : nil }
-        let body = try await body(of: call)
-        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
-        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
-        let receipt = try await submission.send(over: scheduler.client())
+        let trace = tracer.begin(TraceContext(incoming: call.request))
+        let receipt: Submission.Receipt
+        do { receipt = try await take(call, trace.context) } catch {
+            trace.failed(error)
+            throw error
+        }
+        trace.ended(receipt)
         return Response(
             json: receipt.json, status: receipt.isNew ? .created : .ok,
             headers: [.location: "/v1/requests/\(receipt.id)"])
+    }
+
+    private func take(_ call: Call, _ trace: TraceContext?) async throws -> Submission.Receipt {
+        let key = try Self.key(call.request)
+        let body = try await body(of: call)
+        var submission = try Submission(body, key: key, trace: trace, by: call.identity)
+        if let url = body.webhook { try submission.add(tag: await targets.tag(url, of: submission.tenant)) }
+        return try await submission.send(over: scheduler.client())
     }
 
     private func body(of call: Call) async throws -> SubmitBody {
@@ -81,10 +91,11 @@ struct RequestRoutes: Sendable {
 
     @Sendable private func show(_ call: Call) async throws -> Response {
         let record = try await find(call)
+        let jobs = await scheduler.explained(record.jobs)
         var text = JSONText()
         text.object {
             record.write(to: &$0)
-            $0.array("jobs", record.jobs.list.rows) { record.jobs.list.write($0, to: &$1, nulls: true) }
+            $0.array("jobs", jobs.rows) { jobs.write($0, to: &$1, nulls: true) }
         }
         return Response(json: text)
     }

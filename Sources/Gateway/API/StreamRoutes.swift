@@ -51,11 +51,14 @@ struct StreamRoutes: Sendable {
         guard let request = known?.request else { throw Problem.notFound("job") }
         let opened = try await open(call, .job(id, of: request))
         let found = try await memory.job(id, for: viewer, from: reads)
-        guard let found, let row = found.list.rows.first, let state = found.states.first else {
+        guard let found, let state = found.states.first else {
             throw Problem.notFound("job")
         }
         var text = JSONText()
-        text.object { found.list.write(row, to: &$0, nulls: true) }
+        let list = await scheduler.explained(found)
+        text.object { text in
+            for row in list.rows { list.write(row, to: &text, nulls: true) }
+        }
         return try await stream(
             opened, ofJobs: id.rawValue...id.rawValue, isOver: state.isFinal, state: ("job.state", text),
             follow: (found.followed ?? id, id, isAlone: found.isAlone))

@@ -7,8 +7,8 @@ struct Submission: Sendable {
     var tenant: String { request.tenant }
 
     /// - Parameter key: of the header Idempotency-Key.
-    /// - Parameter trace: of the header traceparent, for jobs that name none.
-    init(_ body: SubmitBody, key: String?, trace: String?, by identity: Identity) throws(Problem) {
+    /// - Parameter trace: for jobs that name none.
+    init(_ body: SubmitBody, key: String?, trace: TraceContext?, by identity: Identity) throws(Problem) {
         if let own = identity.tenant, let named = body.tenant, named != own {
             throw .forbidden("the token is of tenant \(own): tenant must be that, or left out")
         }
@@ -44,10 +44,14 @@ struct Submission: Sendable {
         let id: JobID
         /// Whether it is new; else it was submitted before, or another one stands in its place.
         let isNew: Bool
+        let tenant: String
+        let jobs: Int
         let json: JSONText
 
         fileprivate init(_ handle: RequestHandle, tenant: String) {
             id = handle.id
+            self.tenant = tenant
+            jobs = handle.jobIDs.count
             isNew = !handle.isRepeated && !handle.isDuplicate
             var text = JSONText()
             text.object {

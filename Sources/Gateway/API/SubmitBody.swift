@@ -96,17 +96,13 @@ struct JobBody: Decodable {
         job.affinity = try fields.word(.affinity, Limits.affinityBytes)
         job.after = try fields.indices(.after)
         job.inputs = try fields.indices(.inputs)
-        job.traceparent = try fields.decodeIfPresent(String.self, forKey: .traceparent)
-        if let trace = job.traceparent {
-            try fields.check(.traceparent, Self.isTrace(trace), "must be 55 characters, as W3C Trace Context has it")
+        if let trace = try fields.decodeIfPresent(String.self, forKey: .traceparent) {
+            job.traceparent = TraceContext(trace)
+            try fields.check(.traceparent, job.traceparent != nil, "must be \(TraceContext.rule)")
         }
     }
 
     init(_ job: JobSpec) { self.job = job }
-
-    static func isTrace(_ text: String) -> Bool {
-        text.utf8.count == 55 && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
-    }
 
     private static func payload(_ fields: KeyedDecodingContainer<Fields>) throws -> Payload {
         let text = try fields.decodeIfPresent(String.self, forKey: .payload)

@@ -42,9 +42,9 @@ final class Listener: Sendable {
 
     private struct State {
         var sampler = Sampler(limit: GatewayLimits.streamEventsPerSecond)
-        /// What must be over before the stream is: its last event, and what its jobs put out.
-        var awaitsLast = true
+        /// What its jobs put out comes before its last event, which waits for that.
         var awaitsOutput = false
+        var last: (block: [UInt8], since: ContinuousClock.Instant)?
     }
 
     /// - Parameter had: the last event that its client has.
@@ -66,8 +66,18 @@ final class Listener: Sendable {
             }
             guard answer.isShown else { return }
         }
-        box.put(block())
-        if interest.ends(with: event) { finish { $0.awaitsLast = false } }
+        let block = block()
+        guard interest.ends(with: event) else { return box.put(block) }
+        let isHeld = state.withLock { state in
+            if state.awaitsOutput { state.last = (block, .now) }
+            return state.awaitsOutput
+        }
+        if !isHeld { end(with: block) }
+    }
+
+    private func end(with block: [UInt8]) {
+        box.put(block)
+        box.end()
     }
 
     /// A client may have heard more of another gateway than this one has.
@@ -77,15 +87,14 @@ final class Listener: Sendable {
     }
 
     /// What its jobs put out is told too, until `heardOutput`.
-    func willHearOutput() { finish { $0.awaitsOutput = true } }
-    func heardOutput() { finish { $0.awaitsOutput = false } }
+    func willHearOutput() { state.withLock { $0.awaitsOutput = true } }
 
-    private func finish(_ change: (inout State) -> Void) {
-        let isOver = state.withLock { state in
-            change(&state)
-            return !state.awaitsLast && !state.awaitsOutput
+    func heardOutput() {
+        let last = state.withLock { state in
+            state.awaitsOutput = false
+            return state.last
         }
-        if isOver { box.end() }
+        if let last { end(with: last.block) }
     }
 
     /// - Parameter sequence: how far the hub is.
@@ -94,6 +103,7 @@ final class Listener: Sendable {
         // Who was let in once is asked for a token again some time; who takes nothing does not even hear that.
         if age > GatewayLimits.streamLifetime + GatewayLimits.streamEnd { return box.cutOff() }
         if age > GatewayLimits.streamLifetime { return box.end() }
+        if let since = state.withLock({ $0.last?.since }), now - since > GatewayLimits.lastOutput { heardOutput() }
         if box.isEmpty { box.put(ServerSentEvent.beat(sequence)) }
     }
 }

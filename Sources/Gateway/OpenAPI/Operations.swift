@@ -32,10 +32,11 @@ enum Operations {
             ]),
         "GET /metrics": Operation(
             id: "metrics", summary: "Figures for Prometheus",
+            description: "To a token that reads everything also how many workers each kind needs.",
             answers: [
                 .init(
                     status: 200, description: "Its text format.", content: [(MetricsText.contentType, Schemas.text)])
-            ]),
+            ], problems: [401, 403, 429]),
         "GET /livez": Operation(
             id: "alive", summary: "Whether it lives", answers: [.json(200, "It does.", "Alive")]),
         "GET /readyz": Operation(

@@ -160,7 +160,11 @@ extension Schemas {
             ("inputs", earlier.adding([("maxItems", .int(Limits.inputs))])),
             (
                 "traceparent",
-                ["type": "string", "pattern": "^[!-~]{55}$", "description": "As W3C Trace Context has it."]
+                [
+                    "type": "string",
+                    "pattern": "^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$",
+                    "description": "As W3C Trace Context has it.",
+                ]
             ),
         ]
 
@@ -172,15 +176,7 @@ extension Schemas {
             "JobExplained",
             answer(
                 jobMembers + [
-                    ("attempts", list("Attempt")),
-                    (
-                        "waiting_reason",
-                        [
-                            "type": ["string", "null"], "pattern": "^[a-z_]+$",
-                            "description": "Why it waits, for programs.",
-                        ]
-                    ),
-                    ("waiting_because", textOrNull.adding([("description", "And for people.")])),
+                    ("attempts", list("Attempt"))
                 ])
         ),
         ("Jobs", page("jobs", of: "JobSeen")), ("Requests", page("requests", of: "RequestSeen")),
@@ -231,7 +227,13 @@ extension Schemas {
         ("run_at", orNull("Time")), ("deadline", orNull("Time")), ("leased_at", orNull("Time")),
         ("started_at", orNull("Time")), ("ended_at", orNull("Time")), ("retry_at", orNull("Time")),
         ("worker", textOrNull), ("tags", ["type": "array", "items": text]),
-        ("labels", ["type": "array", "items": text]), ("retry_of", orNull("ID")), ("retried_as", orNull("ID")),
+        ("labels", ["type": "array", "items": text]), ("traceparent", textOrNull), ("retry_of", orNull("ID")),
+        ("retried_as", orNull("ID")),
         ("error_class", textOrNull), ("error", textOrNull),
+        (
+            "waiting_reason",
+            ["type": ["string", "null"], "pattern": "^[a-z_]+$", "description": "Why it waits, for programs."]
+        ),
+        ("waiting_because", textOrNull.adding([("description", "And for people.")])),
     ]
 }

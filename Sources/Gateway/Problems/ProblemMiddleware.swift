@@ -10,6 +10,7 @@ struct ProblemMiddleware: RouterMiddleware {
     let paths: PathTable
     let headers: SecurityHeaders
     let counts: RequestCounts
+    let failures = FailedRequests()
 
     func handle(
         _ request: Request, context: GatewayContext, next: (Request, GatewayContext) async throws -> Response
@@ -18,6 +19,7 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             response = try await next(request, context)
         } catch let problem as Problem {
+            if problem.status.kind == .serverError { failures.failed(request, context, code: problem.code) }
             response = answer(problem)
         } catch let error as HTTPParserError {
             // The connection answers it and closes: nothing after it can be read.
@@ -28,7 +30,7 @@ struct ProblemMiddleware: RouterMiddleware {
             response = answer(.malformed("the body is larger than the limit"))
         } catch {
             if !(error is CancellationError) {
-                context.logger.error("\(request.method) \(context.endpointPath ?? "?"): \(error)")
+                failures.failed(request, context, code: Problem.unexpected.code, reason: "\(error)")
             }
             response = answer(.unexpected)
         }

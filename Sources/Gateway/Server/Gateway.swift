@@ -11,6 +11,7 @@ import Logging
 import NIOCore
 import ServiceLifecycle
 import StatexMetrics
+import StatexOTLP
 import StatexReads
 
 package struct Gateway: Sendable {
@@ -63,16 +64,14 @@ package struct Gateway: Sendable {
     package func run(onReady: @escaping @Sendable (String) -> Void) async throws {
         let address = AsyncStream.makeStream(of: String.self)
         let application = try application { address.continuation.yield($0) }
+        // They end in the order from the last to the first.
+        var services: [any Service] = [
+            scheduler, hub, relay,
+            Announcer(addresses: address.stream, readiness: readiness, relay: relay, announce: onReady), application,
+        ]
+        if let exporter = settings.exporter { services.insert(ExportService(exporter: exporter), at: 0) }
         var configuration = ServiceGroupConfiguration(
-            services: [
-                .init(service: scheduler),
-                .init(service: hub),
-                .init(service: relay),
-                .init(
-                    service: Announcer(
-                        addresses: address.stream, readiness: readiness, relay: relay, announce: onReady)),
-                .init(service: application),
-            ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
         defer { reads.close() }
@@ -125,12 +124,16 @@ package struct Gateway: Sendable {
     private var page: [Endpoint] { PageRoutes().endpoints }
     private var health: [Endpoint] {
         HealthRoutes(readiness: readiness).endpoints
-            + MetricsRoutes(counts: counts, readiness: readiness, seats: seats, uploads: uploads).endpoints
+            + MetricsRoutes(
+                counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay,
+                spans: settings.spans,
+                gate: gate, scheduler: scheduler, rule: settings.scale, memory: scaleMemory
+            ).endpoints
     }
     private var requests: [Endpoint] {
         RequestRoutes(
             scheduler: scheduler, reads: reads, memory: memory, uploads: uploads, targets: targets,
-            bodyLimit: settings.bodyLimit
+            bodyLimit: settings.bodyLimit, tracer: SubmitTracer(spans: settings.spans, sampling: settings.sampling)
         ).endpoints
     }
     private var status: [Endpoint] { StatusRoutes(scheduler: scheduler, reads: reads).endpoints }
@@ -149,6 +152,8 @@ package struct Gateway: Sendable {
         JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
     }
 
+    private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }
+
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let endpoints = endpoints
@@ -156,7 +161,7 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
-        let gate = Gate(verifier: verifier, tickets: tickets, rates: rates)
+        let gate = gate
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):
@@ -170,6 +175,13 @@ package struct Gateway: Sendable {
         }
         return router
     }
+}
+
+/// Sends spans away until everything else has ended.
+private struct ExportService: Service {
+    let exporter: SpanExporter
+
+    func run() async { await cancelWhenGracefulShutdown { await exporter.run() } }
 }
 
 /// Tells where the gateway listens, once it is of use.

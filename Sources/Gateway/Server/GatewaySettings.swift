@@ -1,5 +1,7 @@
 import StatexClient
 import StatexKeys
+import StatexOTLP
+import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
 package struct GatewaySettings: Sendable {
@@ -35,6 +37,11 @@ package struct GatewaySettings: Sendable {
     package var scale = ScaleRule()
     /// Who is told when requests end.
     package var webhooks = WebhookSettings()
+    /// Where spans of submits go; nil: none are recorded. And who sends them away.
+    package var spans: SpanQueue?
+    package var exporter: SpanExporter?
+    /// The share of requests without a trace that begin one.
+    package var sampling = 1.0
 
     package init(
         host: String, port: Int, tokens: TokenSettings, submitEndpoint: String, eventsEndpoint: String,
@@ -84,6 +91,8 @@ enum GatewayLimits {
     static let objectThreads = 16
     /// How long a submit or an order waits for a scheduler that is busy or away.
     static let patience = Duration.seconds(5)
+    /// How long the scheduler is asked why jobs wait: they are shown without that rather than late.
+    static let explainPatience = Duration.seconds(1)
     /// How long one page of a list is looked for.
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50
@@ -108,6 +117,8 @@ enum GatewayLimits {
     static let heartbeat = Duration.seconds(10)
     /// A stream outlives the token that opened it no longer than this.
     static let streamLifetime = Duration.seconds(3_600)
+    /// How long the last event of a stream waits for what its jobs still put out.
+    static let lastOutput = Duration.seconds(5)
     /// How long a client may take for the last of it.
     static let streamEnd = Duration.seconds(60)
     /// How long the subscription to the scheduler is kept when nobody listens.

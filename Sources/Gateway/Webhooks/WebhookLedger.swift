@@ -11,6 +11,8 @@ struct WebhookLedger: ~Copyable {
     private static let shard = 0
     /// Any number that nothing else locks: "webhooks" in ASCII.
     private static let lock = 0x7765_6268_6F6F_6B73
+    /// Three times as long as a relay looks after its place at least.
+    static let silenceSeconds = 15
     /// What was not named for so long, and by no job that is kept, goes.
     private static let targetDays = 1
 
@@ -30,9 +32,19 @@ struct WebhookLedger: ~Copyable {
         try connection.query(sql, parameters, doing: "webhooks")
     }
 
-    /// - Returns: whether this connection has the relay's lock: one gateway relays, the others stand by.
+    /// - Returns: whether this connection has the relay's lock.
     borrowing func takeLock() throws(PostgresError) -> Bool {
         try query("SELECT pg_try_advisory_lock(\(Self.lock))").text(0, 0) == "t"
+    }
+
+    /// Whether nobody looked after the place for a while, whoever has the lock.
+    borrowing func isAbandoned() throws(PostgresError) -> Bool {
+        try query(
+            """
+            SELECT FROM statex.webhook_cursor
+            WHERE shard = \(Self.shard) AND at < now() - interval '\(Self.silenceSeconds) seconds'
+            """
+        ).rows == 1
     }
 
     // MARK: How far it is
@@ -40,12 +52,17 @@ struct WebhookLedger: ~Copyable {
     /// Where to go on. The first time: at the journal's end, from where on nothing is missed.
     /// - Returns: nil: there is no journal yet.
     borrowing func cursor() throws(PostgresError) -> EventPlace? {
+        if let place = try findCursor() { return place }
         _ = try query(
             """
-            INSERT INTO statex.webhook_cursor (shard, incarnation, batch, index)
-            SELECT shard, incarnation, batch + 1, 0 FROM statex.commits WHERE shard = \(Self.shard)
+            INSERT INTO statex.webhook_cursor (shard, incarnation, batch, index, at)
+            SELECT shard, incarnation, batch + 1, 0, now() FROM statex.commits WHERE shard = \(Self.shard)
             ORDER BY batch DESC LIMIT 1 ON CONFLICT DO NOTHING
             """)
+        return try findCursor()
+    }
+
+    private borrowing func findCursor() throws(PostgresError) -> EventPlace? {
         let rows = try query(
             "SELECT incarnation, batch, index FROM statex.webhook_cursor WHERE shard = \(Self.shard)")
         guard rows.rows == 1 else { return nil }
@@ -55,22 +72,29 @@ struct WebhookLedger: ~Copyable {
                 batch: UInt64(bitPattern: rows.integer(0, 1)), index: UInt32(clamping: rows.integer(0, 2))))
     }
 
-    borrowing func advance(to place: EventPlace) throws(PostgresError) {
-        _ = try query(
+    /// - Returns: false: it is not where it was left. Another gateway relays.
+    borrowing func advance(from old: EventPlace, to new: EventPlace) throws(PostgresError) -> Bool {
+        try query(
             """
-            UPDATE statex.webhook_cursor SET incarnation = $1::bigint, batch = $2::bigint, index = $3::bigint
-            WHERE shard = \(Self.shard)
-            """,
-            [
-                String(Int64(bitPattern: place.incarnation)), String(place.position.batch),
-                String(place.position.index),
-            ])
+            UPDATE statex.webhook_cursor
+            SET incarnation = $1::bigint, batch = $2::bigint, index = $3::bigint, at = now()
+            WHERE shard = \(Self.shard) AND incarnation = $4::bigint AND batch = $5::bigint AND index = $6::bigint
+            """, [new, old].flatMap(Self.parameters)
+        ).tag == "UPDATE 1"
+    }
+
+    private static func parameters(_ place: EventPlace) -> [String] {
+        [String(Int64(bitPattern: place.incarnation)), String(place.position.batch), String(place.position.index)]
     }
 
     // MARK: What requests named
 
     /// Returns once it is durable.
     borrowing func remember(_ name: String, tenant: String, url: String) throws(PostgresError) {
+        // Mostly it is there: then nothing is written.
+        let known = try query(
+            "SELECT FROM statex.webhook_targets WHERE name = $1 AND used > now() - interval '1 hour'", [name])
+        guard known.rows == 0 else { return }
         _ = try query(
             """
             INSERT INTO statex.webhook_targets (name, tenant, url, used) VALUES ($1, $2, $3, now())
@@ -78,21 +102,25 @@ struct WebhookLedger: ~Copyable {
             """, [name, tenant, url])
     }
 
-    /// The URLs that these requests named.
-    borrowing func targets(of requests: [JobID]) throws(PostgresError) -> [JobID: Target] {
+    /// What the first jobs of these requests have beside their events; nothing of those that have neither.
+    borrowing func details(of requests: [JobID]) throws(PostgresError) -> [JobID: Details] {
         let ids = "{" + requests.map(\.description).joined(separator: ",") + "}"
         let rows = try query(
             """
-            SELECT o.id, t.tenant, t.url FROM statex.job_options o, unnest(o.tags) AS tag, statex.webhook_targets t
-            WHERE o.id = ANY ($1::bigint[]) AND starts_with(tag, '\(Target.tagPrefix)')
-                AND t.name = substr(tag, \(Target.tagPrefix.utf8.count + 1))
+            SELECT o.id, o.traceparent, t.tenant, t.url FROM statex.job_options o
+            LEFT JOIN LATERAL (SELECT substr(tag, \(Target.tagPrefix.utf8.count + 1)) AS name FROM unnest(o.tags) AS tag
+                WHERE starts_with(tag, '\(Target.tagPrefix)') LIMIT 1) named ON true
+            LEFT JOIN statex.webhook_targets t USING (name)
+            WHERE o.id = ANY ($1::bigint[])
             """, [ids])
-        var targets: [JobID: Target] = [:]
+        var details: [JobID: Details] = [:]
         for row in 0..<rows.rows {
             guard let id = JobID(rows.text(row, 0)) else { continue }
-            targets[id] = Target(tenant: rows.text(row, 1), url: rows.text(row, 2))
+            details[id] = Details(
+                trace: TraceContext(rows.text(row, 1)),
+                target: rows.isNull(row, 3) ? nil : Target(tenant: rows.text(row, 2), url: rows.text(row, 3)))
         }
-        return targets
+        return details
     }
 
     /// Forgets URLs that no kept job names.
@@ -103,6 +131,11 @@ struct WebhookLedger: ~Copyable {
                 AND NOT EXISTS (
                     SELECT FROM statex.job_options o WHERE o.tags @> ARRAY['\(Target.tagPrefix)' || t.name])
             """)
+    }
+
+    struct Details: Sendable, Equatable {
+        let trace: TraceContext?
+        let target: Target?
     }
 
     /// A URL that a request named.

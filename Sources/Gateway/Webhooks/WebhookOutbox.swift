@@ -9,6 +9,8 @@ struct WebhookOutbox {
     struct Waiting {
         let delivery: WebhookDelivery
         let tenant: String
+        /// The trace that the request belongs to.
+        let trace: TraceContext?
         /// Where its event stands.
         let place: EventPlace
     }
@@ -27,11 +29,11 @@ struct WebhookOutbox {
     /// Where to go on after a crash: nothing before it waits.
     var cursor: EventPlace { waiting.first?.place ?? heard }
 
-    mutating func hear(_ event: JobEvent, _ deliveries: [WebhookDelivery]) {
+    mutating func hear(_ event: JobEvent, _ deliveries: [WebhookDelivery], trace: TraceContext? = nil) {
         let place = EventPlace(
             incarnation: event.sequence.incarnation,
             position: EventPosition(batch: event.sequence.batch, index: event.sequence.index))
-        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, place: place) }
+        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, trace: trace, place: place) }
         heard = EventPlace(
             incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
     }

@@ -10,6 +10,7 @@ import ServiceLifecycle
 import StatexClient
 import StatexEvents
 import StatexKeys
+import StatexMetrics
 import StatexPostgres
 import StatexProtocol
 import StatexThreads
@@ -31,17 +32,17 @@ final class WebhookRelay: Service {
         var isClosed = false
         /// The place from which on nothing is missed is known.
         var isPlaced = false
+        var figures = WebhookSnapshot()
         /// What was said, and when.
         var complaints: [String: ContinuousClock.Instant] = [:]
     }
 
     /// The journal may be away for as long as it wants: no event is given up.
     private static let patienceSeconds: Int64 = 3_155_760_000
-    private static let pause = Duration.seconds(1)
     /// How often the place is written down: what is submitted again after a crash is known by its key.
     private static let savePeriod = Duration.seconds(1)
-    /// How often a place that has not moved is: whoever lost the connection has lost the lock.
-    private static let lookPeriod = Duration.seconds(10)
+    /// How often a place that has not moved is, so that others see that somebody looks after it.
+    private static let lookPeriod = Duration.seconds(5)
     private static let sweepPeriod = Duration.seconds(3_600)
     private static let requestsAtOnce = 256
     /// How long a tenant that may submit nothing is left alone: others wait for the answer to it each time.
@@ -63,6 +64,9 @@ final class WebhookRelay: Service {
     /// Whether what ends from now on is told, though the relay may start later.
     var isPlaced: Bool { state.withLock { $0.isPlaced } || settings.isEmpty }
 
+    /// What it says of itself; nil: there are no webhooks.
+    var snapshot: WebhookSnapshot? { settings.isEmpty ? nil : state.withLock { $0.figures } }
+
     func run() async throws {
         guard !settings.isEmpty else {
             try? await gracefulShutdown()
@@ -81,14 +85,15 @@ final class WebhookRelay: Service {
 
     private var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    private func rest() { _ = ended.wait(timeout: .now() + .nanoseconds(Int(Self.pause / .nanoseconds(1)))) }
+    private func rest(seconds: Int = 1) { _ = ended.wait(timeout: .now() + .seconds(seconds)) }
 
     // MARK: The thread
 
     private func work() {
         while !isClosed {
-            do { try relay() } catch { complain("webhooks: \(error)") }
-            if !isClosed { rest() }
+            var seconds = 1
+            do { seconds = try relay() } catch { complain("webhooks: \(error)") }
+            if !isClosed { rest(seconds: seconds) }
         }
     }
 
@@ -105,13 +110,27 @@ final class WebhookRelay: Service {
     }
 
     /// Relays until the end, once it is this gateway's turn.
-    private func relay() throws {
+    /// - Returns: after how many seconds it may try again. By then it has let go of the lock.
+    private func relay() throws -> Int {
         let ledger = try WebhookLedger(url: journalURL)
-        while try !isMine(ledger) {
+        var hasLock = false
+        while true {
+            // Noted as soon as there is a journal, whoever relays: from there on nothing is missed.
+            let isPlaced = try ledger.cursor() != nil
+            state.withLock { $0.isPlaced = isPlaced }
+            hasLock = try isPlaced && ledger.takeLock()
+            if try hasLock || isPlaced && ledger.isAbandoned() { break }
             rest()
-            if isClosed { return }
+            if isClosed { return 0 }
         }
-        guard let start = try ledger.cursor() else { return }
+        guard let start = try ledger.cursor(), try ledger.advance(from: start, to: start) else { return 1 }
+        state.withLock { $0.figures.isRelaying = true }
+        defer {
+            state.withLock {
+                $0.figures.isRelaying = false
+                $0.figures.waiting = 0
+            }
+        }
         try ledger.sweep()
         var follower = EventFollower(
             endpoint, keys: keys, journal: journalURL, from: .at(start.incarnation, start.position),
@@ -126,39 +145,38 @@ final class WebhookRelay: Service {
             }
             if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
             let now = ContinuousClock.now
+            state.withLock { [count = outbox.waiting.count] in $0.figures.waiting = count }
             let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
             if now - saved.at >= period {
-                try ledger.advance(to: outbox.cursor)
+                guard try ledger.advance(from: saved.place, to: outbox.cursor) else {
+                    // Time enough for the other one to take the lock.
+                    complain("webhooks: another gateway relays")
+                    return WebhookLedger.silenceSeconds
+                }
                 saved = (outbox.cursor, now)
+                if !hasLock { hasLock = try ledger.takeLock() }
             }
             if now - sweptAt >= Self.sweepPeriod {
                 try ledger.sweep()
                 sweptAt = now
             }
         }
-        try ledger.advance(to: outbox.cursor)
-    }
-
-    private func isMine(_ ledger: borrowing WebhookLedger) throws -> Bool {
-        guard try ledger.cursor() != nil else { return false }
-        state.withLock { $0.isPlaced = true }
-        return try ledger.takeLock()
+        _ = try ledger.advance(from: saved.place, to: outbox.cursor)
+        return 0
     }
 
     private func hear(
         _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
     ) throws {
         if let trouble = news.trouble { complain("webhooks: \(trouble)") }
-        var asking: [JobID] = []
-        for case .event(let event) in news.all
-        where settings.concerns(event) && settings.signer(of: event.tenant) != nil {
-            asking.append(event.request)
-        }
-        let named = asking.isEmpty ? [:] : try ledger.targets(of: asking)
+        var told: [JobID] = []
+        for case .event(let event) in news.all where settings.concerns(event) { told.append(event.request) }
+        let details = told.isEmpty ? [:] : try ledger.details(of: told)
         for item in news.all {
             switch item {
             case .event(let event):
-                outbox.hear(event, settings.deliveries(of: event, named: named[event.request]))
+                let more = details[event.request]
+                outbox.hear(event, settings.deliveries(of: event, named: more?.target), trace: more?.trace)
             case .gap(let gap):
                 logger.error(
                     "webhooks: events from \(gap.from.batch) to \(gap.to.batch) are gone, nobody is told of them")
@@ -188,6 +206,7 @@ final class WebhookRelay: Service {
                 resting[item.request.tenant] = .now + Self.restOfTenant
             }
         }
+        state.withLock { [count = settled.count] in $0.figures.submitted += UInt64(count) }
         outbox.settle(settled)
         return !settled.isEmpty
     }
@@ -196,8 +215,9 @@ final class WebhookRelay: Service {
         guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
         do throws(WebhookSecretError) {
             let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
-            return Request(
-                kind: WebhookDelivery.kind, payload: .bytes(payload), tenant: item.tenant, key: item.delivery.id)
+            var job = JobSpec(kind: WebhookDelivery.kind, payload: .bytes(payload))
+            job.traceparent = item.trace
+            return Request([job], tenant: item.tenant, key: item.delivery.id)
         } catch {
             complain("webhooks.\(subscription.name): \(error)")
             return nil

@@ -8,13 +8,7 @@ final class WebhookTargets: Sendable {
     private let settings: WebhookSettings
     private let journalURL: String
     private let ledger = Mutex<WebhookLedger?>(nil)
-    /// What is known to be kept, and since when.
-    private let known = Mutex<[String: ContinuousClock.Instant]>([:])
     private let thread = NIOThreadPool(numberOfThreads: 1)
-
-    /// How long that counts: by far less than the days that a row stays.
-    private static let freshness = Duration.seconds(3_600)
-    private static let mostKnown = 10_000
 
     init(_ settings: WebhookSettings, journalURL: String) {
         self.settings = settings
@@ -44,22 +38,12 @@ final class WebhookTargets: Sendable {
             throw .unavailable("the secret of tenant \(tenant) cannot be read", code: "webhook_secret")
         }
         let name = WebhookDelivery.targetName(tenant, url.text)
-        try await keep(name, tenant, url.text)
-        return WebhookLedger.Target.tagPrefix + name
-    }
-
-    private func keep(_ name: String, _ tenant: String, _ url: String) async throws(Problem) {
-        let now = ContinuousClock.now
-        if let since = known.withLock({ $0[name] }), now - since < Self.freshness { return }
         do {
-            try await thread.runIfActive { [self] in try write(name, tenant, url) }
+            try await thread.runIfActive { [self] in try write(name, tenant, url.text) }
         } catch {
             throw .unavailable("the journal does not answer", code: "journal_away")
         }
-        known.withLock { known in
-            if known.count >= Self.mostKnown { known.removeAll() }
-            known[name] = now
-        }
+        return WebhookLedger.Target.tagPrefix + name
     }
 
     /// Over the connection that is there; over a new one if it was lost.

@@ -39,6 +39,8 @@ public struct LeaseRecord: Sendable, Equatable {
     public var hasCheckpoint = false
     /// The job names a key: its length (u8) and text stand last. A worker may run jobs of one key together.
     public var hasAffinity = false
+    /// The job belongs to a trace: a `LeaseTrace` stands behind all of that.
+    public var hasTrace = false
     /// How many results of other jobs follow the payload, see `LeaseInput`; and their bytes together.
     public var inputs: UInt8 = 0
     public var inputsLength: UInt32 = 0
@@ -48,6 +50,7 @@ public struct LeaseRecord: Sendable, Equatable {
     public var checkpointLength: UInt32 = 0
     public var affinityStart = 0
     public var affinityLength: UInt8 = 0
+    public var traceStart = 0
 
     /// The bytes of payload and inputs.
     public var contentLength: UInt32 { payloadLength + inputsLength }
@@ -89,14 +92,19 @@ public struct LeaseRecord: Sendable, Equatable {
         isFollowed = flags & 1 != 0
         hasCheckpoint = flags & 2 != 0
         hasAffinity = flags & 4 != 0
+        hasTrace = flags & 8 != 0
         payloadStart = try cursor.take(Int(payloadLength), in: bytes, "payload")
         let inputsStart = cursor.offset
         for _ in 0..<inputs { try LeaseInput.skip(&cursor, in: bytes) }
         inputsLength = UInt32(cursor.offset - inputsStart)
         if hasCheckpoint { try readCheckpoint(&cursor, in: bytes) }
-        guard hasAffinity else { return }
-        affinityLength = try cursor.read(UInt8.self, in: bytes, "affinity length")
-        affinityStart = try cursor.take(Int(affinityLength), in: bytes, "affinity")
+        if hasAffinity {
+            affinityLength = try cursor.read(UInt8.self, in: bytes, "affinity length")
+            affinityStart = try cursor.take(Int(affinityLength), in: bytes, "affinity")
+        }
+        guard hasTrace else { return }
+        traceStart = cursor.offset
+        _ = try LeaseTrace(reading: &cursor, in: bytes)
     }
 
     private mutating func readCheckpoint(_ cursor: inout ByteCursor, in bytes: borrowing RawSpan) throws(WireError) {
@@ -108,8 +116,8 @@ public struct LeaseRecord: Sendable, Equatable {
         checkpointStart = try cursor.take(Int(checkpointLength), in: bytes, "checkpoint")
     }
 
-    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs, then checkpoint and affinity
-    /// if there are any.
+    /// Writes the fixed fields; `payloadLength` bytes must follow, then the inputs, then checkpoint, affinity and
+    /// trace if there are any.
     public func write(to buffer: inout ByteBuffer) {
         buffer.append(id.rawValue)
         buffer.append(token)
@@ -118,7 +126,9 @@ public struct LeaseRecord: Sendable, Equatable {
         buffer.append(attempt)
         buffer.append(kind)
         buffer.append(encoding)
-        buffer.append(UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0) | UInt8(hasAffinity ? 4 : 0))
+        buffer.append(
+            UInt8(isFollowed ? 1 : 0) | UInt8(hasCheckpoint ? 2 : 0) | UInt8(hasAffinity ? 4 : 0)
+                | UInt8(hasTrace ? 8 : 0))
         buffer.append(inputs)
         buffer.append(UInt8(0))
     }

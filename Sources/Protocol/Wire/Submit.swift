@@ -193,7 +193,7 @@ public struct JobOptions: Sendable, Equatable {
     public var runAt: Int64?
     public var deadline: Int64?
     public var runLimitMilliseconds: UInt32?
-    public var traceparent: String?
+    public var traceparent: TraceContext?
     public var tags: [String] = []
     /// Labels that the job requires of its worker.
     public var labels: [String] = []
@@ -246,8 +246,7 @@ public struct JobOptions: Sendable, Equatable {
             guard length == 4 else { throw WireError(.malformed, "run limit has \(length) bytes, it takes 4") }
             runLimitMilliseconds = try cursor.read(UInt32.self, in: options, "run limit")
         case .traceparent:
-            guard length == 55 else { throw WireError(.malformed, "traceparent has \(length) bytes, it takes 55") }
-            traceparent = try cursor.text(length, in: options, "traceparent")
+            traceparent = try TraceContext(reading: &cursor, length: length, in: options)
         case .tag:
             guard length >= 1, length <= Self.tagBytes, tags.count < Self.tags else {
                 throw WireError(.tooLarge, "a job has at most \(Self.tags) tags of 1 to \(Self.tagBytes) bytes")
@@ -301,8 +300,8 @@ public struct JobOptions: Sendable, Equatable {
             buffer.append(runLimitMilliseconds)
         }
         if let traceparent {
-            Self.begin(.traceparent, traceparent.utf8.count, &buffer)
-            buffer.append(traceparent)
+            Self.begin(.traceparent, TraceContext.length, &buffer)
+            buffer.append(traceparent.description)
         }
         for tag in tags {
             Self.begin(.tag, tag.utf8.count, &buffer)

@@ -1,22 +1,38 @@
 extension SubmitBatch {
     /// What two requests of one user key have in common, byte by byte: kinds, priorities, attempts, encodings,
-    /// options and payloads of these jobs, in order. Journals keep its digest: a change makes repeats conflicts.
+    /// options and payloads of these jobs, in order; not the trace, which is another one when a client tries again.
+    /// Journals keep its digest: a change makes repeats conflicts.
     ///
     /// - Parameter bytes: the message that the batch was read from.
     package func content(of jobs: Range<Int>, in bytes: borrowing RawSpan) -> ByteBuffer {
         var content = ByteBuffer(capacity: 1_024)
         for job in self.jobs[jobs] {
-            let kind = names[Int(job.kind)]
+            let (kind, start) = (names[Int(job.kind)], Int(job.optionsStart))
             content.append(UInt16(kind.utf8.count))
             content.append(kind)
             content.append(job.priority)
             content.append(job.attempts)
             content.append(job.encoding)
-            content.append(job.optionsLength)
-            content.append(bytes.extracting(Int(job.optionsStart)..<Int(job.optionsStart) + Int(job.optionsLength)))
+            append(options: bytes.extracting(start..<start + Int(job.optionsLength)), to: &content)
             content.append(job.payloadLength)
             content.append(bytes.extracting(Int(job.payloadStart)..<Int(job.payloadStart) + Int(job.payloadLength)))
         }
         return content
+    }
+
+    /// Their length, and all but the trace. Options that cannot be read are the core's to refuse: up to there.
+    private func append(options: borrowing RawSpan, to content: inout ByteBuffer) {
+        let lengthAt = content.count
+        content.append(UInt16(0))
+        var offset = 0
+        while offset + 4 <= options.byteCount {
+            let end = offset + 4 + Int(options.integer(UInt16.self, at: offset + 2))
+            guard end <= options.byteCount else { break }
+            if options.integer(UInt16.self, at: offset) != OptionTag.traceparent.rawValue {
+                content.append(options.extracting(offset..<end))
+            }
+            offset = end
+        }
+        content.replace(at: lengthAt, with: UInt16(content.count - lengthAt - 2))
     }
 }

@@ -112,17 +112,21 @@ extension Broker {
     private mutating func leaseOut() {
         var wanted: [PayloadWanted] = []
         for lease in outbox.leases {
-            guard let content = core.leaseContent(lease), let peer = sessions[content.session] else { continue }
-            guard !content.record.hasCheckpoint, let slab = cache.slab(of: content.payloadBatch) else {
+            guard var content = core.leaseContent(lease), let peer = sessions[content.session] else { continue }
+            guard !content.record.hasCheckpoint, let commit = cache.commit(content.payloadBatch) else {
                 wanted.append(
                     PayloadWanted(
                         lease: lease, id: content.record.id.rawValue, hasCheckpoint: content.record.hasCheckpoint))
                 continue
             }
+            let trace = commit.traces[content.record.id.rawValue]
+            content.record.hasTrace = trace != nil
             append(.leases, recordLength: LeaseRecord.size, to: peer)
             content.record.write(to: &peer.buffer)
-            peer.buffer.append(slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
+            peer.buffer.append(
+                commit.slab.buffer, from: content.payloadStart, length: Int(content.record.payloadLength))
             if content.record.hasAffinity { appendAffinity(lease, to: peer) }
+            if let trace { core.trace(lease, trace, at: now).write(to: &peer.buffer) }
             peer.added()
         }
         guard !wanted.isEmpty else { return }
@@ -136,6 +140,7 @@ extension Broker {
         content.record.payloadLength = UInt32(found.payload.count)
         content.record.inputs = UInt8(found.inputs.count)
         content.record.hasCheckpoint = found.checkpoint != nil
+        content.record.hasTrace = found.trace != nil
         append(.leases, recordLength: LeaseRecord.size, to: peer)
         content.record.write(to: &peer.buffer)
         peer.buffer.append(found.payload)
@@ -145,6 +150,7 @@ extension Broker {
             peer.buffer.append(checkpoint)
         }
         if content.record.hasAffinity { appendAffinity(found.wanted.lease, to: peer) }
+        if let trace = found.trace { core.trace(found.wanted.lease, trace, at: now).write(to: &peer.buffer) }
         peer.added()
     }
 

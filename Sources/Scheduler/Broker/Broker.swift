@@ -212,7 +212,7 @@ package struct Broker: ~Copyable {
         counts.commits += 1
         guard let batch = core.journalCommitted(at: now, into: &outbox) else { return }
         counts.committedJobs += UInt64(batch.jobs.count)
-        cache.keep(batch.payloads, of: batch.head.batch)
+        cache.keep(CachedCommit(batch), of: batch.head.batch)
         drainOutbox(results: batch)
         publishEvents(of: batch)
         core.recycle(batch)

@@ -1,26 +1,45 @@
 import StatexProtocol
 import StatexSchedulerCore
 
+/// What leases hand over of one commit's jobs.
+final class CachedCommit {
+    let slab: PayloadSlab
+    /// Of the jobs that belong to one.
+    let traces: [UInt64: TraceContext]
+
+    init(_ batch: CommitBatch) {
+        slab = batch.payloads
+        var traces: [UInt64: TraceContext] = [:]
+        for row in batch.options {
+            if let trace = row.options.traceparent { traces[row.id] = trace }
+        }
+        self.traces = traces
+    }
+
+    /// A trace takes 40 bytes in its dictionary, which is at least half full.
+    var bytes: Int { slab.buffer.capacity + traces.count * 80 }
+}
+
 /// The payloads of the latest commits, so that most leases need not read them back. Bounded in bytes:
-/// the oldest slab goes first.
+/// the oldest commit goes first.
 struct PayloadCache {
     private let limit: Int
-    private var slabs: [UInt64: PayloadSlab] = [:]
+    private var commits: [UInt64: CachedCommit] = [:]
     private var order: [(batch: UInt64, bytes: Int)] = []
     private var first = 0
     private(set) var bytes = 0
-    private var last: (batch: UInt64, slab: PayloadSlab)?
+    private var last: (batch: UInt64, commit: CachedCommit)?
 
     init(limit: Int) { self.limit = limit }
 
-    mutating func keep(_ slab: PayloadSlab, of batch: UInt64) {
-        let size = slab.buffer.capacity
-        guard slab.buffer.count > 0 else { return }
-        slabs[batch] = slab
+    mutating func keep(_ commit: CachedCommit, of batch: UInt64) {
+        let size = commit.bytes
+        guard commit.slab.buffer.count > 0 else { return }
+        commits[batch] = commit
         order.append((batch, size))
         bytes += size
         while bytes > limit, order.count - first > 1 {
-            slabs[order[first].batch] = nil
+            commits[order[first].batch] = nil
             bytes -= order[first].bytes
             first += 1
         }
@@ -30,11 +49,11 @@ struct PayloadCache {
         }
     }
 
-    /// The slab of a commit, or nil if it is no longer kept.
-    mutating func slab(of batch: UInt64) -> PayloadSlab? {
-        if let last, last.batch == batch { return last.slab }
-        guard let slab = slabs[batch] else { return nil }
-        last = (batch, slab)
-        return slab
+    /// What is kept of a commit, or nil if it no longer is.
+    mutating func commit(_ batch: UInt64) -> CachedCommit? {
+        if let last, last.batch == batch { return last.commit }
+        guard let commit = commits[batch] else { return nil }
+        last = (batch, commit)
+        return commit
     }
 }

@@ -16,6 +16,7 @@ extension SchedulerCore {
         if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
+        reviewCell(at: now)
         repeat {
             deal(toFreeSlots: true, at: now)
             deal(toFreeSlots: false, at: now)
@@ -93,13 +94,13 @@ extension SchedulerCore {
         return aged
     }
 
-    private mutating func next(_ queue: Int32, at now: Now) -> ReadyQueue.Choice? {
+    mutating func next(_ queue: Int32, at now: Now) -> ReadyQueue.Choice? {
         queues[Int(queue)].next(ageing: settings.ageing, at: now, queue: queue, tenants: &tenants, jobs: jobs)
     }
 
     /// Whether the kind's own limits let a job be leased. One that then waits in a worker uses the limit up as
     /// one that runs does; it waits there only while no slot is free, or busy workers would never get to it.
-    private mutating func mayStart(_ kind: Int32, at now: Now) -> Bool {
+    mutating func mayStart(_ kind: Int32, at now: Now) -> Bool {
         guard kinds[Int(kind)].pausedBy == nil, kinds[Int(kind)].circuit.mayStart(at: now.monotonic) else {
             return false
         }
@@ -146,9 +147,8 @@ extension SchedulerCore {
     }
 
     private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
-        if toFreeSlots {
-            return queues[queue].suspicion == .accused && workers[worker].accused > 0 ? 0 : workers[worker].freeSlots
-        }
+        guard mayHold(worker, queues[queue].suspicion) else { return 0 }
+        if toFreeSlots { return workers[worker].freeSlots }
         guard !workers[worker].isOverrun, !isKept(worker) else { return 0 }
         guard !workers[worker].forming.isEmpty else { return workers[worker].freeCredit }
         return max(
@@ -210,7 +210,10 @@ extension SchedulerCore {
         jobs[slot].expected = UInt32(clamping: expected / 1_000)
         if let key = affinity(slot) { workers[worker].warm.used(key) }
         workers[worker].leases.append(slot, in: &jobs)
-        if isAccused(slot) { workers[worker].accused += 1 }
+        if isAccused(slot) {
+            workers[worker].accused += 1
+            if worker == cell { cell = -1 }
+        }
         formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1

@@ -59,7 +59,9 @@ extension SchedulerCore {
     }
 
     /// It has a free slot, and no job for it is on its way.
-    private func isThief(_ worker: Int32) -> Bool { workers[worker].freeSlots > workers[worker].awaitedSteals }
+    private func isThief(_ worker: Int32) -> Bool {
+        workers[worker].freeSlots > workers[worker].awaitedSteals && mayHold(worker, .none)
+    }
 
     /// Leases that wait in a worker behind its slots and were not asked back yet.
     private func unstarted(_ worker: Int32) -> Int {

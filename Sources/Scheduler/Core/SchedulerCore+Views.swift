@@ -37,6 +37,15 @@ extension SchedulerCore {
     /// The key that a leased job names, if it does.
     package func affinityName(_ lease: Outbox.Lease) -> String? { affinity(lease.slot)?.name }
 
+    /// What a leased job's worker is told of it if it belongs to a trace.
+    package func trace(_ lease: Outbox.Lease, _ context: TraceContext, at now: Now) -> LeaseTrace {
+        let job = jobs[lease.slot]
+        let request = retries[job.id] ?? job.id - UInt64(job.index)
+        return LeaseTrace(
+            context: context, request: JobID(rawValue: request),
+            waitedMicroseconds: UInt64(max(job.age(at: now), 0) / 1_000), tenant: tenants[job.tenant].name)
+    }
+
     package func kindName(_ kind: Int32) -> String { kinds[Int(kind)].name }
     package func workerSession(_ worker: Int32) -> UInt32 { workers[worker].session }
 

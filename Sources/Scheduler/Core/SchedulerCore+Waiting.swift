@@ -104,12 +104,16 @@ extension SchedulerCore {
                 return because(.resourcesBusy, "no worker with a free slot has \(words(needs)) left")
             }
             let roomy = free.filter { hasResources($0, for: job.kind) }
-            guard roomy.contains(where: { !isAccused(slot) || workers[$0].accused == 0 }) else {
-                return because(.apart, "each worker with a free slot has another job that one more loss makes dead")
+            let open = roomy.filter { mayHold($0, suspicion(of: slot)) }
+            guard !open.isEmpty else {
+                return because(
+                    .apart,
+                    isAccused(slot)
+                        ? "one loss more makes it dead, so it runs alone, and each worker with a free slot has others"
+                        : "each worker with a free slot is for a job that runs alone, as one loss more makes it dead")
             }
-            let isWanted = roomy.contains {
-                (!isAccused(slot) || workers[$0].accused == 0)
-                    && workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
+            let isWanted = open.contains {
+                workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)
             }
             return isWanted
                 ? because(.next)

@@ -119,6 +119,8 @@ package struct SchedulerCore: ~Copyable {
     var inRound: [Int32] = []
     /// Some of them are of suspects, whose place among the others of their kind holds from job to job.
     var roundHasSuspects = false
+    /// The worker that a job waits for which runs alone: it takes nothing else. -1: none.
+    var cell: Int32 = -1
     /// Changes whenever a worker comes, goes or says anew what it serves.
     var fleet: UInt64 = 1
     /// How often a queue had its turn, for ageing between queues.

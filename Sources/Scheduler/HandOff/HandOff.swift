@@ -177,12 +177,17 @@ package struct FoundPayload: Sendable {
     package var inputs: [LeaseInput]
     /// The latest that an attempt handed over.
     package var checkpoint: [UInt8]?
+    /// The trace that the job belongs to.
+    package var trace: TraceContext?
 
-    package init(wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?) {
+    package init(
+        wanted: PayloadWanted, payload: [UInt8], inputs: [LeaseInput], checkpoint: [UInt8]?, trace: TraceContext?
+    ) {
         self.wanted = wanted
         self.payload = payload
         self.inputs = inputs
         self.checkpoint = checkpoint
+        self.trace = trace
     }
 }
 

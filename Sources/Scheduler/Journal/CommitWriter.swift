@@ -155,7 +155,7 @@ struct CommitWriter: ~Copyable {
             writer.optional(row.options.deadline)
             writer.optional(row.options.runLimitMilliseconds.map { Int32(clamping: $0) })
             if row.options.tags.isEmpty { writer.null() } else { writer.texts(row.options.tags) }
-            writer.text(row.options.traceparent)
+            writer.text(row.options.traceparent?.description)
             if row.labels.isEmpty { writer.null() } else { writer.int4s(row.labels) { Int32(bitPattern: $0) } }
             writer.optional(row.retryOf.map { Int64($0) })
             writer.optional(row.request.map { Int64($0) })

@@ -81,7 +81,7 @@ struct OrderReader: ~Copyable {
             if !rows.isNull(row, 6) { options.runAt = rows.integer(row, 6) }
             if !rows.isNull(row, 7) { options.deadline = rows.integer(row, 7) }
             if !rows.isNull(row, 8) { options.runLimitMilliseconds = UInt32(truncatingIfNeeded: rows.integer(row, 8)) }
-            if !rows.isNull(row, 9) { options.traceparent = rows.text(row, 9) }
+            if !rows.isNull(row, 9) { options.traceparent = TraceContext(rows.text(row, 9)) }
             options.after = dependencies(inList: rows.text(row, 10))
             if !rows.isNull(row, 12) { options.affinity = rows.text(row, 12) }
             findings.letters.append(

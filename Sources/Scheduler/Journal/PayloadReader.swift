@@ -9,7 +9,8 @@ enum PayloadReader {
     private struct Row {
         var payload: [UInt8]
         /// The jobs whose results the job takes, and the places in the request that they stand for.
-        var inputs: [(index: UInt16, job: UInt64)]
+        var inputs: [(index: UInt16, job: UInt64)] = []
+        var trace: TraceContext?
     }
 
     static func read(_ wanted: [PayloadWanted], _ connection: borrowing Connection) throws(PostgresError)
@@ -30,7 +31,8 @@ enum PayloadReader {
                 } ?? LeaseInput(index: place.index, encoding: .bytes, body: [])
             }
             return FoundPayload(
-                wanted: wanted, payload: row.payload, inputs: inputs, checkpoint: checkpoints[wanted.id])
+                wanted: wanted, payload: row.payload, inputs: inputs, checkpoint: checkpoints[wanted.id],
+                trace: row.trace)
         }
     }
 
@@ -61,7 +63,8 @@ enum PayloadReader {
                 -- What a retry by hand takes may be the result of a retry too.
                 CASE WHEN o.retry_of IS NOT NULL THEN
                     (SELECT string_agg(coalesce(statex.succeeded_as(o.request + (a.packed & 4095)), 0)::text, ' '
-                        ORDER BY a.place) FROM unnest(o.after_jobs) WITH ORDINALITY AS a(packed, place)) END
+                        ORDER BY a.place) FROM unnest(o.after_jobs) WITH ORDINALITY AS a(packed, place)) END,
+                o.traceparent
             FROM statex.all_jobs j
             LEFT JOIN statex.job_options o ON j.opts >> 45 & 1 = 1 AND o.id = j.id
             WHERE j.id = ANY($1::bigint[])
@@ -70,7 +73,8 @@ enum PayloadReader {
         rows.reserveCapacity(found.rows)
         for row in 0..<found.rows {
             let id = UInt64(bitPattern: found.binaryInteger(row, 0))
-            rows[id] = Row(payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) }, inputs: [])
+            rows[id] = Row(payload: found.withBytes(row, 1) { $0.array(0..<$0.byteCount) })
+            if !found.isNull(row, 5) { rows[id]?.trace = TraceContext(found.text(row, 5)) }
             guard !found.isNull(row, 3) else { continue }
             let request = UInt64(bitPattern: found.binaryInteger(row, 2))
             let after = dependencies(inList: found.text(row, 3))

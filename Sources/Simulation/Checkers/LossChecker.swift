@@ -2,8 +2,8 @@ import StatexProtocol
 import StatexSchedulerCore
 
 /// A worker that is lost takes at most as many jobs with it as it has slots: what stood behind those did not begin.
-/// And what was lost with a worker finds a free slot from then on; what another loss makes dead, in a worker that has no
-/// other such job: so poison is found out, and alone.
+/// And what was lost with a worker finds a free slot from then on; what another loss makes dead, a worker that has nothing
+/// else: so poison is found out, and alone.
 final class LossChecker: Checker {
     private unowned let world: World
     private unowned let reference: ReferenceChecker
@@ -55,8 +55,9 @@ final class LossChecker: Checker {
             if suspects.contains(row.id), joined.contains(worker), before >= world.options.slots {
                 world.violation("job \(row.id) was in a lost worker, and is to wait in another behind \(before) leases")
             }
-            if isAccused(row.id), let other = held[worker]?.first(where: { $0 != row.id && isAccused($0) }) {
-                world.violation("one loss more makes jobs \(other) and \(row.id) dead, and one worker has both")
+            if let other = held[worker]?.first(where: { $0 != row.id && (isAccused($0) || isAccused(row.id)) }) {
+                let accused = isAccused(row.id) ? row.id : other
+                world.violation("one loss more makes job \(accused) dead, and \(row.id) and \(other) share a worker")
             }
             // One that ended in the same commit may have made room for the next.
             if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }

@@ -44,6 +44,9 @@ public struct Job: Sendable {
     public let cancellation: Cancellation
     /// The latest checkpoint of the attempts before this one, if there is one: go on from there.
     public let checkpoint: [UInt8]?
+    /// The trace that the job belongs to, and the span that the attempt is: pass it on to what the handler asks of
+    /// others (as the header `traceparent`), and theirs become spans below it. nil: it belongs to none.
+    public let trace: TraceContext?
     /// Takes what the handler says before it is done. A reference and a number, not a closure: making a job then
     /// allocates nothing for the many that say nothing.
     private let listener: (any JobListener)?
@@ -55,7 +58,7 @@ public struct Job: Sendable {
     public init(
         id: JobID, kind: String, attempt: Int, payload: Payload, inputs: [JobInput] = [],
         runLimitMilliseconds: Int = 0, cancellation: Cancellation = Cancellation(), checkpoint: [UInt8]? = nil,
-        listener: (any JobListener)? = nil, number: UInt64 = 0
+        trace: TraceContext? = nil, listener: (any JobListener)? = nil, number: UInt64 = 0
     ) {
         self.id = id
         self.kind = kind
@@ -65,6 +68,7 @@ public struct Job: Sendable {
         self.runLimitMilliseconds = runLimitMilliseconds
         self.cancellation = cancellation
         self.checkpoint = checkpoint
+        self.trace = trace
         self.listener = listener
         self.number = number
     }

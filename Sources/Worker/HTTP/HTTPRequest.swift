@@ -7,6 +7,7 @@ import StatexProtocol
 struct RequestBody {
     let type: String
     let bytes: [UInt8]
+    var trace: TraceContext?
 
     init(_ job: Job, _ settings: HTTPSettings) throws(HandlerError) {
         var payload = try payloadBytes(job.payload, settings)
@@ -24,6 +25,7 @@ struct RequestBody {
             try checkOrder(payload, settings)
             self.init(type: "application/json", bytes: payload)
         }
+        trace = job.trace
     }
 
     private init(type: String, bytes: [UInt8]) {
@@ -60,6 +62,7 @@ struct RequestBody {
             Content-Length: \(bytes.count)\r
 
             """
+        if let trace { head += "traceparent: \(trace)\r\n" }
         if let key { head += "Authorization: Bearer \(key)\r\n" }
         head += "\r\n"
         return Array(head.utf8) + bytes

@@ -150,11 +150,12 @@ func jobMembers(_ job: Job, _ names: ContentNames, _ sizes: ContentSizes, direct
         #"{"job":\#(input.job),"path":"\#(names.input(input))","size":\#(size)}"#
     }
     let checkpoint = job.checkpoint.flatMap(checkpointMember) ?? ""
+    let trace = job.trace.map { #","traceparent":"\#($0)""# } ?? ""
     return """
         "id":"\(job.id)","kind":\(JSONText.quoted(job.kind)),"attempt":\(job.attempt),\
         "payload":{"path":"\(names.payload)","size":\(sizes.payload)},\
         "inputs":[\(inputs.joined(separator: ","))],"directory":\(JSONText.quoted(directory)),\
-        "time_limit_ms":\(limit)\(checkpoint)
+        "time_limit_ms":\(limit)\(trace)\(checkpoint)
         """
 }
 

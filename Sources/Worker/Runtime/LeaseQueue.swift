@@ -21,10 +21,13 @@ struct QueuedLease: Sendable {
     /// Results of other jobs that stand behind the payload, and their bytes.
     let inputs: UInt8
     let inputsLength: UInt32
+    /// nil: the job belongs to no trace.
+    let trace: AttemptTrace?
 
     /// - Parameter expectedRun: in nanoseconds; nil: it was not measured yet.
-    init(_ record: LeaseRecord, _ handle: LeaseHandle, expectedRun: Int64?) {
+    init(_ record: LeaseRecord, _ handle: LeaseHandle, expectedRun: Int64?, trace: AttemptTrace? = nil) {
         self.handle = handle
+        self.trace = trace
         self.expectedRun = expectedRun.map { UInt32(clamping: $0) } ?? Self.unknownRun
         id = record.id
         payloadStart = record.payloadStart

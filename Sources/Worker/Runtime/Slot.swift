@@ -1,6 +1,7 @@
 import CLinux
 import StatexHandlerAPI
 import StatexProtocol
+import StatexTracing
 import StatexWorkerCore
 
 /// One concurrent execution: takes a job, lets its handler run, puts the outcome out, again and again.
@@ -13,6 +14,9 @@ struct Slot: Sendable {
     let results: ResultRules
     let reports: ReportDesk
     let failures: FailureLog
+    /// The worker's name, and where its attempts are recorded.
+    let worker: String
+    let spans: SpanQueue?
 
     /// Runs until the hand-off is closed.
     func work() async {
@@ -33,6 +37,7 @@ struct Slot: Sendable {
         let lease = started.lease
         let startedAt = started.startedAt
         let kind = Int(lease.kind)
+        let cancellation = isRecorded(lease) ? started.cancellation : nil
         var attempt = EndedAttempt(lease.handle, startedAt: startedAt, endedAt: startedAt, ending: .succeeded)
         do {
             let job = try Job(started, kind: kinds[kind], reports)
@@ -41,15 +46,26 @@ struct Slot: Sendable {
             report(error, of: lease, in: &attempt)
         }
         attempt.endedAt = clinux_monotonic_nanoseconds()
+        if let cancellation { record(attempt, of: lease, cancellation) }
         return attempt
+    }
+}
+
+// Traces.
+extension Slot {
+    private func isRecorded(_ lease: QueuedLease) -> Bool { spans != nil && lease.trace != nil }
+
+    private func record(_ attempt: EndedAttempt, of lease: QueuedLease, _ cancellation: Cancellation) {
+        guard let spans, let trace = lease.trace else { return }
+        trace.record(
+            attempt, of: lease, kind: kinds[Int(lease.kind)], worker: worker, stop: cancellation.reason, in: spans)
     }
 }
 
 extension Slot {
     private func report(_ error: any Error, of lease: QueuedLease, in attempt: inout EndedAttempt) {
         results.report(error, in: &attempt)
-        failures.failed(
-            lease.id, attempt: lease.attempt, kind: kinds[Int(lease.kind)], error, at: clinux_monotonic_nanoseconds())
+        failures.failed(lease, kind: kinds[Int(lease.kind)], error, at: clinux_monotonic_nanoseconds())
     }
 }
 
@@ -69,12 +85,13 @@ extension Slot {
         } catch {
             for place in attempts.indices { report(error, of: batch[place].lease, in: &attempts[place]) }
         }
-        // Each ran for its share: so run times add up to what the slot was busy for.
         let now = clinux_monotonic_nanoseconds()
         for place in attempts.indices {
+            attempts[place].endedAt = now
+            record(attempts[place], of: batch[place].lease, batch[place].cancellation)
+            // Each ran for its share: so run times add up to what the slot was busy for.
             let share = max(now - attempts[place].startedAt, 0) / Int64(attempts.count)
             attempts[place].startedAt = now - share
-            attempts[place].endedAt = now
         }
         return attempts
     }
@@ -109,6 +126,7 @@ extension Job {
                 ? .object(reference: started.payload) : .bytes(started.payload),
             inputs: try LeaseInput.list(Int(lease.inputs), in: started.inputs.span.bytes).map(JobInput.init),
             runLimitMilliseconds: Int(lease.runLimitMilliseconds), cancellation: started.cancellation,
-            checkpoint: started.checkpoint, listener: reports, number: lease.handle.number)
+            checkpoint: started.checkpoint, trace: lease.trace?.context, listener: reports,
+            number: lease.handle.number)
     }
 }

@@ -5,6 +5,7 @@ import StatexKeys
 import StatexLog
 import StatexMetrics
 import StatexProtocol
+import StatexTracing
 import StatexWorkerCore
 import StatexZeroMQ
 import Synchronization
@@ -37,6 +38,8 @@ public struct WorkerOptions: Sendable {
     public var onReady: (@Sendable () -> Void)?
     /// Where figures are published each second; nil: nobody looks at any.
     package var figures: Published<WorkerSnapshot>?
+    /// Where spans go of attempts at jobs that belong to a trace; nil: none are recorded.
+    package var spans: SpanQueue?
 
     public init() {}
 }
@@ -68,7 +71,7 @@ public final class Worker: Sendable {
         // The system's generator draws from the kernel.
         incarnation = UInt64.random(in: 1...UInt64.max)
         do throws(WakeupError) {
-            shared = try WorkerShared(slots: slots, figures: options.figures)
+            shared = try WorkerShared(slots: slots, figures: options.figures, spans: options.spans)
         } catch {
             throw .system("\(error)")
         }
@@ -103,13 +106,14 @@ public final class Worker: Sendable {
         let rules = ResultRules(objectSink: options.objectSink, largestResultBytes: options.largestResultBytes)
         let kinds = handlers.map(\.kind)
         let failures = FailureLog(log)
+        let name = name
         return (0..<slots).map { index in
             let executor = SlotExecutor()
             // As much stack as a program's first thread has: handlers are anybody's code.
             NamedThread("slot-\(index)", stackBytes: 8 << 20) { executor.run() }.detach()
             let slot = Slot(
                 index: index, handOff: shared.handOff, handlers: handlers, kinds: kinds, results: rules,
-                reports: shared.reports, failures: failures)
+                reports: shared.reports, failures: failures, worker: name, spans: shared.spans)
             Task(executorPreference: executor) { await slot.work() }
             return executor
         }
@@ -151,8 +155,7 @@ public final class Worker: Sendable {
 
     private func greeting() async -> Hello {
         let host = hostName()
-        let name = options.name ?? "\(host):\(getpid())"
-        var hello = Hello(role: .worker, incarnation: incarnation, name: ResultRules.text(name, Limits.nameBytes))
+        var hello = Hello(role: .worker, incarnation: incarnation, name: name)
         hello.slots = UInt16(slots)
         hello.labels = options.labels
         hello.resources = options.resources
@@ -176,6 +179,10 @@ public final class Worker: Sendable {
             hello.kinds.append(kind)
         }
         return hello
+    }
+
+    private var name: String {
+        ResultRules.text(options.name ?? "\(hostName()):\(getpid())", Limits.nameBytes)
     }
 
     private func hostName() -> String {
@@ -261,9 +268,11 @@ final class WorkerShared: Sendable {
     /// How often a drain was ordered.
     let drainOrders = Atomic<Int>(0)
     let figures: Published<WorkerSnapshot>?
+    let spans: SpanQueue?
 
-    init(slots: Int, figures: Published<WorkerSnapshot>?) throws(WakeupError) {
+    init(slots: Int, figures: Published<WorkerSnapshot>?, spans: SpanQueue?) throws(WakeupError) {
         self.figures = figures
+        self.spans = spans
         wakeup = try Wakeup()
         handOff = HandOff(slots: slots, wakeup: wakeup)
         reports = ReportDesk { [wakeup] in wakeup.signal() }

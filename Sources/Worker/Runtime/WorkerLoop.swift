@@ -209,7 +209,8 @@ struct WorkerLoop: ~Copyable {
         queued.reserveCapacity(leases.count)
         for lease in leases {
             guard let handle = core.leased(lease, at: now, into: &out) else { continue }
-            let job = QueuedLease(lease, handle, expectedRun: core.expectedRun(ofKind: lease.kind))
+            let job = QueuedLease(
+                lease, handle, expectedRun: core.expectedRun(ofKind: lease.kind), trace: try trace(of: lease))
             if former.forms(lease.kind) {
                 let content = frame.bytes.array(lease.contentRange)
                 let affinity = frame.bytes.array(lease.affinityRange)
@@ -219,6 +220,12 @@ struct WorkerLoop: ~Copyable {
             }
         }
         if !queued.isEmpty { shared.handOff.queue(queued, message: frame.bytes.array(0..<cursor.offset)) }
+    }
+
+    private func trace(of lease: LeaseRecord) throws(WireError) -> AttemptTrace? {
+        guard lease.hasTrace else { return nil }
+        var cursor = ByteCursor(at: lease.traceStart)
+        return AttemptTrace(try LeaseTrace(reading: &cursor, in: frame.bytes), isRecorded: shared.spans != nil)
     }
 
     private mutating func takeTokens(_ header: Header, at now: Int64) throws(WireError) {

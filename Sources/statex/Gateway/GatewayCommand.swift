@@ -4,6 +4,7 @@ import Logging
 import StatexClient
 import StatexConfiguration
 import StatexGateway
+import StatexLog
 import StatexStack
 
 struct GatewayCommand: AsyncParsableCommand {
@@ -19,6 +20,7 @@ struct GatewayCommand: AsyncParsableCommand {
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
     @Option(help: "Where the scheduler publishes events.") var eventsEndpoint: String?
     @Option(help: "Folders and buckets of objects, joined by `:`.") var objects: String?
+    @Option(help: "How it writes its log: text or json.") var logFormat: String?
     @OptionGroup var place: JournalPlace
     @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var options: ConfigurationOptions
@@ -29,17 +31,24 @@ struct GatewayCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try options.load([
             "listen:gateway": listen, "endpoint:submit_endpoint": endpoint, "events_endpoint": eventsEndpoint,
-            "objects": objects, "peer_key": keys.peerKey, "server_public_key": keys.serverPublicKey,
+            "objects": objects, "log_format": logFormat, "peer_key": keys.peerKey,
+            "server_public_key": keys.serverPublicKey,
             "database": place.database, "data_dir": place.dataDir,
         ])
-        let settings = try settings(loaded)
+        let log = Log("gateway", json: loaded.configuration.logFormat == .json)
+        let logger = Logger(label: "gateway") { _ in GatewayLog(log) }
+        var settings = try settings(loaded, logger)
+        let traces = try Traces(loaded.configuration, of: "gateway")
+        (settings.spans, settings.exporter) = (traces.spans, traces.exporter)
+        settings.sampling = loaded.configuration.tracing.sampling
         let token = try await developmentToken(loaded, settings.tokens)
+        Diagnostics.begin("gateway", loaded.configuration)
         // A peer that went is an error of the write, not the end.
         signal(SIGPIPE, SIG_IGN)
         do {
-            let gateway = try await Gateway(settings, logger: Self.logger)
+            let gateway = try await Gateway(settings, logger: logger)
             try await gateway.run { address in
-                complain("gateway: listening on \(address)")
+                complain("listening on \(address)", .info)
                 announceReady([address] + (token.map { [$0] } ?? []))
             }
         } catch let error as TokenKeyError {
@@ -49,7 +58,7 @@ struct GatewayCommand: AsyncParsableCommand {
         }
     }
 
-    private func settings(_ loaded: LoadedConfiguration) throws -> GatewaySettings {
+    private func settings(_ loaded: LoadedConfiguration, _ logger: Logger) throws -> GatewaySettings {
         let configuration = loaded.configuration
         guard let address = configuration.gateway.address else {
             throw ending(.usage, "gateway: it is off; give --listen")
@@ -77,7 +86,7 @@ struct GatewayCommand: AsyncParsableCommand {
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
             do throws(CertificateError) {
-                settings.tls = try ServerCertificate(certificate: certificate, key: key, logger: Self.logger)
+                settings.tls = try ServerCertificate(certificate: certificate, key: key, logger: logger)
             } catch {
                 throw ending(.usage, error.description)
             }
@@ -90,11 +99,5 @@ struct GatewayCommand: AsyncParsableCommand {
         guard loaded.configuration.gateway.tokens == nil else { return nil }
         return try await TokenMaker(tokens).token(
             .init(subject: "development", scopes: Set(Scope.allCases), lifetime: Self.tokenLifetime))
-    }
-
-    private static var logger: Logger {
-        var logger = Logger(label: "statex.gateway") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .notice
-        return logger
     }
 }

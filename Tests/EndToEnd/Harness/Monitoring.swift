@@ -52,9 +52,14 @@ enum Monitoring {
 
 extension TestStack {
     /// A Prometheus that scrapes these processes each second, under the names of jobs in config/prometheus.
-    func startPrometheus(_ targets: [(job: String, address: String)]) throws -> (process: RunningProcess, url: String) {
+    func startPrometheus(
+        _ targets: [(job: String, address: String, token: String?)]
+    ) throws -> (process: RunningProcess, url: String) {
         let port = try Monitoring.freePort()
-        let jobs = targets.map { "  - {job_name: \($0.job), static_configs: [{targets: ['\($0.address)']}]}" }
+        let jobs = targets.map { job, address, token in
+            let authorization = token.map { ", authorization: {credentials: \($0)}" } ?? ""
+            return "  - {job_name: \(job), static_configs: [{targets: ['\(address)']}]\(authorization)}"
+        }
         try """
         global: {scrape_interval: 1s, evaluation_interval: 1s}
         rule_files: [\(Monitoring.root)/config/prometheus/statex.rules.yml]

@@ -21,7 +21,7 @@ final class TestStack: @unchecked Sendable {
     static let program = ProcessInfo.processInfo.environment["STATEX_PROGRAM"] ?? binaries + "/statex"
 
     /// What workers serve: the handlers that need no model.
-    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child,spin-process,together"
+    static let kinds = "noop,echo,sleep,fail,crash,hang,stream,child,spin-process,together,traced"
 
     /// Starts Postgres; everything else is started by the test.
     init(_ settings: [String: String] = [:]) throws {
@@ -42,8 +42,9 @@ final class TestStack: @unchecked Sendable {
     }
 
     /// It has handlers that are processes: one that is over at once, whose result is its job's id, so that there is
-    /// one to kill; one that computes for as many seconds as its payload says, and hears nothing meanwhile; and one that
-    /// runs up to four together, says how many, and dies in the first attempt at `die`.
+    /// one to kill; one that computes for as many seconds as its payload says, and hears nothing meanwhile; one that
+    /// runs up to four together, says how many, and dies in the first attempt at `die`; and one that says which trace it
+    /// was given.
     private func writeConfiguration() throws {
         try """
         \(settings.filter { $0.key != "objects" }.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "\n"))
@@ -64,6 +65,10 @@ final class TestStack: @unchecked Sendable {
               read: [\(directory)/together.py]
               batch_size: 4
               batch_wait_seconds: 8
+          - kind: traced
+            process:
+              command: [/usr/bin/python3, \(directory)/traced.py]
+              read: [\(directory)/traced.py]
         """.write(toFile: directory + "/statex.yaml", atomically: false, encoding: .utf8)
         try #"""
         echo '{"type":"ready","protocol":1,"name":"child","version":"1"}'
@@ -98,6 +103,14 @@ final class TestStack: @unchecked Sendable {
                 print(json.dumps({"type": "result", "id": job["id"], "result": len(jobs)}), flush=True)
         """#.write(toFile: directory + "/together.py", atomically: false, encoding: .utf8)
         chmod(directory + "/together.py", 0o755)
+        try #"""
+        import json, sys
+        print('{"type":"ready","protocol":1,"name":"traced","version":"1"}', flush=True)
+        for line in sys.stdin:
+            job = json.loads(line)
+            print(json.dumps({"type": "result", "id": job["id"], "result": job.get("traceparent")}), flush=True)
+        """#.write(toFile: directory + "/traced.py", atomically: false, encoding: .utf8)
+        chmod(directory + "/traced.py", 0o755)
     }
 
     /// Gives `body` a stack, judges its journal afterwards, and leaves nothing behind.

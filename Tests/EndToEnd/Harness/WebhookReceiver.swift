@@ -1,4 +1,5 @@
 import Foundation
+import StatexPostgres
 import StatexWebhooks
 import Testing
 
@@ -17,6 +18,7 @@ struct WebhookReceiver {
         let stamp: String
         let signature: String
         let body: String
+        let trace: String?
         /// What it was answered.
         let status: Int
 
@@ -53,7 +55,7 @@ struct WebhookReceiver {
                 self.end_headers()
                 h = self.headers
                 print(json.dumps({"id": h["webhook-id"], "stamp": h["webhook-timestamp"],
-                    "signature": h["webhook-signature"], "body": body, "status": status}), flush=True)
+                    "signature": h["webhook-signature"], "body": body, "trace": h["traceparent"], "status": status}), flush=True)
             def log_message(self, *ignored):
                 pass
         server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
@@ -85,6 +87,21 @@ extension TestStack {
             "kinds": "{statex.webhook: {retry_backoff_seconds: 0.05, retry_backoff_max_seconds: 0.2, attempts: 5}}",
         ]
     }
+
+    /// Jobs that deliver.
+    var deliveries: Int {
+        get throws { try number("SELECT count(*) FROM statex.job_status WHERE kind = 'statex.webhook'") }
+    }
+
+    /// Locks a table, so that whoever writes it stops there.
+    func hold(_ table: String) throws -> Connection {
+        let holder = try connection()
+        try holder.run("BEGIN; LOCK TABLE \(table) IN SHARE MODE", doing: "hold")
+        return holder
+    }
+
+    /// Waits until a gateway stands before that lock.
+    func waitUntilHeld(_ holder: borrowing Connection) throws { try waitForLock(of: "statex webhooks", holder) }
 
     func startWebhookWorker() throws -> RunningProcess { try startWorker("webhooks", kinds: "statex.webhook") }
 }

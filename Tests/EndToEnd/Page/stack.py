@@ -1,11 +1,15 @@
 """`statex up` in a folder of its own, with its gateway, as a service and an operator see it."""
 
+import base64
 import http.client
 import json
 import os
+import re
+import secrets
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,10 +27,7 @@ class Stack:
         self.work.chmod(0o711)  # The database and the handlers run as ordinary users and must reach their folders below.
         self.settings, self.ready_file = self.work / "statex.yaml", self.work / "ready.json"
         # A port that stays the same when the gateway starts again.
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
-        self.settings.write_text(f"data_dir: {self.work}/data\ngateway: 127.0.0.1:{port}\nworkers: 1\nslots: 2\nretry_backoff_seconds: 0.1\n{configuration}")
+        self.settings.write_text(f"data_dir: {self.work}/data\ngateway: 127.0.0.1:{free_port()}\nworkers: 1\nslots: 2\nretry_backoff_seconds: 0.1\n{configuration}")
         # Checkpoints, and with them pieces of a transcript, after ten seconds of sound.
         self.environment = {"PATH": "/usr/bin:/bin", "STATEX_AUDIO_WINDOW_SECONDS": "10"}
         self.log = open(self.work / "up.log", "ab")
@@ -79,7 +80,7 @@ class Stack:
         return next(int(float(line.split()[1])) for line in figures.splitlines() if line.startswith("statex_gateway_streams "))
 
     def verify(self):
-        return json.loads(self.run("verify", "--database", self.ready["database"], "--json", "--all-final"))
+        return json.loads(self.run("verify", "--database", self.ready["database"], "--json"))
 
     def said(self):
         return (self.work / "up.log").read_text(errors="replace")
@@ -95,6 +96,30 @@ class Stack:
         said = self.said()
         shutil.rmtree(self.work, ignore_errors=True)
         assert code == 0, f"statex up ended with {code}: {said}"
+
+
+class Receiver:
+    """A service that is told by a webhook: the program of docs/webhooks.md, as it stands there."""
+
+    def __init__(self, folder):
+        self.port, self.secret = free_port(), "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        secret = folder / "webhook.secret"
+        secret.write_text(self.secret)
+        secret.chmod(0o600)
+        self.configuration = (f"webhooks:\n  page: {{tenant: default, url: 'http://127.0.0.1:{self.port}/', secret_file: {secret}}}\n"
+                              "webhook_http: yes\nwebhook_allow: [127.0.0.0/8]\n")
+        program = re.search(r"```python\n(.*?)```", (ROOT / "docs/webhooks.md").read_text(), re.DOTALL)[1]
+        self.said = folder / "receiver.log"
+        with open(self.said, "wb") as log:
+            self.process = subprocess.Popen([sys.executable, "-c", program], stdout=log, env={"WEBHOOK_SECRET": self.secret, "PORT": str(self.port)})
+
+    def messages(self):
+        """Of those that were genuine, type and request."""
+        return self.said.read_text().splitlines()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(10)
 
 
 class Heard:
@@ -116,6 +141,12 @@ class Heard:
 
     def of(self, request):
         return [event["event"] for event in self.events if event.get("request") == request]
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 def until(what, holds, process=None):

@@ -22,7 +22,7 @@ def words(text):
     return re.sub(r"[^a-z ]", "", text.lower().replace("mr.", "mister").replace("-", " ")).split()
 
 
-def test_a_person_submits_a_text_a_recording_and_a_document_and_reads_the_results(browser, stack, speech, manual):
+def test_a_person_submits_a_text_a_recording_and_a_document_and_reads_the_results(browser, stack, receiver, speech, manual):
     events = Heard(stack)
     browser.open(signed_in=False)
     browser.find("#token").send_keys(stack.token)
@@ -75,3 +75,4 @@ def test_a_person_submits_a_text_a_recording_and_a_document_and_reads_the_result
     until("request.completed is on the stream of events", lambda: "request.completed" in events.of(request))
     assert events.of(request).count("request.completed") == 1 and events.of(request)[0] == "request.created"
     assert events.of(request).count("job.succeeded") == 3
+    until("a signed webhook came", lambda: f"request.completed {request}" in receiver.messages())

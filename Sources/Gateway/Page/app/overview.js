@@ -147,7 +147,10 @@ export function jobTable(caption) {
       { title: "Waited", class: "number wide", cell: (job) => duration((Date.parse(job.leased_at) - Date.parse(job.created_at)) / 1_000) },
       { title: "Ran", class: "number wide", cell: (job) => duration((Date.parse(job.ended_at) - Date.parse(job.started_at ?? job.leased_at)) / 1_000) },
       { title: "Submitted", class: "number", fixed: true, cell: (job) => time(job.created_at) },
-      { title: "Error", class: "wide error", cell: (job) => (job.error_class ? name(`${job.error_class}: ${job.error ?? ""}`, 60) : "") },
+      { title: "Error, or why it waits", class: "wide error", cell: (job) => {
+        if (job.error_class) return name(`${job.error_class}: ${job.error ?? ""}`, 60);
+        return job.waiting_because && !job.ended_at ? h("span", { class: "hint" }, name(job.waiting_because, 60)) : "";
+      } },
     ],
   });
 }

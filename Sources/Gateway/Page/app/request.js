@@ -102,8 +102,8 @@ export class RequestProgress {
   }
 }
 
-/** Short: the job's own page says why. */
-const waits = { blocked: "Waits for other jobs of this request.", delayed: "Waits for its time.", queued: "Waits for a slot.", leased: "A worker has it." };
+/** For when the scheduler does not say. */
+const waits = { blocked: "Waits for other jobs of this request.", delayed: "Waits for its time.", queued: "Waits for a slot.", leased: "A worker has it.", running: "" };
 
 class JobPanel {
   constructor(job, signal, open) {
@@ -125,7 +125,7 @@ class JobPanel {
     if (job.ended_at) this.output.end();
     else this.output.begin();
     this.waits.hidden = Boolean(job.ended_at);
-    setText(this.waits, job.state === "running" ? "" : waits[job.state] ?? "Not yet.");
+    setText(this.waits, job.waiting_because ?? waits[job.state] ?? "Not yet.");
     this.fill();
   }
 

@@ -47,7 +47,7 @@ extension SchedulerCore {
         var shortest = Int64.max
         for worker in workers.indices where workers[worker].warm.contains(key) && serves(worker, queue) {
             let isFree = workers[worker].freeSlots > 0
-            if isAccused(slot), workers[worker].accused > 0 { continue }
+            guard mayHold(worker, suspicion(of: slot)) else { continue }
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
                 isFree || workers[worker].warmRoom > 0 && !isKept(worker), !workers[worker].isOverrun,
@@ -75,7 +75,7 @@ extension SchedulerCore {
     func warmKey(keeping slot: Int32) -> String? {
         guard let key = affinity(slot), workers[jobs[slot].worker].warm.contains(key) else { return nil }
         let isElsewhere = workers.indices.contains {
-            $0 != jobs[slot].worker && workers[$0].freeSlots > 0 && serves($0, jobs[slot].queue)
+            $0 != jobs[slot].worker && workers[$0].freeSlots > 0 && mayHold($0, .none) && serves($0, jobs[slot].queue)
         }
         return isElsewhere ? key.name : nil
     }

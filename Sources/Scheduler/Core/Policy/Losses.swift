@@ -5,15 +5,15 @@ import StatexProtocol
 //
 // Slots take leases in their order: what stood behind the slots cannot be told to have begun, and goes back as it came.
 // What was in a lost worker, wherever it stood there, is suspect: it takes free slots alone and stands behind nobody, so
-// that the next loss says whether it had begun. What the next loss would make dead is accused: it runs beside nobody of
-// its like, so that of several that were lost together only that one dies which it was.
+// that the next loss says whether it had begun. What the next loss would make dead is accused: it runs alone in its worker,
+// so that only that one dies which it was.
 
 /// How far a job is from being held for poison.
 package enum Suspicion: Sendable {
     case none
     /// It was in a worker that was lost: it takes free slots alone.
     case suspect
-    /// It is dead with one loss more: it takes free slots alone, in workers that have no other accused job.
+    /// It is dead with one loss more: it runs alone in a worker.
     case accused
 
     init(losses: Int) { self = losses >= Limits.losses - 1 ? .accused : .suspect }
@@ -34,6 +34,7 @@ extension SchedulerCore {
             let slot = workers[index].leases.head
             loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
         }
+        if cell == index { cell = -1 }
         remember(departing: index)
         tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
@@ -79,15 +80,16 @@ extension SchedulerCore {
     }
 
     func isSuspect(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion != .none }
-    func isAccused(_ slot: Int32) -> Bool { queues[Int(jobs[slot].queue)].suspicion == .accused }
+    func isAccused(_ slot: Int32) -> Bool { suspicion(of: slot) == .accused }
+    func suspicion(of slot: Int32) -> Suspicion { queues[Int(jobs[slot].queue)].suspicion }
 
     /// The next job of a queue waits for a free slot: where one would do, nothing may wait for it meanwhile, or workers
-    /// that are kept full would never have any.
+    /// that are kept full would never have any. One that is accused waits for a whole worker.
     mutating func keepSlots(for queue: Int32, at now: Now) {
         let kind = queues[Int(queue)].kind
+        guard queues[Int(queue)].suspicion != .accused else { return keepCell(for: queue, at: now) }
         for worker in workers.indices
-        where serves(worker, queue) && hasResources(worker, for: kind)
-            && (queues[Int(queue)].suspicion != .accused || workers[worker].accused == 0)
+        where serves(worker, queue) && hasResources(worker, for: kind) && mayHold(worker, .suspect)
             && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
         {
             workers[worker].keptInRound = dispatchRound
@@ -95,4 +97,41 @@ extension SchedulerCore {
     }
 
     func isKept(_ worker: Int32) -> Bool { workers[worker].keptInRound == dispatchRound }
+
+    /// Whether a worker may have such a job beside what it holds, if it has room: who is accused is there alone.
+    func mayHold(_ worker: Int32, _ suspicion: Suspicion) -> Bool {
+        guard workers[worker].accused == 0 else { return false }
+        return suspicion == .accused ? workers[worker].leases.count == 0 : worker != cell
+    }
+
+    /// The next job of a queue waits for a worker of its own, and none is empty: one takes nothing else from now on, that
+    /// which such a job has already, or else that which is through with the others soonest. Never two: that others wait
+    /// costs as much as it has slots.
+    private mutating func keepCell(for queue: Int32, at now: Now) {
+        guard cell < 0 else { return }
+        var soonest = Int64.max
+        for worker in workers.indices where mayBeCell(worker, for: queue, at: now) {
+            let remaining = workers[worker].accused > 0 ? -1 : expectedRemaining(worker, at: now)
+            if remaining < soonest { (cell, soonest) = (worker, remaining) }
+        }
+    }
+
+    private func mayBeCell(_ worker: Int32, for queue: Int32, at now: Now) -> Bool {
+        let kind = queues[Int(queue)].kind
+        return isWorking(worker) && serves(worker, queue) && workers[worker].resources.suffice(for: needs(kind))
+            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+    }
+
+    /// Opens the cell to all if no accused job waits for it any more.
+    mutating func reviewCell(at now: Now) {
+        guard cell >= 0 else { return }
+        for queue in queues.indices where queues[queue].suspicion == .accused && queues[queue].count > 0 {
+            if mayBeCell(cell, for: Int32(queue), at: now), mayStart(queues[queue].kind, at: now),
+                next(Int32(queue), at: now) != nil
+            {
+                return
+            }
+        }
+        cell = -1
+    }
 }

@@ -20,7 +20,7 @@ package struct WorkerRecord: Sendable {
     /// Each of its slots has a job that runs much longer than was expected.
     package var isOverrun = false
     package var awaitedSteals = 0
-    /// Leases of jobs that another loss makes dead, see `Losses`.
+    /// Leases of jobs that another loss makes dead, see `Losses`: one at most, and alone.
     var accused = 0
     /// The round of dispatch in which nothing more may wait in it.
     var keptInRound: UInt64 = 0

@@ -4,6 +4,7 @@
 
 import Glibc
 import StatexHandlerAPI
+import StatexProtocol
 import StatexThreads
 import StatexWebhooks
 
@@ -37,7 +38,7 @@ package struct WebhookHandler: Handler {
         job.cancellation.onCancel { _ in stop.signal() }
         defer { job.cancellation.onCancel(nil) }
         let exchange = Exchange(job, transport(to: url), ServerAddress(url), stop: stop)
-        return try result(try exchange.ask(request(delivery, to: url, signedBy: secrets)))
+        return try result(try exchange.ask(request(delivery, to: url, signedBy: secrets, trace: job.trace)))
     }
 
     private func secrets(of delivery: WebhookDelivery) throws(HandlerError) -> WebhookSecrets {
@@ -85,11 +86,11 @@ package struct WebhookHandler: Handler {
     }
 
     private func request(
-        _ delivery: WebhookDelivery, to url: WebhookURL, signedBy secrets: WebhookSecrets
+        _ delivery: WebhookDelivery, to url: WebhookURL, signedBy secrets: WebhookSecrets, trace: TraceContext?
     ) -> [UInt8] {
         let body = Array(delivery.body.utf8)
         let seconds = time(nil)
-        let head = """
+        var head = """
             POST \(url.target) HTTP/1.1\r
             Host: \(url.authority)\r
             User-Agent: statex\r
@@ -100,9 +101,10 @@ package struct WebhookHandler: Handler {
             webhook-id: \(delivery.id)\r
             webhook-timestamp: \(seconds)\r
             webhook-signature: \(secrets.signature(of: delivery.id, at: seconds, body))\r
-            \r
 
             """
+        if let trace { head += "traceparent: \(trace)\r\n" }
+        head += "\r\n"
         return Array(head.utf8) + body
     }
 

@@ -88,6 +88,8 @@ class Job:
         self.directory = message["directory"]
         # What an earlier attempt handed over last; None: nothing.
         self.saved = message.get("checkpoint")
+        # The trace that the job belongs to, with the attempt as parent; None: it belongs to none.
+        self.traceparent = message.get("traceparent")
         limit = message.get("time_limit_ms") or 0
         self._deadline = time.monotonic() + limit / 1000 if limit > 0 else None
         self._send = send

@@ -1,0 +1,17 @@
+/// What the relay of webhooks in a gateway knows of itself at one moment.
+package struct WebhookSnapshot: Sendable {
+    package var isRelaying = false
+    package var submitted: UInt64 = 0
+    /// Deliveries that are yet to be submitted.
+    package var waiting = 0
+
+    package init() {}
+
+    package func write(to text: inout MetricsText) {
+        text.gauge(
+            "statex_webhook_relays", "Whether this gateway makes deliveries of events: 1, or stands by: 0.",
+            isRelaying ? 1 : 0)
+        text.counter("statex_webhook_deliveries_total", "Deliveries that were submitted as jobs.", submitted)
+        text.gauge("statex_webhook_deliveries_waiting", "Deliveries that are yet to be submitted.", Double(waiting))
+    }
+}

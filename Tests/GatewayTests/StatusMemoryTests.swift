@@ -1,0 +1,68 @@
+import StatexProtocol
+import Testing
+
+@testable import StatexGateway
+
+/// What was read of requests and jobs, and how long it holds.
+struct StatusMemoryTests {
+    private static let id = JobID(rawValue: 4096)
+    private let now = ContinuousClock.now
+
+    private func read(_ shelf: inout Shelf<String>, _ value: String, rows: Int = 1) {
+        shelf.begin(Self.id)
+        shelf.end(Self.id, (value, until: now + .seconds(10), rows: rows))
+    }
+
+    @Test func `what was read holds until its time is over`() {
+        var shelf = Shelf<String>()
+        #expect(shelf.find(Self.id, at: now) == nil)
+        read(&shelf, "queued")
+        #expect(shelf.find(Self.id, at: now) == "queued")
+        #expect(shelf.find(Self.id, at: now + .seconds(10)) == nil)
+        #expect(shelf.find(JobID(rawValue: 8192), at: now) == nil)
+    }
+
+    @Test func `what is heard of it ends it, and of another does not`() {
+        var shelf = Shelf<String>()
+        read(&shelf, "queued")
+        shelf.forget(JobID(rawValue: 8192))
+        #expect(shelf.find(Self.id, at: now) == "queued")
+        shelf.forget(Self.id)
+        #expect(shelf.find(Self.id, at: now) == nil && shelf.isEmpty)
+        read(&shelf, "leased")
+        shelf.clear()
+        #expect(shelf.find(Self.id, at: now) == nil && shelf.isEmpty)
+    }
+
+    @Test(arguments: [true, false])
+    func `what was read while something changed is not kept: it may be of before`(isCleared: Bool) {
+        var shelf = Shelf<String>()
+        shelf.begin(Self.id)
+        if isCleared { shelf.clear() } else { shelf.forget(Self.id) }
+        // Begun after the change, but beside one that was not.
+        shelf.begin(Self.id)
+        shelf.end(Self.id, ("new", until: now + .seconds(10), rows: 1))
+        shelf.end(Self.id, ("old", until: now + .seconds(10), rows: 1))
+        #expect(shelf.find(Self.id, at: now) == nil && shelf.isEmpty)
+        read(&shelf, "newer")
+        #expect(shelf.find(Self.id, at: now) == "newer")
+    }
+
+    @Test func `what was read while nobody heard is not kept`() {
+        var shelf = Shelf<String>()
+        shelf.end(Self.id, ("unheard", until: now + .seconds(10), rows: 1))
+        #expect(shelf.find(Self.id, at: now) == nil && shelf.isEmpty)
+    }
+
+    @Test func `it begins anew when it is full`() {
+        var shelf = Shelf<String>()
+        read(&shelf, "large", rows: GatewayLimits.statusRows)
+        read(&shelf, "again", rows: GatewayLimits.statusRows - 1)
+        #expect(shelf.find(Self.id, at: now) == "again")
+        shelf.begin(JobID(rawValue: 8192))
+        shelf.end(JobID(rawValue: 8192), ("last", until: now + .seconds(10), rows: 1))
+        #expect(shelf.find(Self.id, at: now) == "again")
+        shelf.begin(JobID(rawValue: 12288))
+        #expect(shelf.find(Self.id, at: now) == nil)
+    }
+}
