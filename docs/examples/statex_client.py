@@ -6,7 +6,7 @@ scheduler does not matter. Exits 0 when all jobs succeeded, 1 when one did not, 
 """
 import argparse, contextlib, json, os, random, struct, sys, time
 
-import zmq, zmq.auth
+import zmq
 
 HELLO, WELCOME, FAULT, HEARTBEAT, GOODBYE, SUBMIT, ACCEPTED, REFUSED, AWAIT, RESULTS = 1, 2, 3, 4, 5, 16, 17, 18, 19, 20
 STATES = {10: "succeeded", 11: "failed", 12: "dead", 13: "cancelled", 14: "expired"}  # the final ones
@@ -32,8 +32,10 @@ class Session:
             self.socket = self.context.socket(zmq.DEALER)
             self.socket.immediate, self.socket.hwm, self.socket.maxmsgsize = 1, 64, 4194304
             if self.keys[0]:  # of a tcp:// endpoint; the files of `statex keys new`, read anew each time
-                self.socket.curve_publickey, self.socket.curve_secretkey = zmq.auth.load_certificate(self.keys[0])
-                self.socket.curve_serverkey, _ = zmq.auth.load_certificate(self.keys[1])
+                from zmq.auth import load_certificate
+
+                self.socket.curve_publickey, self.socket.curve_secretkey = load_certificate(self.keys[0])
+                self.socket.curve_serverkey, _ = load_certificate(self.keys[1])
             self.socket.connect(self.endpoint)
             self.stamp, self.heard, self.silence, self.heartbeat = (0, 0, 0), time.monotonic(), 3.0, 3.0
             hello = struct.pack("<BBBxHHIIQ16s", 1, 1, 1, 0, 6, 0, 0, self.incarnation, self.producer)
