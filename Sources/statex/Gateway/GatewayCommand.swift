@@ -33,17 +33,17 @@ struct GatewayCommand: AsyncParsableCommand {
             "objects": objects, "log_format": logFormat,
             "database": place.database, "data_dir": place.dataDir,
         ])
-        var settings = try settings(loaded)
+        let log = Log("gateway", json: loaded.configuration.logFormat == .json)
+        let logger = Logger(label: "gateway") { _ in GatewayLog(log) }
+        var settings = try settings(loaded, logger)
         let traces = try Traces(loaded.configuration, of: "gateway")
         (settings.spans, settings.exporter) = (traces.spans, traces.exporter)
         settings.sampling = loaded.configuration.tracing.sampling
         let token = try await developmentToken(loaded, settings.tokens)
-        let log = Log("gateway", json: loaded.configuration.logFormat == .json)
         Diagnostics.begin("gateway", loaded.configuration)
         // A peer that went is an error of the write, not the end.
         signal(SIGPIPE, SIG_IGN)
         do {
-            let logger = Logger(label: "gateway") { _ in GatewayLog(log) }
             let gateway = try await Gateway(settings, logger: logger)
             try await gateway.run { address in
                 complain("listening on \(address)", .info)
@@ -56,7 +56,7 @@ struct GatewayCommand: AsyncParsableCommand {
         }
     }
 
-    private func settings(_ loaded: LoadedConfiguration) throws -> GatewaySettings {
+    private func settings(_ loaded: LoadedConfiguration, _ logger: Logger) throws -> GatewaySettings {
         let configuration = loaded.configuration
         guard let address = configuration.gateway.address else {
             throw ending(.usage, "gateway: it is off; give --listen")
@@ -83,7 +83,7 @@ struct GatewayCommand: AsyncParsableCommand {
         settings.s3 = S3Access(configuration.s3)
         if let certificate = configuration.gateway.certificate, let key = configuration.gateway.key {
             do throws(CertificateError) {
-                settings.tls = try ServerCertificate(certificate: certificate, key: key, logger: Self.logger)
+                settings.tls = try ServerCertificate(certificate: certificate, key: key, logger: logger)
             } catch {
                 throw ending(.usage, error.description)
             }
