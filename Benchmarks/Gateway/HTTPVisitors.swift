@@ -187,6 +187,8 @@ private final class AskHandler: ChannelInboundHandler {
     private var due: ContinuousClock.Instant
     private var asked: ContinuousClock.Instant?
     private var isGood = false
+    /// The time is over.
+    private var isDone = false
 
     init(_ rhythm: Rhythm, _ count: AnswerCount, _ next: @escaping () -> HTTPRequestHead) {
         self.rhythm = rhythm
@@ -199,7 +201,10 @@ private final class AskHandler: ChannelInboundHandler {
 
     /// Until it is time to ask again.
     private func wait(_ context: ChannelHandlerContext) {
-        guard due < rhythm.end else { return context.close(promise: nil) }
+        guard due < rhythm.end, .now < rhythm.end else {
+            isDone = true
+            return context.close(promise: nil)
+        }
         let left = max(.zero, due - .now)
         let delay = left.components.seconds * 1_000_000_000 + left.components.attoseconds / 1_000_000_000
         context.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay)) { self.ask(context) }
@@ -234,7 +239,7 @@ private final class AskHandler: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // Of a connection that is done with, the decoder complains.
-        if due < rhythm.end { count.count { $0.trouble = $0.trouble ?? "\(error)" } }
+        if !isDone { count.count { $0.trouble = $0.trouble ?? "\(error)" } }
         context.close(promise: nil)
     }
 
