@@ -53,7 +53,11 @@ def test_dead_letters_are_counted_retried_and_dropped(browser, stack):
     browser.sees("4 dead letters fit", "dialog")
     browser.press("Retry 4")
     # What they become fails again.
-    until("the retries are dead letters", lambda: len(stack.call("/v1/dead-letters?kind=fail")["letters"]) == 4 and other not in str(stack.call("/v1/dead-letters?kind=fail&limit=4")["letters"][0]["id"]))
+    def retried():
+        letters = stack.call("/v1/dead-letters?kind=fail")["letters"]
+        return len(letters) == 4 and other not in letters[0]["id"]
+
+    until("the retries are dead letters", retried)
     assert stack.call(f"/v1/jobs/{other}")["retried_as"]
     browser.press("Drop all of kind fail")
     browser.sees("4 dead letters fit", "dialog")
