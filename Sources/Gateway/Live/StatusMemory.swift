@@ -1,5 +1,6 @@
 import FoundationEssentials
 import StatexClient
+import StatexEvents
 import StatexProtocol
 import StatexReads
 import Synchronization
@@ -20,6 +21,11 @@ final class StatusMemory: Sendable {
         mutating func clear() {
             requests.clear()
             jobs.clear()
+        }
+
+        mutating func changed(_ type: EventType, _ id: JobID, of request: JobID) {
+            requests.forget(request)
+            if !type.isOfRequest { jobs.forget(id) }
         }
     }
 
@@ -90,14 +96,16 @@ final class StatusMemory: Sendable {
     }
 
     /// Before anybody is told.
-    func hear(_ news: [EventNews]) {
+    func hear(_ news: EventFollower.News) {
         state.withLock { state in
             guard !state.requests.isEmpty || !state.jobs.isEmpty else { return }
-            for item in news {
+            for packed in news.part?.packed ?? [] {
+                let record = packed.record
+                state.changed(record.type, JobID(rawValue: record.id), of: JobID(rawValue: record.request))
+            }
+            for item in news.others {
                 switch item {
-                case .event(let event):
-                    state.requests.forget(event.request)
-                    if !event.type.isOfRequest { state.jobs.forget(event.id) }
+                case .event(let event): state.changed(event.type, event.id, of: event.request)
                 case .gap, .journalChanged: state.clear()
                 case .worker: break
                 }
