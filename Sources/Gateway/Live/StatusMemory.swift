@@ -9,7 +9,7 @@ import Synchronization
 /// how the same one stands, and each look costs the journal as much as a hundred jobs do.
 ///
 /// It remembers only while the hub listens, for then it hears of each change before anybody else here does. What no
-/// event tells (a lease that was handed back, an order that was given elsewhere) is seen after `GatewayLimits.statusAge`.
+/// event tells (a lease that was handed back, a job that waits no more) is seen after `GatewayLimits.statusAge`.
 final class StatusMemory: Sendable {
     private struct State {
         /// Who hears what happens; nil: nobody.
@@ -190,8 +190,10 @@ extension JobRows {
         guard count <= GatewayLimits.statusRowsOfRequest, !states.contains(.failed), !states.contains(.dead) else {
             return nil
         }
+        // Of what is final, or waits for its time, each change is an event.
+        let isSettled = states.allSatisfy { $0.isFinal || $0 == .delayed }
+        let age = isSettled ? GatewayLimits.settledAge : GatewayLimits.statusAge
         let due = dueTimes.compactMap { Timestamp($0)?.date }.min()
-        let age = due.map { min(.seconds($0.timeIntervalSinceNow), GatewayLimits.statusAge) }
-        return read + (age ?? GatewayLimits.statusAge)
+        return read + (due.map { min(.seconds($0.timeIntervalSinceNow), age) } ?? age)
     }
 }
