@@ -128,6 +128,17 @@ package struct Socket: ~Copyable {
         }
     }
 
+    /// Receives one message of one frame without waiting. Messages of several frames are passed over: every message of
+    /// the protocol that a peer connects for is one frame, another one is not of Statex.
+    /// - Returns: false if there is none.
+    package borrowing func receiveWhole(into frame: borrowing Frame) throws(ZeroMQError) -> Bool {
+        while try receive(into: frame) {
+            if !frame.hasMore { return true }
+            while frame.hasMore { guard try receive(into: frame) else { return false } }
+        }
+        return false
+    }
+
     /// Sends one frame without waiting. `more`: another frame of the same message follows.
     package borrowing func send(_ bytes: borrowing RawSpan, more: Bool = false) throws(ZeroMQError) -> Sent {
         while true {

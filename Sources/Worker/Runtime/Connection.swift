@@ -17,12 +17,7 @@ struct Connection: ~Copyable {
 
     /// - Returns: false if there is no message.
     borrowing func receive(into frame: borrowing Frame) throws(ZeroMQError) -> Bool {
-        while try socket.receive(into: frame) {
-            if !frame.hasMore { return true }
-            // Every message of the protocol is one frame; another one is not of Statex.
-            while frame.hasMore { guard try socket.receive(into: frame) else { return false } }
-        }
-        return false
+        try socket.receiveWhole(into: frame)
     }
 
     borrowing func send(_ bytes: borrowing RawSpan) throws(ZeroMQError) -> Socket.Sent { try socket.send(bytes) }
