@@ -68,6 +68,44 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a key whose end comes is out as if it was revoked, also one that is connected`() async throws {
+            try await TestStack.with { stack in
+                let site = try KeyedSite(stack)
+                let keys = try site.holder("alice", "client", tenants: ["*"])
+                let scheduler = try site.startScheduler()
+                var peer = try RawPeer(site.submit, keys)
+                try peer.greet(RawPeer.hello(.client))
+                let end = KeyEnd(seconds: KeyEnd.now.seconds + 8)
+                try site.keys("allow", site.folder + "/alice.pub", "--until", end.description)
+                try await scheduler.eventually("its end is taken over, and near") {
+                    scheduler.said.contains("changed alice") && scheduler.said.contains("ends soon")
+                }
+                // The session outlives the change of its key's end, and not the end.
+                let stamp = peer.stamp
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault == nil)
+                #expect(try peer.next(within: 20).fault?.code == WireError.Code.session.rawValue)
+                #expect(end <= .now)
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                #expect(try RawPeer(site.submit, keys).isSilent())
+                #expect(try site.keys("list").output.contains("\(end), over"))
+                #expect(
+                    try stack.number(
+                        "SELECT count(*) FROM statex.actions WHERE action = 'configure' AND note LIKE 'ended alice (client%'"
+                    )
+                        == 1)
+                let past = try CommandRun(
+                    [
+                        "keys", "allow", site.folder + "/alice.pub", "--until", "2026-01-01", "--config",
+                        stack.directory + "/statex.yaml",
+                    ], in: stack.directory)
+                #expect(past.end == .exited(2) && past.errors.contains("that is over already"), "\(past)")
+                try site.keys("allow", site.folder + "/alice.pub", "--until", "never")
+                try await scheduler.eventually("it is let in again") { try !RawPeer(site.submit, keys).isSilent() }
+            }
+        }
+
         @Test func `a broken list changes nothing, and status says why`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)

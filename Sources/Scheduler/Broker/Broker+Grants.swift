@@ -41,7 +41,8 @@ extension Broker {
         let time = now
         let waiting = unprovenHellos.map(\.peer) + waitingHellos.values.map(\.peer)
         for peer in Array(sessions.values) + waiting {
-            guard let grant = peer.grant, list[grant.key.text] != grant else { continue }
+            guard let grant = peer.grant else { continue }
+            if let new = list[grant.key.text], new.hasRights(of: grant) { continue }
             counts.keysRevoked += 1
             fault(WireError(.session, "the key of this connection was revoked, or has other rights now"), to: peer)
             peer.grant = nil
