@@ -44,25 +44,37 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what comes over the connection of a revoked key is refused, and so is its HELLO`() async throws {
+        @Test func `what comes over the connection of a revoked key is refused, and then it is cut`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)
                 let keys = try site.holder("alice", "client", tenants: ["*"])
+                let others = try site.holder("ops", "operator")
                 let scheduler = try site.startScheduler()
                 var peer = try RawPeer(site.submit, keys)
+                var idle = try RawPeer(site.submit, keys)
+                var other = try RawPeer(site.submit, others)
                 try peer.greet(RawPeer.hello(.client))
+                try idle.greet(RawPeer.hello(.client))
+                try other.greet(RawPeer.hello(.client))
                 let stamp = peer.stamp
                 try site.keys("revoke", "alice")
                 scheduler.signal(SIGHUP)
                 #expect(try peer.next().fault?.code == WireError.Code.session.rawValue)
-                for _ in 0..<3 {
-                    try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
-                    #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
-                    try peer.say { RawPeer.hello(.client).write(to: &$0) }
-                    #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
-                }
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                try peer.say { RawPeer.hello(.client).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                try await scheduler.eventually("it is cut") { try peer.isSilent() }
                 #expect(try RawPeer(site.submit, keys).isSilent())
-                // Of another role by then: its old rights are gone too.
+                #expect(try idle.next().fault?.code == WireError.Code.session.rawValue)
+                #expect(try idle.isSilent())
+                // Nobody else.
+                let session = other.stamp
+                try other.say { Header(.status, stamp: session).write(to: &$0) }
+                #expect(try other.next().header.type == .statusReply)
+                let ops = try await site.client("ops")
+                #expect(try await ops.decodedStatus().counts["connections_cut"] == 2)
+                await ops.close()
                 try site.keys("allow", site.folder + "/alice.pub")
                 try await scheduler.eventually("it is let in again") { try !RawPeer(site.submit, keys).isSilent() }
             }

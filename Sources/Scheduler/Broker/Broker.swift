@@ -24,6 +24,8 @@ package struct Broker: ~Copyable {
     /// Which keys are allowed, and whose each worker incarnation is: for doors that take keys.
     var allowList: AllowList
     var holders: [UInt64: String] = [:]
+    /// Connections whose key is not allowed, until they are cut.
+    var refused: [Refused: Peer] = [:]
     var clientPeers: [RoutingID: Peer] = [:]
     var workerPeers: [RoutingID: Peer] = [:]
     var sessions: [UInt32: Peer] = [:]
@@ -141,6 +143,7 @@ package struct Broker: ~Copyable {
             if time.monotonic >= nextHeartbeat {
                 reclaimEndpoints()
                 beat(time.monotonic)
+                cutRefused(at: time.monotonic)
                 watchMemory(at: time)
             }
             publishFigures(at: time)
