@@ -175,9 +175,9 @@ package struct Socket: ~Copyable {
         return shutdown(descriptor, Int32(SHUT_RDWR)) == 0
     }
 
-    /// Reports connections that close to a PAIR at `endpoint` (an `inproc://` address), see `Monitor`.
-    package borrowing func monitorDisconnects(at endpoint: String) throws(ZeroMQError) {
-        guard zmq_socket_monitor(pointer, endpoint, ZMQ_EVENT_DISCONNECTED) == 0 else { throw .last("monitor") }
+    /// Reports what becomes of connections to a PAIR at `endpoint` (an `inproc://` address), see `Monitor`.
+    borrowing func report(_ event: Monitor.Event, at endpoint: String) throws(ZeroMQError) {
+        guard zmq_socket_monitor(pointer, endpoint, event.number) == 0 else { throw .last("monitor") }
     }
 
     borrowing func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {

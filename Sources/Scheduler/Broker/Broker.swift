@@ -75,7 +75,7 @@ package struct Broker: ~Copyable {
         if let keyring { authenticator = try Authenticator(in: context) { keyring.admits($0, $1) } }
         let clients = try Entrance(.init(.submit, settings.submitEndpoint, keyring, context))
         let workers = try Entrance(.init(.worker, settings.workerEndpoint, keyring, context))
-        let monitor = try Monitor(workers.socket, name: "workers", in: context)
+        let monitor = try Monitor(workers.socket, for: .closed, in: context)
         let publisher = EventPublisher(try Entrance(.init(.events, settings.eventsEndpoint, keyring, context)))
         self.settings = settings
         self.core = core
