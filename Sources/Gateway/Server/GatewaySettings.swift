@@ -109,6 +109,8 @@ enum GatewayLimits {
     static let filterBytes = 256
     /// How long an answer about readiness is good for: a look costs the scheduler something.
     static let readinessAge = Duration.seconds(1)
+    /// How long such a look waits for either: who asks has given up soon after.
+    static let readinessPatience = Duration.seconds(2)
     /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
     static let streamBytes = 512 << 10
     /// A stream of everything shows so many events a second as they are, of more a part.
