@@ -99,8 +99,9 @@ enum GatewayLimits {
     static let listMaximum = 1_000
     /// Dead letters that one look groups at most.
     static let lettersInGroups = 10_000
-    /// Open jobs of a tenant that are counted at most.
+    /// Open jobs of a tenant that are counted at most, and for how long: a full page of ids takes 55 ms.
     static let openJobs = 1_000
+    static let openJobsPatience = Duration.milliseconds(250)
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
     static let lettersInOrder = 100_000
     static let letterOrders = 8
