@@ -26,6 +26,7 @@ extension GatewayCost {
         func said(_ name: String) -> Int { crowd.integer(name) ?? 0 }
         var crowdJobs: Int { said("jobs") }
         var lost: Int { said("expected") - said("received") }
+        var readsPerSecond: Double { Double(said("reads")) / seconds }
 
         func write(to text: inout JSONText) {
             func perJob(_ seconds: Double) -> Double { seconds * 1e6 / Double(max(jobs, 1)) }
@@ -39,7 +40,7 @@ extension GatewayCost {
             text.member("gateway_cpu_seconds_per_second", gatewaySeconds / seconds)
             text.member("gateway_rss_bytes", gatewayBytes)
             guard isWith else { return }
-            text.member("reads_per_second", Double(said("reads")) / seconds)
+            text.member("reads_per_second", readsPerSecond)
             for name in ["read_p50_ms", "read_p99_ms", "opening_seconds"] {
                 text.member(name, crowd.number(name) ?? 0)
             }
@@ -85,7 +86,8 @@ extension GatewayCost {
 
         package var isGood: Bool {
             costRatio <= 1.1 && memoryRatio <= 1.1 && lost == 0 && sum("gaps") == 0 && sum("broken") == 0
-                && sum("sampled") == 0 && sum("all_sampled") > 0 && sum("reads_failed") == 0 && missing == 0
+                && sum("sampled") == 0 && sum("all_sampled") > 0 && sum("reads_failed") == 0
+                && loaded.allSatisfy { $0.readsPerSecond >= 0.98 * Double(target.readsPerSecond) } && missing == 0
                 && doubled == 0
         }
 

@@ -13,7 +13,7 @@ extension BenchCommand {
                 listeners each hear one request whose jobs come one after the other, half a tenant with 96 events a \
                 second, one hears everything; and requests and jobs are asked for. Exits with 1 if the CPU time of \
                 scheduler and Postgres for a job rises by more than a tenth, the gateway's memory grows by as much, an \
-                event is lost, or a job is missing or doubled.
+                event is lost, fewer reads are answered than asked for, or a job is missing or doubled.
 
                 In the JSON, ratios are medians of the pairs of windows, with over without; memory is that at the end \
                 of the last window with the crowd over that of the first, which only warms up.

@@ -14,6 +14,26 @@ extension EndToEnd {
             return run.output.trimmingCharacters(in: .whitespacesAndNewlines)
         }
 
+        @Test func `where another program listens it says so, and what to change`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let first = try GatewayVisitor(stack.startGateway())
+                let address = try #require(first.url.split(separator: "/").last.map(String.init))
+                let second = try CommandRun(
+                    [
+                        "gateway", "--database", stack.database, "--endpoint", stack.submitEndpoint(),
+                        "--events-endpoint", stack.eventsEndpoint(), "--listen", address, "--config",
+                        stack.directory + "/statex.yaml",
+                    ], in: stack.directory)
+                #expect(second.end == .exited(1))
+                let port = address.split(separator: ":").last ?? ""
+                #expect(
+                    second.errors.contains(
+                        "cannot listen on 127.0.0.1, port \(port): another program listens there; see the key gateway"),
+                    "\(second)")
+            }
+        }
+
         @Test func `a request is submitted, watched and its results read over HTTP; to others it is not there`()
             async throws
         {

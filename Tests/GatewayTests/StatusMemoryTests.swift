@@ -22,6 +22,20 @@ struct StatusMemoryTests {
         #expect(shelf.find(JobID(rawValue: 8192), at: now) == nil)
     }
 
+    @Test func `what holds no more is swept away, and what is being read stays`() {
+        var shelf = Shelf<String>()
+        read(&shelf, "queued")
+        shelf.begin(JobID(rawValue: 8192))
+        shelf.sweep(at: now + .seconds(9))
+        #expect(shelf.find(Self.id, at: now) == "queued")
+        shelf.sweep(at: now + .seconds(10))
+        #expect(shelf.find(Self.id, at: now) == nil && !shelf.isEmpty)
+        shelf.end(JobID(rawValue: 8192), ("read", until: now + .seconds(10), rows: 1))
+        #expect(shelf.find(JobID(rawValue: 8192), at: now) == "read")
+        shelf.sweep(at: now + .seconds(10))
+        #expect(shelf.isEmpty)
+    }
+
     @Test func `what is heard of it ends it, and of another does not`() {
         var shelf = Shelf<String>()
         read(&shelf, "queued")

@@ -18,9 +18,19 @@ final class StatusMemory: Sendable {
         var requests = Shelf<RequestRecord>()
         var jobs = Shelf<JobRows>()
 
+        var sweptAt = ContinuousClock.now
+
         mutating func clear() {
             requests.clear()
             jobs.clear()
+        }
+
+        /// What holds no more is let go of now and then: nobody may ask for it again.
+        mutating func sweep(at now: ContinuousClock.Instant) {
+            guard now - sweptAt >= GatewayLimits.settledAge else { return }
+            sweptAt = now
+            requests.sweep(at: now)
+            jobs.sweep(at: now)
         }
 
         mutating func changed(_ type: EventType, _ id: JobID, of request: JobID) {
@@ -39,7 +49,10 @@ final class StatusMemory: Sendable {
             return viewer.sees(tenant: known.tenant) ? known : nil
         }
         let begun = ContinuousClock.now
-        state.withLock { if $0.hearing != nil { $0.requests.begin(id) } }
+        state.withLock { state in
+            state.sweep(at: begun)
+            if state.hearing != nil { state.requests.begin(id) }
+        }
         let found: RequestRecord?
         do throws(Problem) {
             found = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
@@ -58,7 +71,10 @@ final class StatusMemory: Sendable {
             return viewer.sees(tenant: known.tenant ?? "") ? known : nil
         }
         let begun = ContinuousClock.now
-        state.withLock { if $0.hearing != nil { $0.jobs.begin(id) } }
+        state.withLock { state in
+            state.sweep(at: begun)
+            if state.hearing != nil { state.jobs.begin(id) }
+        }
         let found: JobRows?
         do throws(Problem) {
             found = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
@@ -172,6 +188,14 @@ struct Shelf<Value: Sendable>: Sendable {
             place.readers > 0 ? Place(readers: place.readers, hasChanged: true) : nil
         }
         rows = 0
+    }
+
+    /// Lets go of what holds no more.
+    mutating func sweep(at now: ContinuousClock.Instant) {
+        for (id, place) in places where place.readers == 0 && place.holds <= now {
+            rows -= place.rows
+            places[id] = nil
+        }
     }
 
     private mutating func drop(_ place: inout Place) {

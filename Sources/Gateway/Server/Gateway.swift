@@ -4,6 +4,7 @@
 // run. What comes in is checked here, at the border: sizes and times by the server, tokens and scopes before a route
 // is entered, fields by the route.
 
+import Glibc
 import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
@@ -77,7 +78,7 @@ package struct Gateway: Sendable {
         defer { reads.close() }
         do { try await ServiceGroup(configuration: configuration).run() } catch {
             await targets.close()
-            throw error
+            throw (error as? IOError).map { ListenError($0, settings) } ?? error
         }
         await targets.close()
     }
@@ -213,4 +214,15 @@ private struct Announcer: Service {
     }
 
     private func isReady() async -> Bool { await readiness.reasons(fresh: true).isEmpty && relay.isPlaced }
+}
+
+/// Why the gateway cannot listen where it should. Every other error of a socket is that of a connection, and ends it alone.
+private struct ListenError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ error: IOError, _ settings: GatewaySettings) {
+        let reason =
+            error.errnoCode == EADDRINUSE ? "another program listens there" : String(cString: strerror(error.errnoCode))
+        description = "it cannot listen on \(settings.host), port \(settings.port): \(reason); see the key gateway"
+    }
 }
