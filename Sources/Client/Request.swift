@@ -53,7 +53,11 @@ public struct JobSpec: Sendable {
     /// its kind.
     public var attempts: Int?
     /// Not before this time.
-    public var startAt: Date?
+    public var startAt: Date? {
+        didSet { delay = nil }
+    }
+    /// What `startAt` follows from; nil: it was named.
+    private(set) var delay: Duration?
     /// Expired if it is not final by this time.
     public var deadline: Date?
     /// An attempt that runs longer is stopped and has failed.
@@ -80,6 +84,14 @@ public struct JobSpec: Sendable {
 }
 
 extension JobSpec {
+    /// Has it start no earlier than after so long. A repeat under the request's `key` is told by the delay: its time is
+    /// another one.
+    /// - Parameter now: from when on; the time of the scheduler.
+    public mutating func start(after delay: Duration, from now: Date = Date()) {
+        startAt = now.addingTimeInterval(delay / .seconds(1))
+        self.delay = delay
+    }
+
     /// Whether the protocol has this time.
     package static func mayName(_ time: Date) -> Bool { RequestPacker.microseconds(time) != nil }
 }

@@ -54,6 +54,7 @@ struct RequestPacker {
             options.unique = request.unique.flatMap(\.rule)
         }
         options.runAt = job.startAt.flatMap(microseconds)
+        options.delay = job.delay.flatMap(microseconds)
         options.deadline = job.deadline.flatMap(microseconds)
         options.runLimitMilliseconds = job.runLimit.flatMap(milliseconds)
         options.traceparent = job.traceparent
@@ -83,8 +84,8 @@ struct RequestPacker {
         return bytes + Header.size + SubmitBatch.fields
     }
 
-    /// Two times, a limit and a traceparent, each with its tag and length.
-    private static let fixedOptionBytes = 12 + 12 + 8 + 4 + TraceContext.length
+    /// Two times, a delay, a limit and a traceparent, each with its tag and length.
+    private static let fixedOptionBytes = 12 + 12 + 12 + 8 + 4 + TraceContext.length
 
     // MARK: Limits
 
@@ -187,6 +188,12 @@ struct RequestPacker {
         // The year 2200, as the protocol has it.
         guard value >= 0, value < 7_258_118_400_000_000 else { return nil }
         return Int64(value)
+    }
+
+    private static func microseconds(_ delay: Duration) -> Int64? {
+        let (seconds, attoseconds) = delay.components
+        guard (0..<7_258_118_400).contains(seconds), attoseconds >= 0 else { return nil }
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }
 
     private static func milliseconds(_ time: Duration) -> UInt32? {

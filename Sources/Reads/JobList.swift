@@ -14,6 +14,9 @@ package struct JobFilter: Sendable {
 
     package init() {}
 
+    /// Whether only open jobs fit.
+    fileprivate var isOfOpen: Bool { !states.isEmpty && states.allSatisfy { !$0.isFinal } }
+
     /// Whether a worker has begun is not in the journal.
     fileprivate var stateNames: [String] {
         Set(states.map { $0 == .running ? JobState.leased.name : $0.name }).sorted()
@@ -43,9 +46,9 @@ extension JournalReader {
         let columns = form.columns
         let query = PageQuery(
             columns: columns,
-            newest: """
-                SELECT max(id), max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint
-                """,
+            newest: filter.isOfOpen
+                ? "SELECT id, id FROM (\(OpenPages.newest())) n"
+                : "SELECT max(id), max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint",
             rows: """
                 SELECT \(columns.selection) FROM statex.jobs_between($1::bigint, $3::bigint)
                 WHERE id <= $2::bigint AND ($5::text IS NULL OR tenant = $5)

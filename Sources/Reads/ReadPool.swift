@@ -8,6 +8,7 @@ package final class ReadPool: Sendable {
     private let queue = Mutex(Queue())
     private let arrivals = DispatchSemaphore(value: 0)
     private let capacity: Int
+    private let patience: Duration
     private let connect: @Sendable () throws(ReadError) -> JournalReader
 
     private struct Queue {
@@ -22,11 +23,33 @@ package final class ReadPool: Sendable {
         /// - Returns: why the connection was lost before an answer came; then nobody was told yet.
         let run: @Sendable (borrowing JournalReader) -> ReadError?
         let fail: @Sendable (ReadError) -> Void
+        let isWanted: @Sendable () -> Bool
     }
 
-    /// - Parameter limit: how long the database may take for one statement.
-    package init(url: String, name: String, threads: Int = 4, capacity: Int = 512, limit: Duration = .seconds(10)) {
+    /// Somebody who waits: told once, whoever is first.
+    private final class Waiter<T: Sendable>: Sendable {
+        private let continuation: Mutex<CheckedContinuation<Swift.Result<T, ReadError>, Never>?>
+
+        init(_ continuation: CheckedContinuation<Swift.Result<T, ReadError>, Never>) {
+            self.continuation = Mutex(continuation)
+        }
+
+        var isThere: Bool { continuation.withLock { $0 != nil } }
+
+        func tell(_ answer: Swift.Result<T, ReadError>) {
+            continuation.withLock { $0.take() }?.resume(returning: answer)
+        }
+    }
+
+    /// - Parameters:
+    ///   - limit: how long the database may take for one statement, as it sees it itself.
+    ///   - patience: how long anybody waits for an answer: a database that hangs keeps no limits.
+    package init(
+        url: String, name: String, threads: Int = 4, capacity: Int = 512, limit: Duration = .seconds(10),
+        patience: Duration = .seconds(12)
+    ) {
         self.capacity = capacity
+        self.patience = patience
         connect = { () throws(ReadError) in try JournalReader(url: url, name: name, limit: limit) }
         for _ in 0..<threads { NamedThread("reads") { [self] in serve() }.detach() }
     }
@@ -37,23 +60,34 @@ package final class ReadPool: Sendable {
         arrivals.signal()
     }
 
-    /// Runs `body` on one of the threads. It may run twice, when the connection was lost.
+    /// Runs `body` on one of the threads. It may run twice, when the connection was lost, and go on when nobody waits for
+    /// it any more.
+    /// - Parameter patience: less than the pool's, if it is given.
     package func read<T: Sendable>(
+        within patience: Duration? = nil,
         _ body: @escaping @Sendable (borrowing JournalReader) throws(ReadError) -> T
     ) async throws(ReadError) -> T {
-        let answer: Swift.Result<T, ReadError> = await withCheckedContinuation { waiter in
+        let patience = patience ?? self.patience
+        var timer: Task<Void, Never>?
+        let answer: Swift.Result<T, ReadError> = await withCheckedContinuation { continuation in
+            let waiter = Waiter(continuation)
             let work = Work(
                 run: { reader in
                     do throws(ReadError) {
-                        waiter.resume(returning: .success(try body(reader)))
+                        waiter.tell(.success(try body(reader)))
                     } catch {
                         if case .unreachable = error { return error }
-                        waiter.resume(returning: .failure(error))
+                        waiter.tell(.failure(error))
                     }
                     return nil
-                }, fail: { waiter.resume(returning: .failure($0)) })
-            if let refusal = put(work) { waiter.resume(returning: .failure(refusal)) }
+                }, fail: { waiter.tell(.failure($0)) }, isWanted: { waiter.isThere })
+            if let refusal = put(work) { return waiter.tell(.failure(refusal)) }
+            timer = Task {
+                guard (try? await Task.sleep(for: patience)) != nil else { return }
+                waiter.tell(.failure(.unreachable("the journal has not answered for \(patience)")))
+            }
         }
+        timer?.cancel()
         return try answer.get()
     }
 
@@ -70,20 +104,25 @@ package final class ReadPool: Sendable {
 
     /// Waits for the next read; nil: there will be none.
     private func next() -> Work? {
-        arrivals.wait()
-        let work: Work? = queue.withLock { queue in
-            guard queue.head < queue.waiting.count else { return nil }
-            let work = queue.waiting[queue.head]
-            queue.head += 1
-            if queue.head == queue.waiting.count || queue.head > capacity {
-                queue.waiting.removeFirst(queue.head)
-                queue.head = 0
+        while true {
+            arrivals.wait()
+            let work: Work? = queue.withLock { queue in
+                guard queue.head < queue.waiting.count else { return nil }
+                let work = queue.waiting[queue.head]
+                queue.head += 1
+                if queue.head == queue.waiting.count || queue.head > capacity {
+                    queue.waiting.removeFirst(queue.head)
+                    queue.head = 0
+                }
+                return work
             }
-            return work
+            guard let work else {
+                // The end was signalled, once for all who wait.
+                arrivals.signal()
+                return nil
+            }
+            if work.isWanted() { return work }
         }
-        // The end was signalled, once for all who wait.
-        if work == nil { arrivals.signal() }
-        return work
     }
 
     private func serve() {

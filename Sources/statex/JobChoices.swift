@@ -42,7 +42,8 @@ struct JobChoices: ParsableArguments {
         job.tags = tag
         job.labels = label
         job.affinity = affinity
-        job.startAt = at?.after ?? delay.map { .now.addingTimeInterval($0.duration.inSeconds) }
+        job.startAt = at?.after
+        if let delay { job.start(after: delay.duration) }
         job.deadline = deadline?.after
         job.runLimit = runLimit?.duration
         job.priority = priority ?? Limits.defaultPriority

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import StatexClient
 import StatexProtocol
 import Testing
@@ -23,6 +24,27 @@ extension EndToEnd {
                 let new = try client.submit(sequence: 4, jobs: 1)
                 #expect(!new.repeated && new.firstID > once.firstID)
                 #expect(try stack.jobCount == 4)
+            }
+        }
+
+        @Test func `a delay is the same in a repeat, whatever time follows from it`() async throws {
+            try await TestStack.with { stack in
+                _ = try stack.startScheduler()
+                let client = try await stack.client()
+                func submit(after delay: Duration, from now: Date) async throws(ClientError) -> RequestHandle {
+                    var job = JobSpec(kind: "echo")
+                    job.start(after: delay, from: now)
+                    return try await client.submit(Request([job], key: "later"))
+                }
+                let now = Date()
+                let once = try await submit(after: .seconds(3_600), from: now)
+                let twice = try await submit(after: .seconds(3_600), from: now.addingTimeInterval(2))
+                #expect(twice.id == once.id && twice.isRepeated)
+                let error = await #expect(throws: ClientError.self) {
+                    _ = try await submit(after: .seconds(3_602), from: now)
+                }
+                guard case .keyConflict = error else { Issue.record("\(String(describing: error))"); return }
+                await client.close()
             }
         }
 

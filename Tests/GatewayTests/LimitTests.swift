@@ -39,7 +39,7 @@ struct LimitTests {
     @Test(arguments: [
         "Transfer-Encoding: chunked\r\nContent-Length: 3", "Content-Length: 3\r\nContent-Length: 4",
         "Content-Length: -1", "Content-Length: 3x", "Transfer-Encoding: chunked, identity", " Folded: x", "Bad Name: x",
-        "X: a\u{0}b",
+        "X: a\u{0}b", "Host: y",
     ])
     func `headers that two readers would read differently are refused`(line: String) async throws {
         let text = try await answer(to: Array("POST /livez HTTP/1.1\r\nHost: x\r\n\(line)\r\n\r\n0\r\n\r\n".utf8))
@@ -62,13 +62,24 @@ struct LimitTests {
         }
     }
 
-    @Test func `a body that says that it is larger is refused before it comes`() async throws {
+    @Test(arguments: ["1001", "9223372036854775808", "18446744073709551615"])
+    func `a body that says that it is larger is refused before it comes`(length: String) async throws {
         let token = try await Scene.token()
         let lines = [
             "POST /v1/requests HTTP/1.1", "Host: x", "Authorization: Bearer \(token)", "Content-Type: application/json",
-            "Content-Length: 1001", "", "",
+            "Content-Length: \(length)", "", "",
         ]
         let text = try await answer(to: Array(lines.joined(separator: "\r\n").utf8))
         #expect(text.hasPrefix("HTTP/1.1 413"), "\(text.prefix(200))")
+    }
+
+    @Test(arguments: [(1_000, "100"), (1_001, "413")])
+    func `who asks before it sends a body is told at once`(length: Int, status: String) async throws {
+        let lines = [
+            "POST /v1/requests HTTP/1.1", "Host: x", "Authorization: Bearer \(try await Scene.token())",
+            "Content-Type: application/json", "Content-Length: \(length)", "Expect: 100-continue", "", "",
+        ]
+        let text = try await answer(to: Array(lines.joined(separator: "\r\n").utf8))
+        #expect(text.hasPrefix("HTTP/1.1 \(status)"), "\(text.prefix(200))")
     }
 }

@@ -6,6 +6,18 @@ import Testing
 
 @testable import StatexGateway
 
+private struct Chance: RandomNumberGenerator {
+    var state: UInt64
+
+    /// SplitMix64.
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
+        return value ^ (value >> 31)
+    }
+}
+
 /// Which deliveries an event has, and from where the relay goes on after a crash.
 struct WebhookTests {
     private static func event(
@@ -57,12 +69,77 @@ struct WebhookTests {
     @Test func `it takes in no more than there is room for`() {
         var outbox = WebhookOutbox(at: Self.place(1))
         for batch in 1...UInt64(WebhookOutbox.room) {
-            #expect(outbox.hasRoom)
+            #expect(outbox.hasRoom(besides: []))
             outbox.hear(Self.event(batch: batch), [Self.delivery()])
         }
-        #expect(!outbox.hasRoom)
+        #expect(!outbox.hasRoom(besides: ["other"]) && outbox.hasRoom(besides: ["acme"]))
         outbox.settle([1])
-        #expect(outbox.hasRoom && outbox.cursor == Self.place(1))
+        #expect(outbox.hasRoom(besides: []) && outbox.cursor == Self.place(1))
+    }
+
+    @Test func `a tenant that is held up falls behind alone, and is heard again when it has room`() {
+        let (room, all) = (UInt64(WebhookOutbox.room), UInt64(WebhookOutbox.room) + 500)
+        var outbox = WebhookOutbox(at: Self.place(1))
+        func hear(from first: UInt64, isHeldUp: Bool) {
+            for batch in first...all {
+                outbox.hear(Self.event(batch: batch), [Self.delivery("acme \(batch)")], isHeldUp: isHeldUp)
+                outbox.hear(Self.event(batch: batch, index: 1, tenant: "other"), [Self.delivery("other \(batch)")])
+                if let last = outbox.waiting.indices.last, outbox.waiting[last].tenant == "other" {
+                    outbox.settle([last])
+                }
+            }
+        }
+        hear(from: 1, isHeldUp: true)
+        #expect(outbox.waiting.count == WebhookOutbox.room && outbox.hasRoom(besides: ["acme"]))
+        #expect(outbox.cursor == Self.place(1) && outbox.turnBack(besides: []) == nil)
+        outbox.settle(Set(outbox.waiting.indices))
+        #expect(outbox.cursor == Self.place(room + 1) && outbox.turnBack(besides: ["acme"]) == nil)
+        #expect(outbox.turnBack(besides: []) == Self.place(room + 1) && outbox.turnBack(besides: []) == nil)
+        hear(from: room + 1, isHeldUp: false)
+        // The other's, which were submitted, are not submitted again.
+        #expect(outbox.waiting.map(\.delivery.id) == (room + 1...all).map { "acme \($0)" })
+        #expect(outbox.cursor == Self.place(room + 1))
+        outbox.settle(Set(outbox.waiting.indices))
+        #expect(outbox.cursor == Self.place(all, 2) && outbox.turnBack(besides: []) == nil)
+    }
+
+    @Test(arguments: 1...8)
+    func `however tenants are held up, each delivery is submitted once, and the place stays before the rest`(seed: Int)
+    {
+        var random = Chance(state: UInt64(seed))
+        let tenants = ["a", "b", "c"]
+        let events = (1...12_000).map {
+            Self.event(batch: UInt64($0), tenant: tenants.randomElement(using: &random) ?? "a")
+        }
+        var outbox = WebhookOutbox(at: Self.place(1))
+        var submitted: Set<UInt64> = []
+        var heldUp: Set<String> = []
+        var heard = 0
+        var steps = 0
+        while submitted.count < events.count, steps < 100_000 {
+            steps += 1
+            // In the end nobody is.
+            heldUp = steps < 300 ? heldUp : []
+            if steps % 10 == 0, steps < 300 { heldUp = Set(tenants.filter { _ in Bool.random(using: &random) }) }
+            if let place = outbox.turnBack(besides: heldUp) { heard = Int(place.position.batch) - 1 }
+            if outbox.hasRoom(besides: heldUp) {
+                for event in events[heard..<min(heard + 300, events.count)] {
+                    let delivery = Self.delivery(String(event.sequence.batch))
+                    outbox.hear(event, [delivery], isHeldUp: heldUp.contains(event.tenant))
+                    heard += 1
+                }
+            }
+            var settled: Set<Int> = []
+            for (place, item) in outbox.waiting.enumerated() where !heldUp.contains(item.tenant) && settled.count < 200
+            {
+                settled.insert(place)
+                #expect(submitted.insert(item.place.position.batch).inserted)
+            }
+            outbox.settle(settled)
+            let first = events.first { !submitted.contains($0.sequence.batch) }
+            if let first { #expect(outbox.cursor.position.batch <= first.sequence.batch) }
+        }
+        #expect(submitted.count == events.count && outbox.cursor == Self.place(12_000, 1))
     }
 
     @Test func `told are the ends of a tenant's requests, as it wants, and not those of deliveries`() {

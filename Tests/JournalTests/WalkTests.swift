@@ -106,6 +106,47 @@ extension JournalTests {
             }
         }
 
+        @Test("Requests of a full page, each tried again and again, are read well within the database's limit")
+        func fullPage() throws {
+            let database = try JournalDatabase()
+            let at = Int64(480_000) * 3_600_000_000
+            let connection = try database.connect()
+            try Statements.prepareCommit(on: connection)
+            try Partitions.prepare(on: connection, at: at, hour: 480_000, batch: 1)
+            try connection.run(
+                "INSERT INTO statex.names VALUES (1, 1, 'text', 1), (2, 2, 'acme', 1), (3, 3, 'w/1', 1)", doing: "test")
+            var writer = CommitWriter(owner: Owner(number: 1, name: "test"))
+            var token: UInt64 = 0
+            for attempt in 1...UInt16(8) {
+                let batch = CommitBatch()
+                batch.head.batch = UInt64(attempt)
+                batch.head.at = at
+                for index in 0..<UInt64(4_096) {
+                    let id = UInt64(480_000) << 43 | index
+                    token += 1
+                    if attempt == 1 {
+                        let opts = JobOpts.pack(
+                            index: 0, count: 1, priority: 5, attempts: 9, encoding: 0, hasOptions: false)
+                        batch.jobs.append(
+                            .init(id: id, opts: opts, kind: 1, tenant: 2, payloadStart: 0, payloadLength: 0))
+                    }
+                    batch.leases.append(
+                        .init(id: id, token: token, worker: 3, attempt: attempt, slot: 0, workerIndex: 0))
+                    batch.outcomes.append(
+                        .init(
+                            id: id, token: token, started: 2, ended: 1, retry: attempt < 8 ? 1 : -1, ending: .failed,
+                            final: attempt < 8 ? nil : .dead, result: -1, slot: 0))
+                }
+                writer.encode(batch)
+                try writer.send(on: connection) { -1 }
+            }
+            var failed = RequestFilter()
+            failed.states = [.failed]
+            let reader = try JournalReader(url: database.url, name: "test", limit: .seconds(5))
+            let list = try reader.requests(failed, Walk(limit: 10, patience: .zero), for: .everything)
+            #expect(list.rows.count == 10)
+        }
+
         @Test("Groups of a whole walk are those of its looks together")
         func groups() throws {
             let reader = try JournalReader(url: database().url, name: "test")

@@ -218,6 +218,7 @@ private func describe(_ job: SubmitJob, _ batch: SubmitBatch, _ bytes: borrowing
     ]
     if let key = options.userKey { fields["user_key"] = hex(key) }
     if let time = options.runAt { fields["run_at_us"] = time }
+    if let time = options.delay { fields["delay_us"] = time }
     if let time = options.deadline { fields["deadline_us"] = time }
     if let limit = options.runLimitMilliseconds { fields["run_limit_ms"] = Int(limit) }
     if let trace = options.traceparent { fields["traceparent"] = trace.description }

@@ -94,6 +94,19 @@ struct Sample {
                     payload: none.span.bytes)
             }),
         Sample(
+            "submit of a request with a delay",
+            bytes: submit(notify: false) { writer in
+                var options = JobOptions()
+                options.userKey = Array("reminder".utf8)
+                options.runAt = 1_764_000_030_000_000
+                options.delay = 30_000_000
+                var buffer = ByteBuffer()
+                options.write(to: &buffer)
+                writer.append(
+                    SubmitJob(kind: writer.number(of: "text"), tenant: writer.number(of: "default")),
+                    options: buffer.bytes, payload: none.span.bytes)
+            }),
+        Sample(
             "submit of a unique request with dependencies",
             bytes: submit(notify: false) { writer in
                 let tenant = writer.number(of: "default")

@@ -8,10 +8,10 @@ import StatexProtocol
 struct Body {
     /// - Throws: a problem that names the field.
     static func decode<Value: Decodable>(
-        _ type: Value.Type, from request: Request, limit: Int
+        _ type: Value.Type, from call: Call, limit: Int
     ) async throws -> Value {
-        guard mediaType(request) == json else { throw Problem.unsupportedMediaType([json]) }
-        return try decode(type, from: await collect(request, limit: limit))
+        guard mediaType(call.request) == json else { throw Problem.unsupportedMediaType([json]) }
+        return try decode(type, from: await collect(call, limit: limit))
     }
 
     /// - Parameter name: what it is to the sender.
@@ -35,13 +35,17 @@ struct Body {
         request.headers[.contentType].flatMap(HeaderValue.init)?.value
     }
 
+    /// How long a body says that it is; 0: it does not say. One that is too long for a number is as long as any.
+    static func saidLength(_ request: Request) -> Int {
+        request.headers[.contentLength].map { Int($0) ?? .max } ?? 0
+    }
+
     /// The bytes, once all are there. What says that it is larger is refused before it is read.
-    private static func collect(_ request: Request, limit: Int) async throws -> [UInt8] {
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit {
-            throw Problem.tooLarge("the body", limit: limit)
-        }
+    private static func collect(_ call: Call, limit: Int) async throws -> [UInt8] {
+        guard saidLength(call.request) <= limit else { throw Problem.tooLarge("the body", limit: limit) }
+        call.context.goOn(call.request)
         do {
-            let buffer = try await request.body.collect(upTo: limit)
+            let buffer = try await call.request.body.collect(upTo: limit)
             return Array(buffer.readableBytesView)
         } catch is NIOTooManyBytesError {
             throw Problem.tooLarge("the body", limit: limit)

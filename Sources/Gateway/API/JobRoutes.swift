@@ -67,7 +67,9 @@ struct JobRoutes: Sendable {
         switch found {
         case .noJob: throw Problem.notFound("job")
         case .none(let state): throw Problem.noResult(state)
-        case .found(let content): return try await objects.response(content, called: name, to: call.request)
+        case .found(let content):
+            return try await objects.response(
+                content, called: name, to: call.request, settle: call.context.settle)
         }
     }
 

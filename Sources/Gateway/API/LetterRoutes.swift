@@ -47,7 +47,7 @@ struct LetterRoutes: Sendable {
     }
 
     private func order(_ action: OrderAction, _ call: Call) async throws -> Response {
-        let body = try await Body.decode(LetterBody.self, from: call.request, limit: bodyLimit)
+        let body = try await Body.decode(LetterBody.self, from: call, limit: bodyLimit)
         let viewer = call.identity.viewer
         let letters = try await reads.answer { reader throws(ReadError) in
             try reader.deadLetterIDs(body.filter, of: [], limit: GatewayLimits.lettersInOrder, for: viewer)

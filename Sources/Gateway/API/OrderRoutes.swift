@@ -19,7 +19,7 @@ struct OrderRoutes: Sendable {
     }
 
     private func order(_ action: OrderAction, _ call: Call) async throws -> Response {
-        let body = try await Body.decode(PauseBody.self, from: call.request, limit: bodyLimit)
+        let body = try await Body.decode(PauseBody.self, from: call, limit: bodyLimit)
         if body.filter.tenant == nil || body.filter.tenant != call.identity.tenant {
             try call.identity.checkSeesEverything()
         }

@@ -102,14 +102,23 @@ struct Timestamp {
     init(date: Date) { self.date = date }
 
     init?(_ text: String) {
-        // Foundation reads a time and leaves what stands behind it.
-        let form = /[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})/
-        guard text.wholeMatch(of: form) != nil else { return nil }
+        // Foundation reads a time and leaves what stands behind it, and takes 30 February for 2 March.
+        let form =
+            /([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})/
+        guard let parts = text.wholeMatch(of: form)?.output, parts.4 < "24",
+            Self.isDay(Int(parts.1) ?? 0, Int(parts.2) ?? 0, Int(parts.3) ?? 0)
+        else { return nil }
         let whole = Date.ISO8601FormatStyle()
         let date =
             (try? Date(text, strategy: whole))
             ?? (try? Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))
         guard let date, (0..<7_258_118_400).contains(date.timeIntervalSince1970) else { return nil }
         self.date = date
+    }
+
+    private static func isDay(_ year: Int, _ month: Int, _ day: Int) -> Bool {
+        let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        let days = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        return (1...12).contains(month) && (1...days[month - 1]).contains(day)
     }
 }

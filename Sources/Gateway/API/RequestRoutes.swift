@@ -46,7 +46,7 @@ struct RequestRoutes: Sendable {
     private func body(of call: Call) async throws -> SubmitBody {
         switch Body.mediaType(call.request) {
         case Body.json:
-            var body = try await Body.decode(SubmitBody.self, from: call.request, limit: bodyLimit)
+            var body = try await Body.decode(SubmitBody.self, from: call, limit: bodyLimit)
             try body.attach([])
             return body
         case UploadedForm.mediaType:

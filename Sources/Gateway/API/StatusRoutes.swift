@@ -71,7 +71,7 @@ struct StatusRoutes: Sendable {
         }
         let open = try await reads.answer { reader throws(ReadError) in
             try reader.openJobs(
-                ofTenant: tenant, limit: GatewayLimits.openJobs, patience: GatewayLimits.listPatience)
+                ofTenant: tenant, limit: GatewayLimits.openJobs, patience: GatewayLimits.openJobsPatience)
         }
         var text = JSONText()
         text.object {

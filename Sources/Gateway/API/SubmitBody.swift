@@ -88,7 +88,11 @@ struct JobBody: Decodable {
         file = try fields.word(.file, PartHead.nameBytes)
         if let priority = try fields.integer(.priority, 0...Limits.priorities - 1) { job.priority = priority }
         job.attempts = try fields.integer(.attempts, 1...Limits.attempts)
-        job.startAt = try Self.start(fields)
+        job.startAt = try fields.time(.runAt)
+        if let delay = try fields.seconds(.delaySeconds, 0...Double(Self.longestDelay)) {
+            try fields.check(.delaySeconds, job.startAt == nil, "stands beside run_at; give one of them")
+            job.start(after: .seconds(delay))
+        }
         job.deadline = try fields.time(.deadline)
         job.runLimit = try fields.seconds(.runLimitSeconds, Self.runLimits).map { .milliseconds(Int64($0 * 1_000)) }
         job.tags = try fields.words(.tags, count: JobOptions.tags, bytes: JobOptions.tagBytes)
@@ -118,13 +122,6 @@ struct JobBody: Decodable {
             throw fields.fault(.payloadBase64, "must be base64 (RFC 4648, with padding)")
         }
         return .bytes(Array(bytes))
-    }
-
-    private static func start(_ fields: KeyedDecodingContainer<Fields>) throws -> Date? {
-        let time = try fields.time(.runAt)
-        guard let delay = try fields.seconds(.delaySeconds, 0...Double(longestDelay)) else { return time }
-        try fields.check(.delaySeconds, time == nil, "stands beside run_at; give one of them")
-        return Date(timeIntervalSinceNow: delay)
     }
 }
 

@@ -17,8 +17,13 @@ struct ObjectReader: Sendable {
     /// What is asked of a store at once when a part is wanted: each costs it a request.
     private static let partBytes = 256 << 10
 
-    /// - Parameter name: what it is called where somebody saves it.
-    func response(_ content: Content, called name: String, to request: Request) async throws -> Response {
+    /// - Parameters:
+    ///   - name: what it is called where somebody saves it.
+    ///   - settle: returns when what was written has come to the connection.
+    func response(
+        _ content: Content, called name: String, to request: Request,
+        settle: @escaping @Sendable () async throws -> Void
+    ) async throws -> Response {
         let subject: Subject
         do throws(ObjectError) { subject = try Subject(content) } catch { throw Problem(error) }
         let tag = "\"\(subject.sha256)\""
@@ -40,7 +45,8 @@ struct ObjectReader: Sendable {
             headers[.contentRange] = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(subject.size)"
         }
         return Response(
-            status: range == .whole ? .ok : .partialContent, headers: headers, body: body(source.bytes, part))
+            status: range == .whole ? .ok : .partialContent, headers: headers,
+            body: body(source.bytes, part, settle))
     }
 
     /// What is asked for.
@@ -103,16 +109,18 @@ struct ObjectReader: Sendable {
         }
     }
 
-    private func body(_ bytes: Bytes, _ range: Range<Int>) -> ResponseBody {
+    private func body(
+        _ bytes: Bytes, _ range: Range<Int>, _ settle: @escaping @Sendable () async throws -> Void
+    ) -> ResponseBody {
         switch bytes {
         case .inline(let bytes): return ResponseBody(byteBuffer: ByteBuffer(bytes: bytes[range]))
         case .file(let file):
-            return pieces(of: range, Self.pieceBytes) { piece, _ in
+            return pieces(of: range, Self.pieceBytes, settle) { piece, _ in
                 if piece.lowerBound == 0 { try file.rewind() }
                 return try file.read(piece.count)
             }
         case .parts(let reference, let first):
-            return pieces(of: range, Self.partBytes) { piece, stores in
+            return pieces(of: range, Self.partBytes, settle) { piece, stores in
                 if first.indices.contains(piece.lowerBound) {
                     return Array(first[piece.lowerBound..<min(piece.upperBound, first.count)])
                 }
@@ -123,7 +131,8 @@ struct ObjectReader: Sendable {
 
     /// - Parameter read: gives the bytes of such a piece, or its first.
     private func pieces(
-        of range: Range<Int>, _ most: Int, _ read: @escaping @Sendable (Range<Int>, Stores) throws -> [UInt8]
+        of range: Range<Int>, _ most: Int, _ settle: @escaping @Sendable () async throws -> Void,
+        _ read: @escaping @Sendable (Range<Int>, Stores) throws -> [UInt8]
     ) -> ResponseBody {
         let places = places
         return ResponseBody(contentLength: range.count) { writer in
@@ -136,6 +145,7 @@ struct ObjectReader: Sendable {
                     throw ObjectError.size(expected: UInt64(range.upperBound), found: UInt64(next))
                 }
                 try await writer.write(ByteBuffer(bytes: bytes))
+                try await settle()
                 next += bytes.count
             }
             try await writer.finish(nil)

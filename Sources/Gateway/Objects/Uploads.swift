@@ -36,7 +36,7 @@ final class Uploads: Sendable {
         _ request: Request, of subject: String, begins: () -> Void = {}
     ) async throws -> UploadedForm {
         let boundary = try Self.boundary(request)
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limits.formBytes {
+        guard Body.saidLength(request) <= limits.formBytes else {
             throw Problem.tooLarge("the form", limit: limits.formBytes)
         }
         try enter(subject)

@@ -17,6 +17,8 @@ struct ProblemMiddleware: RouterMiddleware {
     ) async throws -> Response {
         var response: Response
         do {
+            // The first is the request's authority: whoever reads the second sees another one.
+            guard request.headers[.host] == nil else { throw Problem.malformed("the header Host stands there twice") }
             response = try await next(request, context)
         } catch let problem as Problem {
             if problem.status.kind == .serverError { failures.failed(request, context, code: problem.code) }
@@ -26,6 +28,9 @@ struct ProblemMiddleware: RouterMiddleware {
             throw error
         } catch let error as HTTPError where error.status == .notFound {
             response = answer(missing(request))
+        } catch let error where error is IOError || error is ChannelError {
+            // The sender has gone: nobody is told, and nothing of ours failed.
+            response = answer(.malformed("the connection ended before the body did"))
         } catch is NIOTooManyBytesError {
             response = answer(.malformed("the body is larger than the limit"))
         } catch {
@@ -47,6 +52,11 @@ struct ProblemMiddleware: RouterMiddleware {
         let allowed = paths.methods(at: request.uri.path)
         return allowed.isEmpty ? .noSuchPath : .methodNotAllowed(allowed)
     }
+}
+
+extension HTTPField.Name {
+    // A constant that is a valid name: the initializer gives nil for others only.
+    fileprivate static let host = HTTPField.Name("Host")!
 }
 
 /// Which methods are served at which path.

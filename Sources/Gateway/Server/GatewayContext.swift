@@ -20,6 +20,12 @@ struct GatewayContext: RequestContext {
         channel.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)), promise: nil)
     }
 
+    /// Returns when what was written before has come to the connection: who writes then waits if that is full. A busy
+    /// connection hears late that it is, and until then takes all that it is given.
+    var settle: @Sendable () async throws -> Void {
+        { [channel] in try await channel.eventLoop.submit {}.get() }
+    }
+
     /// Closes the connection, whatever is under way on it.
     var cut: @Sendable () -> Void { { [channel] in channel.close(promise: nil) } }
 }

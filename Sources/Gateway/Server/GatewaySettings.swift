@@ -99,8 +99,9 @@ enum GatewayLimits {
     static let listMaximum = 1_000
     /// Dead letters that one look groups at most.
     static let lettersInGroups = 10_000
-    /// Open jobs of a tenant that are counted at most.
+    /// Open jobs of a tenant that are counted at most, and for how long: a full page of ids takes 55 ms.
     static let openJobs = 1_000
+    static let openJobsPatience = Duration.milliseconds(250)
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
     static let lettersInOrder = 100_000
     static let letterOrders = 8
@@ -109,6 +110,8 @@ enum GatewayLimits {
     static let filterBytes = 256
     /// How long an answer about readiness is good for: a look costs the scheduler something.
     static let readinessAge = Duration.seconds(1)
+    /// How long such a look waits for either: who asks has given up soon after.
+    static let readinessPatience = Duration.seconds(2)
     /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
     static let streamBytes = 512 << 10
     /// A stream of everything shows so many events a second as they are, of more a part.

@@ -33,7 +33,9 @@ final class Readiness: Sendable {
 
     private func journalReason() async -> Reason? {
         do throws(ReadError) {
-            try await reads.read { reader throws(ReadError) in try reader.check() }
+            try await reads.read(within: GatewayLimits.readinessPatience) { reader throws(ReadError) in
+                try reader.check()
+            }
             return nil
         } catch {
             return Reason(part: "journal", text: Problem(error).detail)
@@ -41,13 +43,25 @@ final class Readiness: Sendable {
     }
 
     private func schedulerReason() async -> Reason? {
-        do {
-            _ = try await scheduler.client().schedulerStatus()
-            return nil
-        } catch let error as ClientError {
-            return Reason(part: "scheduler", text: Problem(error).detail)
-        } catch {
+        guard let client = try? scheduler.client() else {
             return Reason(part: "scheduler", text: "it was not there yet")
         }
+        let failure = await withTaskGroup(of: ClientError?.self) { group in
+            group.addTask {
+                do throws(ClientError) {
+                    _ = try await client.schedulerStatus()
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: GatewayLimits.readinessPatience)
+                return .unreachable("")
+            }
+            defer { group.cancelAll() }
+            return await group.next() ?? nil
+        }
+        return failure.map { Reason(part: "scheduler", text: Problem($0).detail) }
     }
 }

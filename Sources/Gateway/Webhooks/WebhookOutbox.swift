@@ -4,6 +4,9 @@ import StatexProtocol
 import StatexWebhooks
 
 /// What the relay heard and has not submitted yet, and how far everything before it is done. Pure.
+///
+/// A tenant that may submit nothing for now keeps a few of its deliveries waiting here and falls behind with the rest: the
+/// others' go on, and its own are heard again from there when there is room.
 struct WebhookOutbox {
     /// One message that is yet to be submitted.
     struct Waiting {
@@ -16,34 +19,104 @@ struct WebhookOutbox {
     }
 
     private(set) var waiting: [Waiting] = []
-    /// How far was heard.
-    private var heard: EventPlace
+    /// How many of them each tenant has.
+    private var counts: [String: Int] = [:]
+    /// How far was heard, of all tenants but those that are behind.
+    private var front: EventPlace
+    /// From where on a tenant's events are yet to be heard again.
+    private var behind: [String: EventPlace] = [:]
+    /// Those of them whose events are being heard again, each from there on.
+    private var catchingUp: Set<String> = []
+    /// Of journals that were restored since: what is of them is older than all that is not.
+    private var formerIncarnations: Set<UInt64> = []
 
-    /// One tenant that may submit nothing holds the others up only when it has so many.
+    /// Deliveries that wait: of one tenant that is held up, and of all that are not; and of all together.
     static let room = 1_000
+    static let roomOfAll = 10_000
 
-    init(at place: EventPlace) { heard = place }
+    init(at place: EventPlace) { front = place }
 
-    var hasRoom: Bool { waiting.count < Self.room }
+    /// - Parameter heldUp: tenants that may submit nothing for now.
+    func hasRoom(besides heldUp: Set<String>) -> Bool {
+        waiting.count - heldUp.reduce(0) { $0 + counts[$1, default: 0] } < Self.room
+    }
 
-    /// Where to go on after a crash: nothing before it waits.
-    var cursor: EventPlace { waiting.first?.place ?? heard }
+    /// Where to go on after a crash: nothing before it waits, or is yet to be heard again.
+    var cursor: EventPlace {
+        (waiting.map(\.place) + behind.values).reduce(front) { isOlder($1, than: $0) ? $1 : $0 }
+    }
 
-    mutating func hear(_ event: JobEvent, _ deliveries: [WebhookDelivery], trace: TraceContext? = nil) {
+    /// - Parameter isHeldUp: whether its tenant may submit nothing for now.
+    mutating func hear(
+        _ event: JobEvent, _ deliveries: [WebhookDelivery], trace: TraceContext? = nil, isHeldUp: Bool = false
+    ) {
         let place = EventPlace(
             incarnation: event.sequence.incarnation,
             position: EventPosition(batch: event.sequence.batch, index: event.sequence.index))
-        waiting += deliveries.map { Waiting(delivery: $0, tenant: event.tenant, trace: trace, place: place) }
-        heard = EventPlace(
+        let next = EventPlace(
             incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
+        meet(place.incarnation)
+        let tenant = event.tenant
+        let wasHeard = isOlder(place, than: behind[tenant] ?? front)
+        let isLeftOut = behind[tenant] != nil && !catchingUp.contains(tenant)
+        if !deliveries.isEmpty, !wasHeard, !isLeftOut {
+            if isHeldUp, counts[tenant, default: 0] >= Self.room || waiting.count >= Self.roomOfAll {
+                behind[tenant] = place
+                catchingUp.remove(tenant)
+            } else {
+                waiting += deliveries.map { Waiting(delivery: $0, tenant: tenant, trace: trace, place: place) }
+                counts[tenant, default: 0] += deliveries.count
+                if behind[tenant] != nil { behind[tenant] = next }
+            }
+        }
+        reach(next)
     }
 
     /// Nothing is to be heard before there.
-    mutating func skip(to place: EventPlace) { heard = place }
+    mutating func skip(to place: EventPlace) {
+        meet(place.incarnation)
+        for tenant in catchingUp {
+            if let old = behind[tenant], isOlder(old, than: place) { behind[tenant] = place }
+        }
+        reach(place)
+    }
+
+    /// Where to hear again, once tenants that are behind have room; nil: none has.
+    mutating func turnBack(besides heldUp: Set<String>) -> EventPlace? {
+        let ready = behind.keys.filter {
+            counts[$0] == nil && !heldUp.contains($0) && !catchingUp.contains($0)
+        }
+        guard !ready.isEmpty else { return nil }
+        catchingUp.formUnion(ready)
+        return catchingUp.compactMap { behind[$0] }.reduce(front) { isOlder($1, than: $0) ? $1 : $0 }
+    }
 
     /// What is at these places is submitted.
     mutating func settle(_ places: Set<Int>) {
+        for place in places {
+            let tenant = waiting[place].tenant
+            let left = counts[tenant, default: 0] - 1
+            counts[tenant] = left > 0 ? left : nil
+        }
         waiting = waiting.enumerated().filter { !places.contains($0.offset) }.map(\.element)
+    }
+
+    /// All before there was heard.
+    private mutating func reach(_ place: EventPlace) {
+        guard !isOlder(place, than: front) else { return }
+        front = place
+        for tenant in catchingUp { behind[tenant] = nil }
+        catchingUp = []
+    }
+
+    private mutating func meet(_ incarnation: UInt64) {
+        guard incarnation != front.incarnation, !formerIncarnations.contains(incarnation) else { return }
+        formerIncarnations.insert(front.incarnation)
+    }
+
+    private func isOlder(_ place: EventPlace, than other: EventPlace) -> Bool {
+        place.incarnation == other.incarnation
+            ? place.position < other.position : formerIncarnations.contains(place.incarnation)
     }
 }
 

@@ -132,18 +132,20 @@ final class WebhookRelay: Service {
             }
         }
         try ledger.sweep()
-        var follower = EventFollower(
-            endpoint, keys: keys, journal: journalURL, from: .at(start.incarnation, start.position),
-            patienceSeconds: Self.patienceSeconds, in: try ProcessContext.shared())
+        var follower = try follower(from: start)
         var outbox = WebhookOutbox(at: start)
         var resting: [String: ContinuousClock.Instant] = [:]
         var saved = (place: start, at: ContinuousClock.now)
         var sweptAt = ContinuousClock.now
         while !isClosed {
-            if outbox.hasRoom {
-                try hear(follower.next(milliseconds: outbox.waiting.isEmpty ? 500 : 0), &outbox, ledger)
+            resting = resting.filter { [now = ContinuousClock.now] in $0.value > now }
+            let heldUp = Set(resting.keys)
+            if let place = outbox.turnBack(besides: heldUp) { follower = try self.follower(from: place) }
+            let isIdle = outbox.waiting.allSatisfy { heldUp.contains($0.tenant) }
+            if outbox.hasRoom(besides: heldUp) {
+                try hear(follower.next(milliseconds: isIdle ? 500 : 0), &outbox, besides: heldUp, ledger)
             }
-            if !outbox.waiting.isEmpty, !submit(&outbox, &resting) { rest() }
+            if !isIdle, !submit(&outbox, &resting) { rest() }
             let now = ContinuousClock.now
             state.withLock { [count = outbox.waiting.count] in $0.figures.waiting = count }
             let period = outbox.cursor == saved.place ? Self.lookPeriod : Self.savePeriod
@@ -165,8 +167,16 @@ final class WebhookRelay: Service {
         return 0
     }
 
+    private func follower(from place: EventPlace) throws -> EventFollower {
+        EventFollower(
+            endpoint, keys: keys, journal: journalURL, from: .at(place.incarnation, place.position),
+            patienceSeconds: Self.patienceSeconds, in: try ProcessContext.shared())
+    }
+
+    /// - Parameter heldUp: tenants that may submit nothing for now.
     private func hear(
-        _ news: EventFollower.News, _ outbox: inout WebhookOutbox, _ ledger: borrowing WebhookLedger
+        _ news: EventFollower.News, _ outbox: inout WebhookOutbox, besides heldUp: Set<String>,
+        _ ledger: borrowing WebhookLedger
     ) throws {
         if let trouble = news.trouble { complain("webhooks: \(trouble)") }
         let heard = news.part.map(settings.concerned) ?? []
@@ -175,7 +185,9 @@ final class WebhookRelay: Service {
         let details = told.isEmpty ? [:] : try ledger.details(of: told)
         func hear(_ event: JobEvent) {
             let more = details[event.request]
-            outbox.hear(event, settings.deliveries(of: event, named: more?.target), trace: more?.trace)
+            outbox.hear(
+                event, settings.deliveries(of: event, named: more?.target), trace: more?.trace,
+                isHeldUp: heldUp.contains(event.tenant))
         }
         for event in heard { hear(event) }
         if let part = news.part {
@@ -198,12 +210,14 @@ final class WebhookRelay: Service {
     private func submit(
         _ outbox: inout WebhookOutbox, _ resting: inout [String: ContinuousClock.Instant]
     ) -> Bool {
-        let now = ContinuousClock.now
-        resting = resting.filter { $0.value > now }
         var requests: [(place: Int, request: Request)] = []
         for (place, item) in outbox.waiting.enumerated()
         where requests.count < Self.requestsAtOnce && resting[item.tenant] == nil {
-            if let request = request(for: item) { requests.append((place, request)) }
+            if let request = request(for: item) {
+                requests.append((place, request))
+            } else {
+                resting[item.tenant] = .now + Self.restOfTenant
+            }
         }
         var settled: Set<Int> = []
         for (item, answer) in zip(requests, submit(requests.map(\.request))) {

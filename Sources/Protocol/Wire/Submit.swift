@@ -21,6 +21,8 @@ public enum OptionTag: UInt16, Sendable, CaseIterable {
     case after = 8
     /// The request is not recorded beside another one of the same key; on its first job only.
     case unique = 9
+    /// The delay that `runAt` was made of, in microseconds: a repeat has another `runAt`, and the same delay.
+    case delay = 10
     /// A model, or any key, that the job is best run with: text of 1 to 64 bytes.
     case affinity = 16
 
@@ -191,6 +193,8 @@ public struct JobOptions: Sendable, Equatable {
 
     public var userKey: [UInt8]?
     public var runAt: Int64?
+    /// What `runAt` was made of, in microseconds; nil: it is a time that was named.
+    public var delay: Int64?
     public var deadline: Int64?
     public var runLimitMilliseconds: UInt32?
     public var traceparent: TraceContext?
@@ -241,6 +245,7 @@ public struct JobOptions: Sendable, Equatable {
             let start = try cursor.take(length, in: options, "user key")
             userKey = options.array(start..<start + length)
         case .runAt: runAt = try Self.time(length, options, &cursor, "run at")
+        case .delay: delay = try Self.time(length, options, &cursor, "delay")
         case .deadline: deadline = try Self.time(length, options, &cursor, "deadline")
         case .runLimit:
             guard length == 4 else { throw WireError(.malformed, "run limit has \(length) bytes, it takes 4") }
@@ -268,7 +273,7 @@ public struct JobOptions: Sendable, Equatable {
         }
     }
 
-    /// Microseconds since 1970, up to the year 2200: so sums of times never overflow.
+    /// Microseconds, since 1970 or of a delay, up to the year 2200: so sums of times never overflow.
     private static func time(
         _ length: Int, _ options: borrowing RawSpan, _ cursor: inout ByteCursor, _ field: StaticString
     ) throws(WireError) -> Int64 {
@@ -290,6 +295,10 @@ public struct JobOptions: Sendable, Equatable {
         if let runAt {
             Self.begin(.runAt, 8, &buffer)
             buffer.append(runAt)
+        }
+        if let delay {
+            Self.begin(.delay, 8, &buffer)
+            buffer.append(delay)
         }
         if let deadline {
             Self.begin(.deadline, 8, &buffer)
