@@ -74,8 +74,11 @@ extension EndToEnd {
                 }
 
                 let journal = Self.lines(try stack.events(["--since", "1h"]).said)
-                try await follower.eventually("all was heard") {
-                    Self.lines(follower.said).count { !Self.isOfWorker($0) } >= journal.count
+                // A worker is lost when its grace is over, whatever the journal has by then.
+                try await follower.eventually("all was heard, and who was lost") {
+                    let lines = Self.lines(follower.said)
+                    return lines.count { !Self.isOfWorker($0) } >= journal.count
+                        && lines.contains { Self.member("event", of: $0) == "worker.lost" }
                 }
                 let heard = Self.lines(follower.said)
                 #expect(heard.filter { !Self.isOfWorker($0) } == journal)

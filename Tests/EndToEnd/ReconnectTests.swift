@@ -27,9 +27,8 @@ extension EndToEnd {
                 let jobs = Set(crowd.leases.map(\.id))
                 #expect(jobs.count == workers * slots)
                 #expect(
-                    try stack.rows("SELECT state, count(*) FROM statex.job_status GROUP BY 1", columns: 2) == [
-                        ["succeeded", "\(workers * slots)"]
-                    ])
+                    try stack.rows("SELECT ending, state, count(*) FROM statex.outcomes GROUP BY 1, 2", columns: 3)
+                        == [["succeeded", "succeeded", "\(workers * slots)"]])
                 #expect(try stack.number("SELECT count(*) FROM statex.leases") == workers * slots)
                 await client.close()
             }

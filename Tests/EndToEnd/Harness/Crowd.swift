@@ -47,6 +47,8 @@ struct Crowd: ~Copyable {
 
     /// All of them over new connections, in one instant.
     mutating func connect() throws {
+        // libzmq has so many sockets a process.
+        connections = []
         connections = try members.map { member in
             let socket = try Socket(.dealer, in: RawClient.context.get())
             try socket.setDealerOptions()
