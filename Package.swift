@@ -30,6 +30,7 @@ let package = Package(
         .library(name: "StatexClient", targets: ["StatexClient"]),
         .library(name: "StatexTesting", targets: ["StatexTesting"]),
         .library(name: "StatexWorker", targets: ["StatexWorkerRuntime", "StatexHandlerAPI"]),
+        .library(name: "StatexWorkerTraces", targets: ["StatexWorkerTraces"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -156,6 +157,9 @@ let package = Package(
                 "StatexWorkerCore", "StatexHandlerAPI", "StatexKeys", "StatexLog", "StatexMetrics", "StatexProtocol",
                 "StatexTracing", "StatexZeroMQ", "CLinux",
             ]),
+        library(
+            "StatexWorkerTraces", "Sources/Worker/Traces",
+            ["StatexLog", "StatexOTLP", "StatexTracing", "StatexWorkerRuntime"]),
 
         // Statex in memory, for the tests of services.
         library(
@@ -306,7 +310,7 @@ let package = Package(
             "WorkerRuntimeTests",
             [
                 "StatexWorkerRuntime", "StatexWorkerCore", "StatexHandlers", "StatexHandlerAPI", "StatexProtocol",
-                "StatexZeroMQ", "StatexTracing", "CLinux",
+                "StatexZeroMQ", "StatexTracing", "StatexWorkerTraces", "CollectorTestServer", "CLinux",
             ]),
         test("HandlersTests", ["StatexHandlers", "StatexHandlerAPI", "StatexProtocol"]),
         test("LauncherTests", ["StatexProcesses", "StatexHandlerAPI"]),

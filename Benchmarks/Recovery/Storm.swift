@@ -18,8 +18,9 @@ package final class Storm {
     static let kind = "storm"
 
     /// Starts it, and returns once all are welcome.
-    init(_ program: String, endpoint: String, connections: Int, directory: String) throws {
-        log = directory + "/storm.log"
+    /// - Parameter number: tells it from others.
+    init(_ program: String, endpoint: String, connections: Int, directory: String, number: Int = 0) throws {
+        log = "\(directory)/storm-\(number).log"
         var command = Command(
             program, ["bench", "storm", "--endpoint", endpoint, "--connections", String(connections)],
             environment: BenchStack.environment)

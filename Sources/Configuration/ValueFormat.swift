@@ -81,14 +81,16 @@ extension ValueFormat<Int> {
     }
 }
 
+/// Digits and a dot only: no exponent, no "inf", no "nan".
+private func decimal(_ text: String) -> Double? {
+    text.utf8.allSatisfy { ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E } ? Double(text) : nil
+}
+
 extension ValueFormat<Double> {
-    /// Digits and a dot only: no exponent, no "inf", no "nan".
     static func number(_ range: ClosedRange<Double>) -> Self {
         Self(
             { text, _ throws(FormatError) in
-                guard text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E }), let value = Double(text),
-                    range.contains(value)
-                else {
+                guard let value = decimal(text), range.contains(value) else {
                     throw FormatError(
                         "must be a number from \(shown(range.lowerBound)) to \(shown(range.upperBound)), not \(text.shown)"
                     )
@@ -129,10 +131,7 @@ extension ValueFormat<Duration> {
     static func seconds(_ range: ClosedRange<Double>) -> Self {
         Self(
             { text, _ throws(FormatError) in
-                // Digits and a dot only: no exponent, no "inf", no "nan".
-                guard text.utf8.allSatisfy({ ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2E }), let value = Double(text),
-                    range.contains(value)
-                else {
+                guard let value = decimal(text), range.contains(value) else {
                     throw FormatError(
                         "must be a number of seconds from \(number(range.lowerBound)) to \(number(range.upperBound)), not \(text.shown)"
                     )

@@ -10,13 +10,23 @@ import StatexZeroMQ
 package struct EventFollower: ~Copyable {
     /// What came next. A gap in it could not be filled, and `trouble` says why.
     package struct News: Sendable {
-        package var all: [EventNews] = []
+        /// Events that were heard.
+        package var part: EventPart?
+        /// Everything else: what was read in the journal, too.
+        package var others: [EventNews] = []
         package var trouble: String?
 
-        package init(all: [EventNews] = [], trouble: String? = nil) {
-            self.all = all
+        package init(part: EventPart) { self.part = part }
+
+        package init(_ others: [EventNews] = [], trouble: String? = nil) {
+            self.others = others
             self.trouble = trouble
         }
+
+        package var isEmpty: Bool { part == nil && others.isEmpty }
+
+        /// For who wants to know everything.
+        package var all: [EventNews] { (part.map { $0.events.map { .event($0) } } ?? []) + others }
     }
 
     private let url: String
@@ -56,7 +66,7 @@ package struct EventFollower: ~Copyable {
         if held == nil {
             guard let message = try receiver.next(milliseconds: milliseconds, or: wakeup) else { return News() }
             switch message {
-            case .workers(let events): return News(all: events.map { .worker($0) })
+            case .workers(let events): return News(events.map { .worker($0) })
             case .events(let part): held = part
             }
         }
@@ -70,10 +80,10 @@ package struct EventFollower: ~Copyable {
             return News()
         case .journalChanged(let before, let position):
             start = position.map { .at(before, $0) } ?? .now
-            return News(all: position == nil ? [.journalChanged(from: before, to: part.incarnation)] : [])
+            return News(position == nil ? [.journalChanged(from: before, to: part.incarnation)] : [])
         case .events(let first):
             held = nil
-            return News(all: part.events.lazy.filter { $0.sequence.index >= first }.map { .event($0) })
+            return News(part: part.from(first))
         }
     }
 
@@ -91,7 +101,7 @@ package struct EventFollower: ~Copyable {
             gap = EventGap(incarnation: place.incarnation, from: place.from, to: place.end)
         }
         return News(
-            all: place.left.map { [.journalChanged(from: $0, to: place.incarnation)] } ?? [])
+            place.left.map { [.journalChanged(from: $0, to: place.incarnation)] } ?? [])
     }
 
     private mutating func fill(_ gap: EventGap) throws(PostgresError) -> News {
@@ -101,13 +111,13 @@ package struct EventFollower: ~Copyable {
         guard let found = try history?.events(from: gap.from, to: gap.to) else { return News() }
         troubledSince = nil
         reached(found.reached, of: gap)
-        return News(all: found.events.map { .event($0) })
+        return News(found.events.map { .event($0) })
     }
 
     private mutating func giveUp(_ gap: EventGap, to end: EventPosition, _ trouble: String) -> News {
         reached(end, of: gap)
         let lost = EventGap(incarnation: gap.incarnation, from: gap.from, to: end)
-        return News(all: [.gap(lost)], trouble: trouble)
+        return News([.gap(lost)], trouble: trouble)
     }
 
     private mutating func reached(_ position: EventPosition, of gap: EventGap) {

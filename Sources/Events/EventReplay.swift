@@ -122,15 +122,12 @@ extension EventHistory {
         ofJobs ids: ClosedRange<UInt64>, from: EventPosition, to: EventPosition, limit: Int
     ) throws(PostgresError) -> [UInt64] {
         guard from < to else { return [] }
-        let slots = ids.count < 64 ? "'{\(ids.map { String($0 & 4095) }.joined(separator: ","))}'::smallint[]" : "NULL"
         let rows = try query(
             """
             SELECT DISTINCT batch FROM (
-                SELECT c.batch FROM statex.lease_chunks c WHERE c.page BETWEEN $1::bigint >> 12 AND $2::bigint >> 12
-                    AND (\(slots) IS NULL OR c.offsets && \(slots))
+                SELECT batch FROM statex.lease_chunks_of($1::bigint, $2::bigint)
                 UNION ALL
-                SELECT c.batch FROM statex.outcome_chunks c WHERE c.page BETWEEN $1::bigint >> 12 AND $2::bigint >> 12
-                    AND (\(slots) IS NULL OR c.offsets && \(slots))
+                SELECT batch FROM statex.outcome_chunks_of($1::bigint, $2::bigint)
                 UNION ALL
                 SELECT j.batch FROM statex.jobs j WHERE j.id = $1::bigint
             ) AS touched

@@ -2,14 +2,18 @@ import Foundation
 import StatexProtocol
 
 /// A key that is allowed, and what for.
-package struct AllowedKey: Sendable, Equatable {
+package struct AllowedKey: Sendable, Hashable {
     package var key: CurveKey
     package var role: KeyRole
     package var tenants: TenantScope
     /// Of its holder: two keys of one name are the same holder's, the one before and the one to come.
     package var name: String
+    /// From then on it is not allowed; nil: as long as it stands in the list.
+    package var end: KeyEnd?
 
-    package init(key: CurveKey, role: KeyRole, tenants: TenantScope, name: String) throws(KeyError) {
+    package init(
+        key: CurveKey, role: KeyRole, tenants: TenantScope, name: String, end: KeyEnd? = nil
+    ) throws(KeyError) {
         try checkKeyName(name)
         switch (role, tenants) {
         case (.client, .only(let tenants)):
@@ -32,9 +36,15 @@ package struct AllowedKey: Sendable, Equatable {
         self.role = role
         self.tenants = tenants
         self.name = name
+        self.end = end
     }
 
     private static let tenants = 1_000
+
+    /// Whether it lets its holder do the same, however long.
+    package func hasRights(of other: AllowedKey) -> Bool {
+        role == other.role && tenants == other.tenants && name == other.name
+    }
 }
 
 /// It is part of names of files, of lines and of the audit trail.
@@ -44,11 +54,13 @@ package func checkKeyName(_ name: String) throws(KeyError) {
     }
 }
 
-/// The keys that a scheduler lets in: a file of lines, each `KEY ROLE TENANTS NAME`.
+/// The keys that a scheduler lets in: a file of lines, each `KEY ROLE TENANTS NAME`, and `UNTIL` if it ends.
 package struct AllowList: Sendable, Equatable {
     package private(set) var all: [AllowedKey] = []
     private var places: [String: Int] = [:]
     private var ofName: [String: [Int]] = [:]
+    /// When the first of them ends; nil: none does.
+    package private(set) var firstEnd: KeyEnd?
 
     /// More than peers may be connected at once.
     package static let limit = 20_000
@@ -61,7 +73,13 @@ package struct AllowList: Sendable, Equatable {
 
     package func contains(name: String) -> Bool { ofName[name] != nil }
 
+    /// A key that is there with these rights may be given another end.
     package mutating func allow(_ new: AllowedKey) throws(KeyError) {
+        if let place = places[new.key.text], all[place].hasRights(of: new), all[place].end != new.end {
+            all[place].end = new.end
+            firstEnd = all.compactMap(\.end).min()
+            return
+        }
         guard all.count < Self.limit else { throw KeyError("the list has \(Self.limit) keys, as many as it takes") }
         if let known = self[new.key.text] {
             throw KeyError("\(new.name): this key is there already, as that of \(known.name)")
@@ -85,8 +103,7 @@ package struct AllowList: Sendable, Equatable {
             all.filter { $0.name == nameOrKey || $0.key.text == nameOrKey },
             all.filter { $0.name != nameOrKey && $0.key.text != nameOrKey }
         )
-        all = []
-        (places, ofName) = ([:], [:])
+        self = AllowList()
         for entry in left { add(entry) }
         return gone
     }
@@ -95,6 +112,14 @@ package struct AllowList: Sendable, Equatable {
         places[entry.key.text] = all.count
         ofName[entry.name, default: []].append(all.count)
         all.append(entry)
+        if let end = entry.end { firstEnd = min(firstEnd ?? end, end) }
+    }
+
+    /// Those whose end has not come.
+    package func allowed(at now: KeyEnd) -> AllowList {
+        var list = AllowList()
+        for entry in all where entry.end.map({ now < $0 }) ?? true { list.add(entry) }
+        return list
     }
 
     /// What is different from an earlier one, for the audit trail; empty: nothing.
@@ -121,7 +146,7 @@ package struct AllowList: Sendable, Equatable {
     }
 
     package var text: String {
-        "# The keys that the scheduler lets in: key, role, tenants, name. `statex keys` writes this file.\n"
+        "# The keys that the scheduler lets in: key, role, tenants, name, end. `statex keys` writes this file.\n"
             + all.map { $0.line + "\n" }.joined()
     }
 }
@@ -129,7 +154,9 @@ package struct AllowList: Sendable, Equatable {
 extension AllowedKey {
     fileprivate init(line: Substring) throws(KeyError) {
         let words = line.split(whereSeparator: \.isWhitespace)
-        guard words.count == 4 else { throw KeyError("it takes four words: key, role, tenants, name") }
+        guard (4...5).contains(words.count) else {
+            throw KeyError("it takes four words: key, role, tenants, name; and a fifth if the key ends: when")
+        }
         guard let key = CurveKey(words[0]) else {
             throw KeyError("\(words[0].prefix(40)) is no key: 40 characters of Z85")
         }
@@ -147,14 +174,19 @@ extension AllowedKey {
             }
             tenants = .only(names)
         }
-        try self.init(key: key, role: role, tenants: tenants, name: String(words[3]))
+        let end = words.count == 5 ? try KeyEnd(reading: words[4]) : nil
+        try self.init(key: key, role: role, tenants: tenants, name: String(words[3]), end: end)
     }
 
-    fileprivate var line: String { "\(key) \(role.rawValue) \(tenantsText) \(name)" }
+    fileprivate var line: String {
+        "\(key) \(role.rawValue) \(tenantsText) \(name)" + (end.map { " \($0)" } ?? "")
+    }
 
     /// As a list and the audit trail show it: the key's beginning tells two of one name apart.
     package var summary: String {
-        "\(name) (\(role.rawValue)\(role == .client ? " of \(tenantsText)" : ""), key \(key.text.prefix(8))…)"
+        let end = end.map { ", until \($0)" } ?? ""
+        return
+            "\(name) (\(role.rawValue)\(role == .client ? " of \(tenantsText)" : ""), key \(key.text.prefix(8))…\(end))"
     }
 
     package var tenantsText: String {

@@ -63,7 +63,7 @@ extension KeyRole {
 }
 
 /// Whose requests a key reaches.
-package enum TenantScope: Sendable, Equatable {
+package enum TenantScope: Sendable, Hashable {
     case all
     case only(Set<String>)
 

@@ -141,6 +141,9 @@ extension SchedulerSnapshot {
 
     private func writeWire(to text: inout MetricsText) {
         text.gauge("statex_clients", "Clients with a session.", Double(clients))
+        text.gauge(
+            "statex_first_key_end_seconds", "When the first of the allowed keys ends, in seconds since 1970.",
+            firstKeyEnd.map(Double.init) ?? .infinity)
         text.counter(
             "statex_messages_malformed_total", "Messages that could not be understood, and were answered so.",
             counts.malformed)

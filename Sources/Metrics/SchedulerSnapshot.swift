@@ -142,6 +142,8 @@ package struct SchedulerSnapshot: Sendable {
     package var workers = Workers()
     package var journal = Journal()
     package var refusals = Refusals()
+    /// When the first of the allowed keys ends, in seconds since 1970.
+    package var firstKeyEnd: Int64?
     package var counts = Counts()
     private var otherKinds: Int?
 

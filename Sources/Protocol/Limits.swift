@@ -68,8 +68,13 @@ public enum Limits {
     /// Sequences of one producer that are remembered at least: a producer may have this many
     /// requests unanswered.
     public static let producerWindow = 65_536
-    /// Different worker incarnations that a job may be lost with before it is `dead`.
+    /// Different worker incarnations that a job may be lost with before it is `dead`: if in the last of them nothing else
+    /// had begun, and otherwise.
     public static let losses = 3
+    public static let lossesBesideOthers = 6
+    /// How long a job that was lost so often but once has an empty worker for itself, in milliseconds: twice as long as it
+    /// had run when it was lost, in these bounds.
+    public static let aloneMilliseconds: ClosedRange<Int64> = 10_000...60_000
     /// What a handler says about how far it is, in bytes, after cutting.
     public static let progressTextBytes = 4_096
     /// What an attempt hands over for the next one, in bytes: as much as a payload, for the same reason.

@@ -23,10 +23,9 @@ private let attempts = """
     coalesce((SELECT json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
             'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
             'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
-        FROM statex.leases l
-        LEFT JOIN statex.outcomes o ON o.page = l.page AND o.job = l.job AND o.token = l.token
-        LEFT JOIN statex.results r ON r.job = l.job AND r.token = l.token AND r.encoding = 0 AND r.ending = 2
-        WHERE l.page = $1::bigint >> 12 AND l.job = $1::bigint), '[]')
+        FROM statex.leases_of($1::bigint, $1::bigint) l
+        LEFT JOIN statex.outcomes_of($1::bigint, $1::bigint) o ON o.token = l.token
+        LEFT JOIN statex.results r ON r.job = l.job AND r.token = l.token AND r.encoding = 0 AND r.ending = 2), '[]')
     """
 
 /// One job as the command line shows it, from `statex.job`.

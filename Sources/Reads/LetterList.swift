@@ -66,7 +66,7 @@ extension JournalReader {
                 SELECT \(columns.selection) FROM statex.dead_letters
                 WHERE page = $1::bigint >> 12 AND id BETWEEN $1::bigint AND least($2::bigint, $3::bigint)
                     AND \(all ? "true" : LetterFilter.untouched) AND \(LetterFilter.condition(from: 5))
-                ORDER BY id DESC LIMIT $4::bigint
+                ORDER BY \(byID) DESC LIMIT $4::bigint
                 """,
             // They ended after they were submitted, however long after.
             filter: filter.parameters, since: nil, until: filter.until)
@@ -84,31 +84,58 @@ extension JournalReader {
         case .one(let tenant): parameters = [tenant] + filter.parameters
         case .all: parameters = [nil] + filter.parameters
         }
-        let wanted = "\(LetterFilter.condition(from: 1)) AND \(LetterFilter.untouched)"
-        guard !ids.isEmpty else {
-            return Self.ids(
-                try rows(
-                    "SELECT id FROM statex.dead_letters WHERE \(wanted) ORDER BY id LIMIT $7::bigint",
-                    parameters + [String(limit)]))
-        }
         var found: [JobID] = []
+        guard !ids.isEmpty else {
+            // Page by page, as lists walk: one statement over all of them takes as long as the history is. Whether a letter
+            // was retried or dropped costs most, and is looked up (behind OFFSET) for those alone that fit.
+            var next = "0"
+            while found.count < limit, let page = try firstPage(from: next, endedBefore: filter.until) {
+                found += Self.ids(
+                    try rows(
+                        """
+                        SELECT id FROM (
+                            SELECT id, retried_as, dropped FROM statex.dead_letters
+                            WHERE page = $7::bigint AND \(LetterFilter.condition(from: 1)) OFFSET 0
+                        ) AS letters WHERE \(LetterFilter.untouched) ORDER BY id LIMIT $8::bigint
+                        """, parameters + [String(page), String(limit - found.count)]))
+                next = String(page + 1)
+            }
+            return found
+        }
         for id in ids where found.count < limit {
             // A request's jobs have ids in a row: at most two pages.
             found += Self.ids(
                 try rows(
                     """
-                    SELECT id FROM statex.dead_letters WHERE \(wanted)
+                    SELECT id FROM statex.dead_letters
+                    WHERE \(LetterFilter.condition(from: 1)) AND \(LetterFilter.untouched)
                         AND page BETWEEN $7::bigint >> 12 AND ($7::bigint >> 12) + 1 AND (id = $7 OR request = $7)
-                    ORDER BY id LIMIT $8::bigint
+                    ORDER BY \(byID) LIMIT $8::bigint
                     """, parameters + [id.description, String(limit - found.count)]))
         }
         return found
+    }
+
+    /// The first page, from one on, in which something did not succeed.
+    private borrowing func firstPage(from page: String, endedBefore time: Int64?) throws(ReadError) -> UInt64? {
+        // It ended after it was submitted.
+        let last = JobID.highest(submittedBefore: time) >> JobID.pageBits
+        let found = try rows(
+            """
+            SELECT min(page) FROM statex.outcome_chunks
+            WHERE not_succeeded > 0 AND page >= $1::bigint AND page <= $2::bigint
+            """, [page, String(last)])
+        return found.first?[0].flatMap(UInt64.init)
     }
 
     private static func ids(_ rows: [Row]) -> [JobID] {
         rows.compactMap { $0[0].flatMap(UInt64.init).map(JobID.init(rawValue:)) }
     }
 }
+
+/// An order that no index has. By an index of jobs a look that wants few letters would go through all jobs from the history's
+/// beginning, each against all letters of the page: 25 s instead of 0.2 s with 200,000 letters.
+private let byID = "id + 0"
 
 private let letterColumns: [Column] = [
     .text("id"), .text("request"), .text("kind"), .text("tenant"), .text("state"), .time("ended_at"),

@@ -69,7 +69,7 @@ extension JobID {
     // Ids begin with the hour.
 
     /// One hour more, for a clock that was set back.
-    fileprivate static func highest(submittedBefore time: Int64?) -> UInt64 {
+    static func highest(submittedBefore time: Int64?) -> UInt64 {
         guard let time, time >= 0, time < 1 << 52 else { return UInt64.max >> 1 }
         return (UInt64(time) / 3_600_000_000 + 2) << (shardBits + counterBits)
     }

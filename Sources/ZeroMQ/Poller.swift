@@ -1,4 +1,5 @@
 import CZeroMQ
+import Synchronization
 
 /// Waits until one of a few sockets and descriptors can be read (or a DEALER written).
 ///
@@ -40,45 +41,60 @@ package struct Poller: ~Copyable {
     package func isReadable(_ index: Int) -> Bool { items[index].revents & Int16(ZMQ_POLLIN) != 0 }
 }
 
-/// Reads the descriptors of connections that a monitored socket saw close.
+/// Reads what a monitored socket saw become of its connections.
 package struct Monitor: ~Copyable {
-    package private(set) var socket: Socket
-    private let name: String
-    private let context: ZeroMQContext
-    private var count = 0
+    package enum Event: Sendable {
+        /// One closed; its value is the descriptor.
+        case closed
+        /// The other end does not let this key in; its value is the status of ZAP (400).
+        case refused
 
-    /// Watches `watched` for connections that close. `name` must be its own in the process.
-    package init(_ watched: borrowing Socket, name: String, in context: ZeroMQContext) throws(ZeroMQError) {
-        socket = try Self.ear(at: watched, "\(name)-0", in: context)
-        self.name = name
+        var number: Int32 {
+            switch self {
+            case .closed: ZMQ_EVENT_DISCONNECTED
+            case .refused: ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+            }
+        }
+    }
+
+    package private(set) var socket: Socket
+    private let event: Event
+    private let context: ZeroMQContext
+
+    package init(_ watched: borrowing Socket, for event: Event, in context: ZeroMQContext) throws(ZeroMQError) {
+        socket = try Self.ear(at: watched, event, in: context)
+        self.event = event
         self.context = context
     }
 
     /// Watches another socket from now on, and forgets the one before.
     package mutating func watch(_ watched: borrowing Socket) throws(ZeroMQError) {
-        // Each has an address of its own: that of a socket that is closing is not free yet.
-        count += 1
-        socket = try Self.ear(at: watched, "\(name)-\(count)", in: context)
+        socket = try Self.ear(at: watched, event, in: context)
     }
 
+    /// Each has an address of its own: that of a socket that is closing is not free yet.
+    private static let addresses = Atomic<UInt64>(0)
+
     private static func ear(
-        at watched: borrowing Socket, _ name: String, in context: ZeroMQContext
+        at watched: borrowing Socket, _ event: Event, in context: ZeroMQContext
     ) throws(ZeroMQError) -> Socket {
-        let endpoint = "inproc://monitor-\(name)"
-        try watched.monitorDisconnects(at: endpoint)
+        let endpoint = "inproc://monitor-\(addresses.add(1, ordering: .relaxed).newValue)"
+        try watched.report(event, at: endpoint)
         let pair = try Socket(.pair, in: context)
         try pair.connect(endpoint)
         return pair
     }
 
-    /// The next descriptor that was closed, or nil if there is none now.
+    package borrowing func poll(with poller: inout Poller) { poller.add(socket) }
+
+    /// The value of the next event, or nil if there is none now.
     package borrowing func next() throws(ZeroMQError) -> Int32? {
         let frame = Frame()
         guard try socket.receive(into: frame) else { return nil }
         // First frame: event number (2 bytes), then its value (4 bytes); second frame: the address.
         let isWhole = frame.bytes.byteCount >= 6
-        let descriptor: Int32 = isWhole ? frame.bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: Int32.self) : -1
+        let value: Int32 = isWhole ? frame.bytes.unsafeLoadUnaligned(fromByteOffset: 2, as: Int32.self) : -1
         while frame.hasMore { guard try socket.receive(into: frame) else { break } }
-        return descriptor
+        return value
     }
 }

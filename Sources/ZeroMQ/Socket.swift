@@ -1,4 +1,5 @@
 import CZeroMQ
+import Glibc
 
 /// A socket, owned by one thread at a time: it is not copyable, so it cannot be shared.
 package struct Socket: ~Copyable {
@@ -128,6 +129,17 @@ package struct Socket: ~Copyable {
         }
     }
 
+    /// Receives one message of one frame without waiting. Messages of several frames are passed over: every message of
+    /// the protocol that a peer connects for is one frame, another one is not of Statex.
+    /// - Returns: false if there is none.
+    package borrowing func receiveWhole(into frame: borrowing Frame) throws(ZeroMQError) -> Bool {
+        while try receive(into: frame) {
+            if !frame.hasMore { return true }
+            while frame.hasMore { guard try receive(into: frame) else { return false } }
+        }
+        return false
+    }
+
     /// Sends one frame without waiting. `more`: another frame of the same message follows.
     package borrowing func send(_ bytes: borrowing RawSpan, more: Bool = false) throws(ZeroMQError) -> Sent {
         while true {
@@ -151,9 +163,21 @@ package struct Socket: ~Copyable {
         return try send(bytes)
     }
 
-    /// Reports connections that close to a PAIR at `endpoint` (an `inproc://` address), see `Monitor`.
-    package borrowing func monitorDisconnects(at endpoint: String) throws(ZeroMQError) {
-        guard zmq_socket_monitor(pointer, endpoint, ZMQ_EVENT_DISCONNECTED) == 0 else { throw .last("monitor") }
+    /// Ends a connection that came in here, by its descriptor (`Frame.sourceDescriptor`): libzmq, which has no call for that,
+    /// finds it closed as by the peer, and cleans up. Nothing happens to a descriptor that is no connection to this
+    /// socket's port (any more): the kernel uses the numbers again.
+    /// - Returns: whether it did.
+    package borrowing func shutDown(connection descriptor: Int32) -> Bool {
+        guard let endpoint = try? lastEndpoint(), endpoint.hasPrefix("tcp://"),
+            let port = endpoint.split(separator: ":").last.flatMap({ UInt16($0) }),
+            localPort(of: descriptor) == port
+        else { return false }
+        return shutdown(descriptor, Int32(SHUT_RDWR)) == 0
+    }
+
+    /// Reports what becomes of connections to a PAIR at `endpoint` (an `inproc://` address), see `Monitor`.
+    borrowing func report(_ event: Monitor.Event, at endpoint: String) throws(ZeroMQError) {
+        guard zmq_socket_monitor(pointer, endpoint, event.number) == 0 else { throw .last("monitor") }
     }
 
     borrowing func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {
@@ -186,4 +210,16 @@ package struct RoutingID: Hashable, Sendable {
         for index in 0..<4 { bytes[index + 1] = UInt8(truncatingIfNeeded: number >> (8 * UInt32(index))) }
         return try body(bytes.span.bytes)
     }
+}
+
+/// nil: it is no connection of TCP.
+private func localPort(of descriptor: Int32) -> UInt16? {
+    var address = sockaddr_in6()
+    var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    let found = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+    }
+    // An address of IPv4 has its port in the same place.
+    guard found == 0, [sa_family_t(AF_INET), sa_family_t(AF_INET6)].contains(address.sin6_family) else { return nil }
+    return UInt16(bigEndian: address.sin6_port)
 }

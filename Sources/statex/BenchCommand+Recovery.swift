@@ -63,6 +63,27 @@ extension BenchCommand {
         }
     }
 
+    struct IdleBench: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "idle", abstract: "What workers cost that are connected and have nothing to do; two minutes.")
+        @Option(help: "How many.") var connections = 1_000
+        @Option(help: "Seconds of each measurement, without them and with them.") var seconds = 60
+        @Flag(help: "Print one JSON object.") var json = false
+
+        func validate() throws {
+            try check(connections, "--connections", 1...5_000)
+            try check(seconds, "--seconds", 1...3_600)
+        }
+
+        func run() throws {
+            var bench = IdleCost()
+            bench.connections = connections
+            bench.seconds = seconds
+            let report = try bench.run(program: programPath()) { if isTerminal { complain($0) } }
+            printReport(report.json, asJSON: json)
+        }
+    }
+
     struct WorkerLoad: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "worker", abstract: "A worker of a benchmark.", shouldDisplay: false)

@@ -10,8 +10,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measure this machine, and Statex on it, in a private stack.",
         subcommands: [
             Limit.self, ThroughputBench.self, LatencyBench.self, BacklogBench.self, SnapshotBench.self,
-            SkewBench.self, FairnessBench.self, LimitsBench.self, RecoveryBench.self, EventsBench.self, ClientLoad.self,
-            WorkerLoad.self,
+            SkewBench.self, FairnessBench.self, LimitsBench.self, RecoveryBench.self, IdleBench.self, EventsBench.self,
+            ClientLoad.self, WorkerLoad.self,
             StormLoad.self, EventListener.self, GatewayBench.self, CrowdLoad.self, SteadyJobs.self,
         ])
 

@@ -56,16 +56,16 @@ struct EventsCommand: ParsableCommand {
             var history = try EventHistory(url: loaded.journalURL)
             guard let place = try history.place(of: start) else { return }
             var from = place.from
-            if let left = place.left { show(.init(all: [.journalChanged(from: left, to: place.incarnation)])) }
+            if let left = place.left { show(.init([.journalChanged(from: left, to: place.incarnation)])) }
             let kept = try history.start()
             if from < kept {
                 let gap = EventGap(incarnation: place.incarnation, from: from, to: kept)
-                show(.init(all: [.gap(gap)], trouble: "retention took them"))
+                show(.init([.gap(gap)], trouble: "retention took them"))
                 from = kept
             }
             while from < place.end {
                 let found = try history.events(from: from, to: place.end)
-                show(.init(all: found.events.map { .event($0) }))
+                show(.init(found.events.map { .event($0) }))
                 from = found.reached
             }
         } catch {
@@ -80,7 +80,7 @@ struct EventsCommand: ParsableCommand {
         var said: String?
         while true {
             let news = try follower.next(milliseconds: 1_000)
-            if let trouble = news.trouble, news.all.isEmpty, trouble != said { complain("events: \(trouble)") }
+            if let trouble = news.trouble, news.isEmpty, trouble != said { complain("events: \(trouble)") }
             said = news.trouble
             show(news)
         }

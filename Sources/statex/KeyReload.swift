@@ -8,7 +8,7 @@ import StatexThreads
 import Synchronization
 
 /// The keys of a scheduler: read when it starts, and the list of those that are allowed again whenever it changes.
-/// A list that cannot be read changes nothing.
+/// A list that cannot be read changes nothing. A key whose end comes leaves as if it was revoked then.
 final class KeyReload: Sendable {
     let keyring: Keyring
     private let path: String
@@ -16,7 +16,7 @@ final class KeyReload: Sendable {
     private let current: Mutex<Current>
 
     private struct Current {
-        var list: AllowList
+        var keys: KeysInForce
         /// What was read last, for who looks whether it is another.
         var seen: Stamp?
     }
@@ -46,20 +46,31 @@ final class KeyReload: Sendable {
         path = configuration.allowedKeys
         self.handOff = handOff
         let seen = Stamp(path)
-        let list = try AllowList.read(path, missing: AllowList())
-        current = Mutex(Current(list: list, seen: seen))
-        keyring = Keyring(secret: pair.secretKey, list: list) { complain($0) }
+        let keys = KeysInForce(try AllowList.read(path, missing: AllowList()), at: .now)
+        current = Mutex(Current(keys: keys, seen: seen))
+        keyring = Keyring(secret: pair.secretKey, list: keys.list) { complain($0) }
     }
 
-    /// Looks once a second whether the file is another one.
+    /// Looks once a second whether the file is another one, and whether a key has ended.
     func watch(_ policies: @escaping @Sendable () -> Policies) {
         NamedThread("key list") { [self] in
             while true {
-                sleep(1)
                 let isNew = current.withLock { current in Stamp(path) != current.seen }
                 if isNew { readAgain(policies()) }
+                timePassed(policies)
+                sleep(1)
             }
         }.detach()
+    }
+
+    private func timePassed(_ policies: () -> Policies) {
+        current.withLock { current in
+            let now = KeyEnd.now
+            for key in current.keys.ending(at: now) { complain("keys: \(key.summary) ends soon") }
+            let over = current.keys.passed(to: now)
+            guard !over.isEmpty else { return }
+            publish(current.keys.list, "ended " + over.map(\.summary).joined(separator: "; ended "), policies())
+        }
     }
 
     func readAgain(_ policies: Policies) {
@@ -72,16 +83,18 @@ final class KeyReload: Sendable {
         current.seen = Stamp(path)
         do throws(KeyError) {
             let list = try AllowList.read(path, missing: AllowList())
-            let changes = list.changes(since: current.list)
-            current.list = list
-            guard !changes.isEmpty else { return }
-            complain("keys: \(changes)", .info)
-            // Whoever is let in no more may not come back while the broker is being told.
-            keyring.replace(with: list)
-            handOff.configurations.put(.keys(list, policies, by: "keys \(path)", changes: changes))
+            let changes = current.keys.replace(with: list, at: .now)
+            if !changes.isEmpty { publish(current.keys.list, changes, policies) }
         } catch {
             complain("the allowed keys stay as they were, for the new list cannot be used: \(error)")
             handOff.configurations.put(.refused("allowed_keys: \(error)"))
         }
+    }
+
+    private func publish(_ list: AllowList, _ changes: String, _ policies: Policies) {
+        complain("keys: \(changes)", .info)
+        // Whoever is let in no more may not come back while the broker is being told.
+        keyring.replace(with: list)
+        handOff.configurations.put(.keys(list, policies, by: "keys \(path)", changes: changes))
     }
 }

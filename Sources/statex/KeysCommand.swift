@@ -60,12 +60,17 @@ struct KeysCommand: ParsableCommand {
     struct AllowCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "allow", abstract: "Let the holder of a key in.",
-            discussion: "Role and tenants are those that NAME.pub says, unless they are given here.")
+            discussion: """
+                Role and tenants are those that NAME.pub says, unless they are given here. Allow a key that is there again \
+                to give it another end (--until never: none).
+                """)
 
         @Argument(help: "NAME.pub.") var file: String
         @Option(help: "client, worker, gateway or operator.") var role: String?
         @Option(help: "Whose requests a client's key is for; may be repeated; '*': all.") var tenant: [String] = []
         @Option(help: "Whose it is (default: as the file says).") var name: String?
+        @Option(help: "From when on it is not allowed: 2027-01-01 (UTC), or 2027-01-01T12:00:00Z (default: never).")
+        var until = Self.never
         @OptionGroup var options: ConfigurationOptions
 
         func run() throws {
@@ -78,12 +83,16 @@ struct KeysCommand: ParsableCommand {
                 guard let role = try role.map({ words throws(KeyError) in try KeyRole(argument: words) }) ?? known.role
                 else { throw KeyError("\(file): it says no role; give --role") }
                 let tenants = tenant.isEmpty ? known.tenants : tenant
+                let end = until == Self.never ? nil : try KeyEnd(reading: until)
+                if let end, end <= .now { throw KeyError("--until \(printable(until)): that is over already") }
                 let entry = try AllowedKey(
-                    key: key, role: role, tenants: .init(tenants, of: role), name: name ?? known.name)
+                    key: key, role: role, tenants: .init(tenants, of: role), name: name ?? known.name, end: end)
                 try AllowList.change(list) { (list) throws(KeyError) in try list.allow(entry) }
                 print("allowed \(entry.summary)")
             }
         }
+
+        private static let never = "never"
     }
 
     struct RevokeCommand: ParsableCommand {
@@ -125,10 +134,12 @@ struct KeysCommand: ParsableCommand {
 
         private func showText(_ list: AllowList) {
             guard !list.all.isEmpty else { return print("no key is allowed") }
-            var table = TextTable("NAME", "ROLE", "TENANTS", "KEY")
+            var table = TextTable("NAME", "ROLE", "TENANTS", "KEY", "UNTIL")
+            let now = KeyEnd.now
             for entry in list.all {
                 let tenants = entry.role == .client ? printable(entry.tenantsText) : ""
-                table.add([entry.name, entry.role.rawValue, tenants, entry.key.text])
+                let end = entry.end.map { $0 <= now ? "\($0), over" : $0.description } ?? ""
+                table.add([entry.name, entry.role.rawValue, tenants, entry.key.text, end])
             }
             print(table.lines.joined(separator: "\n"))
         }
@@ -141,6 +152,7 @@ struct KeysCommand: ParsableCommand {
                     text.member("role", entry.role.rawValue)
                     if case .only(let tenants) = entry.tenants { text.strings("tenants", tenants.sorted()) }
                     text.member("key", entry.key.text)
+                    if let end = entry.end { text.member("until", end.description) }
                 }
             }
             print(String(decoding: text.bytes, as: UTF8.self))

@@ -36,21 +36,6 @@ struct Traces {
     /// Does `body`, and has its spans sent away meanwhile.
     func exported<Failure: Error>(_ body: () async throws(Failure) -> Void) async throws(Failure) {
         guard let exporter else { return try await body() }
-        let export = Task { await exporter.run() }
-        let result = await Result(catching: body)
-        export.cancel()
-        await export.value
-        try result.get()
-    }
-}
-
-extension Result where Success == Void {
-    fileprivate init(catching body: () async throws(Failure) -> Void) async {
-        do throws(Failure) {
-            try await body()
-            self = .success(())
-        } catch {
-            self = .failure(error)
-        }
+        try await exporter.exporting(body)
     }
 }

@@ -12,14 +12,14 @@ import Testing
     ) -> EventPart {
         let head = EventsHead(
             batch: batch, after: after, first: first, total: total ?? (first + count), at: 0, shard: 0)
-        let events = (0..<count).map { offset in
-            JobEvent(
-                .jobLeased,
-                sequence: EventSequence(incarnation: journal, batch: batch, index: UInt32(first + offset)),
-                id: JobID(rawValue: 7), request: JobID(rawValue: 7), index: 0, kind: "text", tenant: "acme",
-                worker: "w/1", number: 1, ending: nil, at: 0)
+        let packed = (0..<count).map { offset in
+            EventPart.Packed(
+                index: UInt32(first + offset),
+                EventRecord(.jobLeased, id: 7, request: 7, at: 0, kind: 0, tenant: 1, number: 1))
         }
-        return EventPart(incarnation: journal, epoch: epoch, head: head, count: UInt32(count), events: events)
+        return EventPart(
+            incarnation: journal, epoch: epoch, head: head, count: UInt32(count), packed: packed,
+            names: ["text", "acme"])
     }
 
     /// As `event 5-0`, `gap 3-0 to 5-0`.

@@ -10,9 +10,14 @@ import Testing
             var purl: String
             var scope: String
         }
+        struct Dependency: Decodable {
+            var ref: String
+            var dependsOn: [String]
+        }
         var bomFormat: String
         var specVersion: String
         var components: [Component]
+        var dependencies: [Dependency]
     }
 
     private static let root = URL(fileURLWithPath: #filePath).appending(path: "../../..").standardized
@@ -51,6 +56,30 @@ import Testing
             #expect(bill.components.contains { $0.name == name }, "\(name)")
         }
         #expect(bill.components.first { $0.name == "schemathesis" }?.scope == "excluded")
+    }
+
+    @Test func `it says what asks for what, so that everything has a way there from Statex`() throws {
+        let bill = try JSONDecoder().decode(Bill.self, from: write())
+        let wanted = Dictionary(bill.dependencies.map { ($0.ref, $0.dependsOn) }) { first, second in
+            Issue.record("two lists of one: \(first) \(second)")
+            return first
+        }
+        var reached: Set<String> = []
+        var left = ["statex"]
+        while let reference = left.popLast() {
+            if reached.insert(reference).inserted { left += wanted[reference] ?? [] }
+        }
+        #expect(reached == Set(bill.components.map(\.purl)).union(["statex"]))
+        let names = Dictionary(uniqueKeysWithValues: bill.components.map { ($0.purl, $0.name) })
+        func asks(_ reference: String) -> Set<String> { Set((wanted[reference] ?? []).compactMap { names[$0] }) }
+        func asks(component name: String) -> Set<String> {
+            asks(bill.components.first { $0.name == name }?.purl ?? "")
+        }
+        #expect(asks("statex").isSuperset(of: ["swift", "libzmq5", "hummingbird", "pyzmq"]))
+        #expect(asks(component: "hummingbird").isSuperset(of: ["swift-nio", "swift-nio-ssl"]))
+        #expect(asks(component: "libzmq5").contains("libsodium23"))
+        #expect(asks(component: "schemathesis").contains("hypothesis"))
+        #expect(asks(component: "libsodium23") == ["libc6"])
     }
 
     @Test(arguments: [("swift-nio", [2, 100, 0]), ("swift-nio-http2", [1, 38])])

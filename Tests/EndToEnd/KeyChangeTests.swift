@@ -44,26 +44,76 @@ extension EndToEnd {
             }
         }
 
-        @Test func `what comes over the connection of a revoked key is refused, and so is its HELLO`() async throws {
+        @Test func `what comes over the connection of a revoked key is refused, and then it is cut`() async throws {
+            try await TestStack.with { stack in
+                let site = try KeyedSite(stack)
+                let keys = try site.holder("alice", "client", tenants: ["*"])
+                let others = try site.holder("ops", "operator")
+                let scheduler = try site.startScheduler()
+                var peer = try RawPeer(site.submit, keys)
+                var idle = try RawPeer(site.submit, keys)
+                var other = try RawPeer(site.submit, others)
+                try peer.greet(RawPeer.hello(.client))
+                try idle.greet(RawPeer.hello(.client))
+                try other.greet(RawPeer.hello(.client))
+                let stamp = peer.stamp
+                try site.keys("revoke", "alice")
+                scheduler.signal(SIGHUP)
+                #expect(try peer.next().fault?.code == WireError.Code.session.rawValue)
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                try peer.say { RawPeer.hello(.client).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                try await scheduler.eventually("it is cut") { try peer.isSilent() }
+                #expect(try RawPeer(site.submit, keys).isSilent())
+                #expect(try idle.next().fault?.code == WireError.Code.session.rawValue)
+                #expect(try idle.isSilent())
+                // Nobody else.
+                let session = other.stamp
+                try other.say { Header(.status, stamp: session).write(to: &$0) }
+                #expect(try other.next().header.type == .statusReply)
+                let ops = try await site.client("ops")
+                #expect(try await ops.decodedStatus().counts["connections_cut"] == 2)
+                await ops.close()
+                try site.keys("allow", site.folder + "/alice.pub")
+                try await scheduler.eventually("it is let in again") { try !RawPeer(site.submit, keys).isSilent() }
+            }
+        }
+
+        @Test func `a key whose end comes is out as if it was revoked, also one that is connected`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)
                 let keys = try site.holder("alice", "client", tenants: ["*"])
                 let scheduler = try site.startScheduler()
                 var peer = try RawPeer(site.submit, keys)
                 try peer.greet(RawPeer.hello(.client))
-                let stamp = peer.stamp
-                try site.keys("revoke", "alice")
-                scheduler.signal(SIGHUP)
-                #expect(try peer.next().fault?.code == WireError.Code.session.rawValue)
-                for _ in 0..<3 {
-                    try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
-                    #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
-                    try peer.say { RawPeer.hello(.client).write(to: &$0) }
-                    #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
+                let end = KeyEnd(seconds: KeyEnd.now.seconds + 8)
+                try site.keys("allow", site.folder + "/alice.pub", "--until", end.description)
+                try await scheduler.eventually("its end is taken over, and near") {
+                    scheduler.said.contains("changed alice") && scheduler.said.contains("ends soon")
                 }
+                // The session outlives the change of its key's end, and not the end.
+                let stamp = peer.stamp
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault == nil)
+                #expect(try peer.next(within: 20).fault?.code == WireError.Code.session.rawValue)
+                #expect(end <= .now)
+                try peer.say { Header(.status, stamp: stamp).write(to: &$0) }
+                #expect(try peer.next().fault?.code == WireError.Code.forbidden.rawValue)
                 #expect(try RawPeer(site.submit, keys).isSilent())
-                // Of another role by then: its old rights are gone too.
-                try site.keys("allow", site.folder + "/alice.pub")
+                #expect(try site.keys("list").output.contains("\(end), over"))
+                #expect(
+                    try stack.number(
+                        "SELECT count(*) FROM statex.actions WHERE action = 'configure' AND note LIKE 'ended alice (client%'"
+                    )
+                        == 1)
+                let past = try CommandRun(
+                    [
+                        "keys", "allow", site.folder + "/alice.pub", "--until", "2026-01-01", "--config",
+                        stack.directory + "/statex.yaml",
+                    ], in: stack.directory)
+                #expect(past.end == .exited(2) && past.errors.contains("that is over already"), "\(past)")
+                try site.keys("allow", site.folder + "/alice.pub", "--until", "never")
                 try await scheduler.eventually("it is let in again") { try !RawPeer(site.submit, keys).isSilent() }
             }
         }

@@ -131,11 +131,8 @@ extension EndToEnd {
             let collector = try Collector()
             try await TestStack.with { stack in
                 let receiver = try await stack.startReceiver()
-                try stack.configure(
+                try stack.startDelivery(
                     try stack.webhookSettings(url: receiver.url).merging(["otlp_endpoint": collector.endpoint]) { $1 })
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
                 let visitor = try GatewayVisitor(stack.startGateway())
                 _ = try await jobs(visitor, #"{"jobs":[{"kind":"echo","payload":"x"}],"tenant":"acme"}"#, Self.given)
                 try await receiver.received("a message") { !$0.isEmpty }

@@ -21,10 +21,7 @@ extension EndToEnd {
         {
             try await TestStack.with { stack in
                 let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url + "/hook?a=1"))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+                try stack.startDelivery(try stack.webhookSettings(url: receiver.url + "/hook?a=1"))
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let other = try await submit(#"{"jobs":[{"kind":"echo"}],"tenant":"other"}"#, to: visitor)
                 _ = try await visitor.finished(other)
@@ -64,10 +61,7 @@ extension EndToEnd {
         @Test func `a request names its own URL, if its tenant has a secret for that`() async throws {
             try await TestStack.with { stack in
                 let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: nil))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+                try stack.startDelivery(try stack.webhookSettings(url: nil))
                 let first = try stack.startGateway()
                 let visitor = try GatewayVisitor(first)
                 func body(_ url: String, tenant: String = "acme") -> String {
@@ -104,12 +98,7 @@ extension EndToEnd {
         }
 
         @Test func `a receiver that fails is tried again, with the same id, until it answers`() async throws {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver(answering: [500, 503, 200])
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver(answering: [500, 503, 200]) { stack, receiver, _ in
                 let visitor = try GatewayVisitor(stack.startGateway())
                 _ = try await submit(to: visitor)
                 try await receiver.received("the third") { $0.count >= 3 }
@@ -127,12 +116,7 @@ extension EndToEnd {
         @Test func `a receiver that refuses, or sends elsewhere, makes a dead letter, which can be delivered anew`()
             async throws
         {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver(answering: [410, 302, 204])
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver(answering: [410, 302, 204]) { stack, receiver, _ in
                 let visitor = try GatewayVisitor(stack.startGateway())
                 _ = try await submit(to: visitor)
                 func letters() throws -> OperatorAnswer { try stack.ask("dead", "--kind", "statex.webhook") }
@@ -153,12 +137,7 @@ extension EndToEnd {
 
         @Test func `a gateway that is killed, again and again, loses no message and makes no second job`() async throws
         {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w", slots: 4)
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver { stack, receiver, _ in
                 let client = try await stack.client()
                 var ids: Set<String> = []
                 for round in 0..<4 {
@@ -184,12 +163,7 @@ extension EndToEnd {
         }
 
         @Test func `two gateways tell of each end once`() async throws {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver { stack, receiver, _ in
                 let first = try stack.startGateway()
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let one = try await submit(to: visitor)
@@ -215,10 +189,7 @@ extension EndToEnd {
                         "PORT=\(port)", "WEBHOOK_SECRET=\(WebhookReceiver.secret)", "/usr/bin/python3",
                         stack.directory + "/documented.py",
                     ], announces: false)
-                try stack.configure(try stack.webhookSettings(url: url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+                try stack.startDelivery(try stack.webhookSettings(url: url))
                 let visitor = try GatewayVisitor(stack.startGateway())
                 let id = try await submit(to: visitor)
                 let line = "request.completed \(id)"
@@ -250,12 +221,7 @@ extension EndToEnd {
         func `a gateway that hangs is replaced by one that stands by, and when it comes back one of them goes on`()
             async throws
         {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver { stack, receiver, _ in
                 let hanging = try stack.startGateway()
                 let standing = try stack.startGateway()
                 let visitor = try GatewayVisitor(standing)
@@ -285,10 +251,7 @@ extension EndToEnd {
                 var settings = try stack.webhookSettings(url: receiver.url)
                 settings["webhooks"]?.replace(
                     "}}", with: "}, own: {tenant: acme, secret_file: \(stack.directory)/acme.webhook}}")
-                try stack.configure(settings)
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+                try stack.startDelivery(settings)
                 let one = try await killedBeforeItNotes(stack, receiver)
                 let two = try await killedWhileItSubmits(stack, receiver)
                 try await receiver.received("both") { Set($0.map(\.request)) == [one, two] }
@@ -354,10 +317,7 @@ extension EndToEnd {
                     "{acme: {tenant: acme, url: '\(receiver.url)', \(secret)}, "
                     + "other: {tenant: other, url: '\(receiver.url)', \(secret)}}"
                 settings["tenants"] = "{acme: {max_open_jobs: 1}}"
-                try stack.configure(settings)
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+                try stack.startDelivery(settings)
                 // It begins, and is away while the tenant fills up.
                 try stack.startGateway().kill()
                 let client = try await stack.client()
@@ -379,12 +339,7 @@ extension EndToEnd {
         }
 
         @Test func `a scheduler and a journal that go away and come back lose no message`() async throws {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                let scheduler = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver { stack, receiver, scheduler in
                 let gateway = try stack.startGateway()
                 let client = try await stack.client()
                 let one = try await client.submit(Request(kind: "echo", payload: .text("1"), tenant: "acme"))
@@ -405,12 +360,7 @@ extension EndToEnd {
         }
 
         @Test func `a new secret counts at once, and the old one as long as it stands below`() async throws {
-            try await TestStack.with { stack in
-                let receiver = try await stack.startReceiver()
-                try stack.configure(try stack.webhookSettings(url: receiver.url))
-                _ = try stack.startScheduler()
-                _ = try stack.startWorker("w")
-                _ = try stack.startWebhookWorker()
+            try await TestStack.withReceiver { stack, receiver, _ in
                 let visitor = try GatewayVisitor(stack.startGateway())
                 _ = try await submit(to: visitor)
                 try await receiver.received("the first") { $0.count == 1 }

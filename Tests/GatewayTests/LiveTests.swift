@@ -84,39 +84,101 @@ struct LiveTests {
             (.everything(tenant: "acme", kind: "audio", withWorkers: false), 0),
         ] {
             let listener = listener(interest)
-            for event in all { listener.hear(event, at: 0) { [0x2E] } }
+            for event in all { listener.hear(event) { [0x2E] } }
             listener.box.end()
             #expect(await listener.box.next()?.readableBytes ?? 0 == heard, "\(interest)")
         }
     }
 
-    @Test func `an audience finds who is concerned, and forgets who left`() {
-        var audience = Audience()
-        let listeners = [
-            listener(.request(JobID(rawValue: 4096))), listener(.job(JobID(rawValue: 4097), of: JobID(rawValue: 4096))),
-            listener(.everything(tenant: "acme", kind: nil, withWorkers: false)),
-            listener(.everything(tenant: nil, kind: nil, withWorkers: true)), listener(.request(JobID(rawValue: 8192))),
-        ]
-        for listener in listeners { audience.add(listener) }
-        func found(_ event: JobEvent) -> [Int] {
-            var found: [Int] = []
-            audience.forEach(of: event) { one in found += listeners.indices.filter { listeners[$0] === one } }
-            return found.sorted()
+    /// As it is heard.
+    private func part(_ events: [JobEvent]) -> EventPart {
+        let names = Set(events.flatMap { [$0.kind, $0.tenant] }).sorted()
+        func place(_ name: String) -> UInt16 { UInt16(names.firstIndex(of: name) ?? 0) }
+        let packed = events.map { event in
+            EventPart.Packed(
+                index: event.sequence.index,
+                EventRecord(
+                    event.type, id: event.id.rawValue, request: event.request.rawValue, at: event.at,
+                    kind: place(event.kind), tenant: place(event.tenant),
+                    number: UInt16(event.attempt ?? event.jobs ?? 0), index: UInt16(event.index ?? 0)))
         }
-        #expect(found(event(.jobLeased)) == [0, 1, 2, 3])
-        #expect(found(event(.jobLeased, 8192, of: 8192, tenant: "globex")) == [3, 4])
-        var withWorkers = 0
-        audience.forEachWithWorkers { _ in withWorkers += 1 }
-        #expect(withWorkers == 1)
-        for listener in listeners { audience.remove(listener) }
-        audience.remove(listeners[0])
-        #expect(audience.count == 0 && found(event(.jobLeased)).isEmpty)
+        let head = EventsHead(batch: 9, after: 8, first: 0, total: events.count, at: 0, shard: 0)
+        return EventPart(
+            incarnation: 7, epoch: 1, head: head, count: UInt32(events.count), packed: packed, names: names)
+    }
+
+    @Test func `an audience finds who is concerned, whether it hears or reads, and forgets who left`() async {
+        let events = [
+            event(.requestCreated), event(.jobLeased, 4097, index: 1),
+            event(.jobLeased, 8192, of: 8192, tenant: "globex", index: 2),
+            event(.requestCreated, 12_288, of: 12_288, index: 3),
+        ]
+        let part = part(events)
+        #expect(Array(part.events) == events)
+        let cases: [(Interest, [Int])] = [
+            (.request(JobID(rawValue: 4096)), [0, 1]), (.job(JobID(rawValue: 4097), of: JobID(rawValue: 4096)), [1]),
+            (.everything(tenant: "acme", kind: nil, withWorkers: false), [0, 1, 3]),
+            (.everything(tenant: nil, kind: nil, withWorkers: true), [0, 1, 2, 3]),
+            (.everything(tenant: nil, kind: "text", withWorkers: false), [0, 1, 2, 3]),
+            (.everything(tenant: "globex", kind: "text", withWorkers: false), [2]),
+            (.everything(tenant: "globex", kind: "audio", withWorkers: false), []),
+            (.request(JobID(rawValue: 8192)), [2]), (.request(JobID(rawValue: 16_384)), []),
+        ]
+        var audience = Audience()
+        for isHeard in [true, false] {
+            let listeners = cases.map { Listener($0.0, had: nil, box: StreamBox(limit: 10_000, cut: {})) }
+            for listener in listeners { audience.add(listener) }
+            #expect(audience.count == cases.count)
+            if isHeard { audience.hear(part, at: 1) } else { for event in events { audience.hear(event, at: 1) } }
+            var withWorkers = 0
+            audience.forEachWithWorkers { _ in withWorkers += 1 }
+            #expect(withWorkers == 1)
+            for listener in listeners { audience.remove(listener) }
+            audience.remove(listeners[0])
+            #expect(audience.count == 0)
+            audience.hear(part, at: 1)
+            for (listener, (interest, places)) in zip(listeners, cases) {
+                listener.box.end()
+                let told = text(await listener.box.next()) ?? ""
+                let expected = places.map { String(decoding: ServerSentEvent.block(.event(events[$0])), as: UTF8.self) }
+                #expect(told == expected.joined(), "\(interest)")
+            }
+        }
+    }
+
+    @Test func `streams of the same names are thinned out alike, and who comes later is told of it`() async {
+        func listener(_ kind: String?) -> Listener {
+            Listener(
+                .everything(tenant: nil, kind: kind, withWorkers: false), had: nil,
+                box: StreamBox(limit: 10_000_000, cut: {}))
+        }
+        var audience = Audience()
+        let (first, other) = (listener(nil), listener("rare"))
+        audience.add(first)
+        audience.add(other)
+        let many = (0..<UInt32(3 * GatewayLimits.streamEventsPerSecond)).map { number in
+            event(.jobLeased, UInt64(number + 1) * 4096, of: UInt64(number + 1) * 4096, index: number)
+        }
+        audience.hear(part(many), at: 1)
+        let late = listener(nil)
+        audience.add(late)
+        for listener in [first, other, late] { listener.box.end() }
+        let told = text(await first.box.next()) ?? ""
+        #expect(told.contains(#""one_in":2"#) && told.contains(#""one_in":4"#))
+        let shown = told.split(separator: "event: job.leased").count - 1
+        #expect(shown > GatewayLimits.streamEventsPerSecond && shown < many.count)
+        #expect(await other.box.next() == nil)
+        #expect(
+            text(await late.box.next())
+                == String(
+                    decoding: ServerSentEvent.sampled(oneIn: 4, above: GatewayLimits.streamEventsPerSecond),
+                    as: UTF8.self))
     }
 
     @Test func `what a client had of another gateway it does not hear again`() async {
         let listener = listener(
             .request(JobID(rawValue: 4096)), had: EventSequence(incarnation: 7, batch: 9, index: 1))
-        for index: UInt32 in 0...2 { listener.hear(event(.jobLeased, index: index), at: 0) { [UInt8(index)] } }
+        for index: UInt32 in 0...2 { listener.hear(event(.jobLeased, index: index)) { [UInt8(index)] } }
         listener.box.end()
         #expect(await listener.box.next().map { Array($0.readableBytesView) } == [2])
     }
@@ -124,7 +186,7 @@ struct LiveTests {
     @Test func `a stream ends with its last event, once what its jobs put out is told`() async {
         let listener = listener(.request(JobID(rawValue: 4096)))
         listener.willHearOutput()
-        listener.hear(event(.requestCompleted), at: 0) { Array("last".utf8) }
+        listener.hear(event(.requestCompleted)) { Array("last".utf8) }
         listener.box.put(Array("output ".utf8))
         #expect(text(await listener.box.next()) == "output ")
         listener.box.put(Array("more ".utf8))
@@ -136,7 +198,7 @@ struct LiveTests {
     @Test func `the last event does not wait for ever for what its jobs put out`() async {
         let listener = listener(.request(JobID(rawValue: 4096)))
         listener.willHearOutput()
-        listener.hear(event(.requestCompleted), at: 0) { Array("last".utf8) }
+        listener.hear(event(.requestCompleted)) { Array("last".utf8) }
         listener.beat(nil, at: .now + GatewayLimits.lastOutput + .seconds(1))
         #expect(text(await listener.box.next()) == "last")
         #expect(await listener.box.next() == nil)

@@ -177,6 +177,28 @@ extension JournalTests {
             #expect(some.counts == [7] && some.next != nil)
         }
 
+        @Test("An order finds its dead letters on every page, the oldest first, as many as it takes")
+        func orders() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            func ids(_ limit: Int, _ viewer: Viewer, until time: Int64? = nil) throws -> [UInt64] {
+                var filter = LetterFilter()
+                filter.until = time
+                return try reader.deadLetterIDs(filter, of: [], limit: limit, for: viewer).map(\.rawValue)
+            }
+            let listed = try all(
+                { try reader.deadLetters(LetterFilter(), all: true, $0, for: .everything) }, limit: 100,
+                patience: .seconds(60)
+            ).0
+            let whole = try ids(100, .everything)
+            #expect(whole.count == 12 && whole == listed.compactMap(UInt64.init).reversed())
+            for limit in 0...12 { #expect(try ids(limit, .everything) == Array(whole.prefix(limit))) }
+            #expect(try ids(100, .tenant("acme")).count == 4)
+            #expect(try ids(100, .tenant("nobody")).isEmpty)
+            let begun = Int64(480_000) * 3_600_000_000
+            #expect(try ids(100, .everything, until: begun - 3_600_000_000).isEmpty)
+            #expect(try ids(100, .everything, until: begun + 1) == whole)
+        }
+
         @Test("When jobs were submitted bounds how far a list looks")
         func times() throws {
             let reader = try JournalReader(url: database().url, name: "test")

@@ -6,9 +6,10 @@ import Testing
 
 @Suite struct AllowListTests {
     private func entry(
-        _ name: String, _ role: KeyRole = .worker, _ tenants: TenantScope = .all, key: CurveKey? = nil
+        _ name: String, _ role: KeyRole = .worker, _ tenants: TenantScope = .all, key: CurveKey? = nil,
+        end: KeyEnd? = nil
     ) throws -> AllowedKey {
-        try AllowedKey(key: key ?? KeyPair.make().publicKey, role: role, tenants: tenants, name: name)
+        try AllowedKey(key: key ?? KeyPair.make().publicKey, role: role, tenants: tenants, name: name, end: end)
     }
 
     private func reason(_ body: () throws -> Void) -> String {
@@ -22,7 +23,7 @@ import Testing
         try list.allow(entry("alice", .client, .only(["acme", "a b", "x,y", "100%", "*", "# ü\n"])))
         try list.allow(entry("portal", .client))
         try list.allow(entry("gate", .gateway))
-        try list.allow(entry("ops", .operator))
+        try list.allow(entry("ops", .operator, end: KeyEnd(reading: "2027-01-01")))
         #expect(try AllowList(reading: list.text) == list)
         #expect(list.text.split(separator: "\n").count == 6)
     }
@@ -69,7 +70,8 @@ import Testing
     @Test func `a line that is wrong is named, and nothing of its list is taken`() throws {
         let key = try KeyPair.make().publicKey.text
         for (line, why) in [
-            ("\(key) worker *", "four words"), ("\(key) worker * w x", "four words"),
+            ("\(key) worker *", "four words"),
+            ("\(key) worker * w 2027-01-01 x", "four words"), ("\(key) worker * w x", "no end of a key"),
             ("\(key) boss * w", "the role is one of"), ("nokey worker * w", "is no key"),
             ("\(key.dropLast()) worker * w", "is no key"), ("\(key) client %zz w", "no name of a tenant"),
             ("\(key) client acme, w", "1 to 128 bytes"), ("\(key) worker acme w", "leave --tenant out"),
@@ -78,6 +80,39 @@ import Testing
             let said = reason { _ = try AllowList(reading: "# list\n\n\(line)\n") }
             #expect(said.contains("line 3: ") && said.contains(why), "\(line): \(said)")
         }
+    }
+
+    @Test func `a key that is there is given another end, and nothing else by that`() throws {
+        var list = AllowList()
+        let (first, second) = (try KeyEnd(reading: "2027-01-01"), try KeyEnd(reading: "2027-02-01"))
+        let key = try KeyPair.make().publicKey
+        try list.allow(entry("w", key: key, end: second))
+        let before = list
+        try list.allow(entry("w", key: key, end: first))
+        #expect(list.all.count == 1 && list[key.text]?.end == first && list.firstEnd == first)
+        #expect(list.changes(since: before).hasPrefix("changed w (worker, key "))
+        #expect(list.changes(since: before).hasSuffix("…, until 2027-01-01T00:00:00Z)"))
+        #expect(reason { try list.allow(entry("w", key: key, end: first)) }.contains("is there already"))
+        #expect(reason { try list.allow(entry("w", .gateway, key: key)) }.contains("is there already"))
+        try list.allow(entry("w", key: key))
+        #expect(list[key.text]?.end == nil && list.firstEnd == nil)
+    }
+
+    @Test(arguments: [
+        ("2027-01-01", 1_798_761_600), ("2028-02-29", 1_835_395_200), ("2027-01-01T12:00:00Z", 1_798_804_800),
+    ])
+    func `an end is a day's beginning or a moment, and is written as one`(text: String, seconds: Int64) throws {
+        let end = try KeyEnd(reading: text)
+        #expect(end.seconds == seconds)
+        #expect(try KeyEnd(reading: end.description) == end)
+    }
+
+    @Test(arguments: [
+        "", "never", "2027", "2027-02-29", "2027-13-01", "2027-01-01T25:00:00Z", "2027-01-01T12:00:00", "1798761600",
+        "2027-01-01T12:00:00+01:00", "2027-1-1", "-027-01-01", "2027-01-01 ", "٢٠٢٧-٠١-٠١",
+    ])
+    func `what is no end is refused`(text: String) {
+        #expect(throws: KeyError.self) { try KeyEnd(reading: text) }
     }
 
     @Test func `what changed is said for the audit trail, without the whole key`() throws {

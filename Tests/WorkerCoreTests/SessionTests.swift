@@ -56,6 +56,30 @@ struct SessionTests {
         #expect(worker.isConnected)
     }
 
+    @Test("A worker whose key is refused comes ever more seldom, and at once again after it was let in")
+    func refusals() {
+        var waits: [Int64] = []
+        for _ in 0..<14 {
+            worker.openSocketInTime()
+            worker.refuse()
+            #expect(worker.out.closeReason != nil)
+            waits.append(worker.nextDeadline - worker.now)
+        }
+        #expect(waits[0] <= Link.firstBackoff)
+        #expect(waits.suffix(4).allSatisfy { (Link.longestRefusal / 2...Link.longestRefusal).contains($0) })
+        worker.openSocketInTime()
+        worker.welcome()
+        worker.disconnect()
+        #expect(worker.nextDeadline - worker.now <= Link.firstBackoff)
+    }
+
+    @Test("A refusal that is heard late does not end a session")
+    func lateRefusal() {
+        worker.connect()
+        worker.refuse()
+        #expect(worker.isConnected)
+    }
+
     @Test("A heartbeat is due at each interval and says what is held")
     func heartbeats() {
         worker.connect()

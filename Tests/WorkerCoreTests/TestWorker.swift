@@ -68,6 +68,11 @@ final class TestWorker {
         tick()
     }
 
+    func refuse() {
+        core.refused(at: now, into: &out)
+        tick()
+    }
+
     func header(
         _ type: MessageType, session: UInt64 = 1, incarnation: UInt64 = TestWorker.incarnation, epoch: UInt32 = 1
     )

@@ -1,6 +1,8 @@
+import CollectorTestServer
 import StatexHandlerAPI
 import StatexProtocol
 import StatexTracing
+import StatexWorkerTraces
 import Synchronization
 import Testing
 
@@ -41,6 +43,29 @@ struct TraceTests {
 
     private func attribute(_ name: String, of span: Span) -> Span.Value? {
         span.attributes.first { $0.0 == name }?.1
+    }
+
+    @Test("A worker that is a program of its own sends its spans to a collector, the last ones at its end")
+    func exported() async throws {
+        let parent = try #require(TraceContext(Self.parent))
+        let collector = try Collector()
+        let traces = try WorkerTraces(to: collector.endpoint + "/v1/traces", service: "mine", instance: "w")
+        var options = options(records: false)
+        options.setTraces(traces)
+        try await traces.exported {
+            _ = try await withWorker([EchoTrace()], options: options) { _, scheduler in
+                _ = try scheduler.greet()
+                try scheduler.lease(1...1, trace: parent)
+                _ = try scheduler.outcomes(1)
+            }
+        }
+        let spans = try collector.spans()
+        #expect(Set(spans.map(\.name)) == ["wait", "attempt"] && spans.allSatisfy { $0.service == "mine" })
+    }
+
+    @Test("A collector's URL that is none is refused", arguments: ["", "collector:4318", "ftp://collector/"])
+    func noCollector(url: String) {
+        #expect(throws: WorkerError.self) { try WorkerTraces(to: url) }
     }
 
     @Test("A first attempt is two spans below the submit; the handler is given the attempt")

@@ -87,12 +87,13 @@ CREATE TABLE statex.lease_chunks (
     page     bigint     NOT NULL,
     base     bigint     NOT NULL,         -- tokens are relative to it
     at       bigint     NOT NULL,
-    offsets  smallint[] NOT NULL,         -- id & 4095
+    offsets  smallint[] NOT NULL,         -- id & 4095, sorted
     tokens   integer[]  NOT NULL,
     attempts smallint[] NOT NULL,
     workers  integer[]  NOT NULL
 ) PARTITION BY RANGE (page);
-CREATE INDEX lease_chunks_page ON statex.lease_chunks (page);
+-- Offsets are sorted: a chunk is found by the last and the first of its jobs, whatever else its page has.
+CREATE INDEX lease_chunks_page ON statex.lease_chunks (page, (offsets[cardinality(offsets)]), (offsets[1]));
 
 -- How attempts ended. ends packs the ending (low byte) and the final state (high byte, 0: not final).
 -- Token 0: the job ended without a lease. started, ended: seconds before at. retry_at: seconds after at.
@@ -110,7 +111,7 @@ CREATE TABLE statex.outcome_chunks (
     ended         real[]     NOT NULL,
     retry_at      real[]
 ) PARTITION BY RANGE (page);
-CREATE INDEX outcome_chunks_page ON statex.outcome_chunks (page);
+CREATE INDEX outcome_chunks_page ON statex.outcome_chunks (page, (offsets[cardinality(offsets)]), (offsets[1]));
 -- Lists of dead letters jump along it: most chunks hold successes alone.
 CREATE INDEX outcome_chunks_not_succeeded ON statex.outcome_chunks (page) WHERE not_succeeded > 0;
 

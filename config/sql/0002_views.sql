@@ -15,7 +15,28 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                        WHEN 4 THEN 'expired' WHEN 5 THEN 'lost' WHEN 6 THEN 'returned' END
 $$;
 
--- One row a lease. To look at one job, give its page too: WHERE page = id >> 12 AND job = id.
+-- The chunks that may speak of jobs with ids from low to high: of few ids those that do. On a page of thousands of
+-- chunks, as a slow day makes them, all others are passed over in the index.
+CREATE FUNCTION statex.first_slot(low bigint, high bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN low >> 12 = high >> 12 THEN low & 4095 ELSE 0 END
+$$;
+CREATE FUNCTION statex.last_slot(low bigint, high bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN low >> 12 = high >> 12 THEN high & 4095 ELSE 4095 END
+$$;
+CREATE FUNCTION statex.lease_chunks_of(low bigint, high bigint) RETURNS SETOF statex.lease_chunks LANGUAGE sql STABLE AS $$
+    SELECT * FROM statex.lease_chunks c
+    WHERE c.page BETWEEN low >> 12 AND high >> 12
+        AND c.offsets[cardinality(c.offsets)] >= statex.first_slot(low, high) AND c.offsets[1] <= statex.last_slot(low, high)
+        AND (high - low >= 64 OR c.offsets && ARRAY(SELECT (i & 4095)::smallint FROM generate_series(low, least(high, low + 63)) AS i))
+$$;
+CREATE FUNCTION statex.outcome_chunks_of(low bigint, high bigint) RETURNS SETOF statex.outcome_chunks LANGUAGE sql STABLE AS $$
+    SELECT * FROM statex.outcome_chunks c
+    WHERE c.page BETWEEN low >> 12 AND high >> 12
+        AND c.offsets[cardinality(c.offsets)] >= statex.first_slot(low, high) AND c.offsets[1] <= statex.last_slot(low, high)
+        AND (high - low >= 64 OR c.offsets && ARRAY(SELECT (i & 4095)::smallint FROM generate_series(low, least(high, low + 63)) AS i))
+$$;
+
+-- One row a lease. For a look at some jobs there is leases_of.
 CREATE VIEW statex.leases AS
 SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, e.attempt::integer AS attempt, e.worker,
        n.name AS worker_name, statex.time(c.at) AS leased_at, c.batch, c.page
@@ -23,7 +44,16 @@ FROM statex.lease_chunks c
 CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.attempts, c.workers) AS e(slot, token, attempt, worker)
 LEFT JOIN statex.names n ON n.number = e.worker;
 
--- One row an ended attempt; final: the job's one final outcome.
+-- The same of jobs with ids from low to high.
+CREATE FUNCTION statex.leases_of(low bigint, high bigint) RETURNS SETOF statex.leases LANGUAGE sql STABLE AS $$
+    SELECT (c.page << 12) | e.slot, c.base + e.token, e.attempt::integer, e.worker, n.name, statex.time(c.at), c.batch, c.page
+    FROM statex.lease_chunks_of(low, high) c
+    CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.attempts, c.workers) AS e(slot, token, attempt, worker)
+    LEFT JOIN statex.names n ON n.number = e.worker
+    WHERE (c.page << 12) | e.slot BETWEEN low AND high
+$$;
+
+-- One row an ended attempt; final: the job's one final outcome. For a look at some jobs there is outcomes_of.
 CREATE VIEW statex.outcomes AS
 SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, statex.ending_name(e.ends & 255) AS ending,
        (e.ends >> 8) > 0 AS final, statex.state_name(e.ends >> 8) AS state,
@@ -32,6 +62,17 @@ SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, statex.ending_
        statex.time(c.at + (e.retry_at * 1000000)::bigint) AS retry_at, c.batch, c.page
 FROM statex.outcome_chunks c
 CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.started, c.ended, coalesce(c.retry_at, '{}')) AS e(slot, token, ends, started, ended, retry_at);
+
+-- The same of jobs with ids from low to high.
+CREATE FUNCTION statex.outcomes_of(low bigint, high bigint) RETURNS SETOF statex.outcomes LANGUAGE sql STABLE AS $$
+    SELECT (c.page << 12) | e.slot, c.base + e.token, statex.ending_name(e.ends & 255), (e.ends >> 8) > 0,
+           statex.state_name(e.ends >> 8), statex.time(c.at - (e.started * 1000000)::bigint),
+           statex.time(c.at - (e.ended * 1000000)::bigint), statex.time(c.at + (e.retry_at * 1000000)::bigint), c.batch, c.page
+    FROM statex.outcome_chunks_of(low, high) c
+    CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.started, c.ended, coalesce(c.retry_at, '{}'))
+        AS e(slot, token, ends, started, ended, retry_at)
+    WHERE (c.page << 12) | e.slot BETWEEN low AND high
+$$;
 
 CREATE VIEW statex.all_jobs AS
 SELECT id, batch, created, opts, kind, tenant, payload FROM statex.jobs
@@ -43,9 +84,8 @@ WHERE NOT EXISTS (SELECT FROM statex.jobs j WHERE j.id = c.id);
 CREATE FUNCTION statex.waits(request bigint, after_jobs smallint[]) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT EXISTS (
         SELECT FROM unnest(after_jobs) AS a(packed) WHERE NOT EXISTS (
-            SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
-            WHERE c.page = (request + (a.packed & 4095)) >> 12 AND e.slot = (request + (a.packed & 4095)) & 4095
-                AND e.ends >> 8 = 10))
+            SELECT FROM statex.outcomes_of(request + (a.packed & 4095), request + (a.packed & 4095)) o
+            WHERE o.state = 'succeeded'))
 $$;
 
 -- How an open job stands, by its latest lease and outcome, and by what it waits for.
@@ -70,9 +110,9 @@ FROM statex.all_jobs j
 LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
 LEFT JOIN statex.names k ON k.number = j.kind
 LEFT JOIN statex.names t ON t.number = j.tenant
-LEFT JOIN LATERAL (SELECT * FROM statex.leases x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.token DESC LIMIT 1) l ON true
-LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id ORDER BY x.batch DESC, x.token DESC LIMIT 1) r ON true
-LEFT JOIN LATERAL (SELECT * FROM statex.outcomes x WHERE x.page = j.id >> 12 AND x.job = j.id AND x.final LIMIT 1) f ON true;
+LEFT JOIN LATERAL (SELECT * FROM statex.leases_of(j.id, j.id) x ORDER BY x.token DESC LIMIT 1) l ON true
+LEFT JOIN LATERAL (SELECT * FROM statex.outcomes_of(j.id, j.id) x ORDER BY x.batch DESC, x.token DESC LIMIT 1) r ON true
+LEFT JOIN LATERAL (SELECT * FROM statex.outcomes_of(j.id, j.id) x WHERE x.final LIMIT 1) f ON true;
 
 -- How jobs stand that a client asks for by id: what RESULTS needs, in one row a job, however often its id is given.
 -- A quiet day makes a page of thousands of chunks: each page is read once, not once a job of it, and of its chunks
@@ -83,13 +123,14 @@ LANGUAGE sql STABLE AS $$
     WITH wanted AS MATERIALIZED (
         SELECT DISTINCT unnest(ids) AS id
     ), pages AS MATERIALIZED (
-        SELECT w.id >> 12 AS page, array_agg((w.id & 4095)::smallint) AS slots FROM wanted w GROUP BY 1
+        SELECT w.id >> 12 AS page, array_agg((w.id & 4095)::smallint) AS slots, min(w.id) AS low, max(w.id) AS high
+        FROM wanted w GROUP BY 1
     ), leased AS MATERIALIZED (
         SELECT (p.page << 12) | l.slot AS id, l.attempt
         FROM pages p CROSS JOIN LATERAL (
             SELECT e.slot, max(e.attempt)::integer AS attempt
-            FROM statex.lease_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.attempts) AS e(slot, attempt)
-            WHERE c.page = p.page AND c.offsets && p.slots
+            FROM statex.lease_chunks_of(p.low, p.high) c CROSS JOIN LATERAL unnest(c.offsets, c.attempts) AS e(slot, attempt)
+            WHERE c.offsets && p.slots
             GROUP BY e.slot
         ) l
     ), ended AS MATERIALIZED (
@@ -98,9 +139,9 @@ LANGUAGE sql STABLE AS $$
             SELECT e.slot, max(e.ends >> 8) AS final_state, count(*) FILTER (WHERE e.ends & 255 = 5)::integer AS losses,
                    max(c.at - (e.ended * 1000000)::bigint) FILTER (WHERE e.ends >> 8 > 0) AS ended,
                    max(c.base + e.token) FILTER (WHERE e.ends >> 8 > 0) AS token
-            FROM statex.outcome_chunks c
+            FROM statex.outcome_chunks_of(p.low, p.high) c
             CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
-            WHERE c.page = p.page AND c.offsets && p.slots
+            WHERE c.offsets && p.slots
             GROUP BY e.slot
         ) o
     )
@@ -139,14 +180,14 @@ CREATE FUNCTION statex.job(wanted bigint) RETURNS jsonb LANGUAGE sql STABLE AS $
         'dropped', EXISTS (SELECT FROM statex.actions a WHERE a.action = 'drop' AND a.ids @> ARRAY[wanted]),
         'leases', coalesce((SELECT jsonb_agg(jsonb_build_object('token', l.token::text, 'attempt', l.attempt,
                 'worker', l.worker_name, 'leased_at', l.leased_at) ORDER BY l.token)
-            FROM statex.leases l WHERE l.page = wanted >> 12 AND l.job = wanted), '[]'),
+            FROM statex.leases_of(wanted, wanted) l), '[]'),
         'outcomes', coalesce((SELECT jsonb_agg(jsonb_build_object('token', o.token::text, 'ending', o.ending, 'final', o.final,
                 'state', o.state, 'started_at', o.started_at, 'ended_at', o.ended_at, 'retry_at', o.retry_at,
                 'error_class', (SELECT statex.error_class(r.body) FROM statex.results r
                     WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1),
                 'error', (SELECT statex.error_message(r.body) FROM statex.results r
                     WHERE r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2 LIMIT 1)) ORDER BY o.batch, o.token)
-            FROM statex.outcomes o WHERE o.page = wanted >> 12 AND o.job = wanted), '[]'),
+            FROM statex.outcomes_of(wanted, wanted) o), '[]'),
         'results', coalesce((SELECT jsonb_agg(jsonb_build_object('token', r.token::text, 'ending', statex.ending_name(r.ending),
                 'encoding', r.encoding, 'bytes', length(r.body)) ORDER BY r.batch)
             FROM statex.results r WHERE r.job = wanted), '[]'))
@@ -164,31 +205,15 @@ RETURNS TABLE (id bigint, request bigint, index integer, request_jobs integer, a
                retry_at timestamptz, worker text, tags text[], labels text[], traceparent text, retry_of bigint,
                retried_as bigint, error_class text, error text)
 LANGUAGE sql STABLE AS $$
-    WITH sought AS (
-        SELECT CASE WHEN high - low < 64
-                    THEN ARRAY(SELECT (i & 4095)::smallint FROM generate_series(low, high) AS i) END AS slots
-    ), leases AS (
-        SELECT DISTINCT ON (e.slot, c.page) (c.page << 12) | e.slot AS job, c.base + e.token AS token,
-               e.attempt::integer AS attempt, e.worker, statex.time(c.at) AS leased_at
-        FROM sought, statex.lease_chunks c
-        CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.attempts, c.workers) AS e(slot, token, attempt, worker)
-        WHERE c.page BETWEEN low >> 12 AND high >> 12 AND (slots IS NULL OR c.offsets && slots)
-            AND (slots IS NULL OR e.slot = ANY (slots))
-        ORDER BY e.slot, c.page, c.base + e.token DESC
+    WITH leases AS (
+        SELECT DISTINCT ON (job) job, token, attempt, worker_name, leased_at FROM statex.leases_of(low, high)
+        ORDER BY job, token DESC
     ), ended AS (
-        SELECT (c.page << 12) | e.slot AS job, c.base + e.token AS token, e.ends >> 8 AS final, c.batch,
-               statex.time(c.at - (e.started * 1000000)::bigint) AS started_at,
-               statex.time(c.at - (e.ended * 1000000)::bigint) AS ended_at,
-               statex.time(c.at + (e.retry_at * 1000000)::bigint) AS retry_at
-        FROM sought, statex.outcome_chunks c
-        CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.started, c.ended, coalesce(c.retry_at, '{}'))
-            AS e(slot, token, ends, started, ended, retry_at)
-        WHERE c.page BETWEEN low >> 12 AND high >> 12 AND (slots IS NULL OR c.offsets && slots)
-            AND (slots IS NULL OR e.slot = ANY (slots))
+        SELECT job, token, final, state, batch, started_at, ended_at, retry_at FROM statex.outcomes_of(low, high)
     ), latest AS (
         SELECT DISTINCT ON (job) job, token, retry_at FROM ended ORDER BY job, batch DESC, token DESC
     ), finals AS (
-        SELECT job, token, statex.state_name(final) AS state, started_at, ended_at FROM ended WHERE final > 0
+        SELECT job, token, state, started_at, ended_at FROM ended WHERE final
     )
     SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), (j.opts & 4095)::integer,
            ((j.opts >> 12) & 8191)::integer, (SELECT array_agg(a & 4095 ORDER BY a & 4095) FROM unnest(x.after_jobs) AS a),
@@ -197,7 +222,7 @@ LANGUAGE sql STABLE AS $$
                CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)),
            ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,
            statex.time(j.created), statex.time(x.run_at), statex.time(x.deadline), l.leased_at,
-           CASE WHEN f.token > 0 THEN f.started_at END, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, w.name,
+           CASE WHEN f.token > 0 THEN f.started_at END, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, l.worker_name,
            x.tags, (SELECT array_agg(n.name ORDER BY n.name) FROM statex.names n WHERE n.number = ANY (x.labels)),
            x.traceparent, x.retry_of, CASE WHEN f.state IN ('failed', 'dead')
                THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id) END,
@@ -207,7 +232,6 @@ LANGUAGE sql STABLE AS $$
     LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.kind LIMIT 1) k ON true
     LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.tenant LIMIT 1) t ON true
     LEFT JOIN leases l ON l.job = j.id
-    LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = l.worker LIMIT 1) w ON true
     LEFT JOIN latest o ON o.job = j.id
     LEFT JOIN finals f ON f.job = j.id
     LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE f.state <> 'succeeded' AND e.job = j.id
@@ -223,8 +247,7 @@ CREATE FUNCTION statex.succeeded_as(wanted bigint) RETURNS bigint LANGUAGE sql S
         SELECT x.id FROM tries t JOIN statex.job_options x ON x.retry_of = t.id
     )
     SELECT max(t.id) FROM tries t
-    WHERE EXISTS (SELECT FROM statex.outcome_chunks c CROSS JOIN LATERAL unnest(c.offsets, c.ends) AS e(slot, ends)
-                  WHERE c.page = t.id >> 12 AND e.slot = t.id & 4095 AND e.ends >> 8 = 10)
+    WHERE EXISTS (SELECT FROM statex.outcomes_of(t.id, t.id) o WHERE o.state = 'succeeded')
 $$;
 
 -- Jobs that are failed or dead: with what they ended, and what an operator did about them.

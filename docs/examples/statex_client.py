@@ -108,6 +108,7 @@ def run(session, body, count):
                 request, wait = acknowledged(session, sequence)
                 backoff = min(max(2 * backoff, wait), 5) if wait else 0
                 time.sleep(backoff * random.uniform(1, 1.5))
+            # One request: far fewer than the 100,000 jobs beyond which records come that are not final.
             session.send(AWAIT, body=struct.pack("<QII", request, 3, 0), count=1, record=16)
             while len(jobs) < count:
                 collect(jobs, request, *session.receive())

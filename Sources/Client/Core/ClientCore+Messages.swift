@@ -33,7 +33,9 @@ extension ClientCore {
             for _ in 0..<header.count { refused(try RefusedRun(reading: &cursor, header: header, in: bytes), at: now) }
         case .results:
             var cursor = try header.recordCursor(atLeast: ResultRecord.size)
-            for _ in 0..<header.count { found(try ResultRecord(reading: &cursor, header: header, in: bytes), bytes) }
+            for _ in 0..<header.count {
+                found(try ResultRecord(reading: &cursor, header: header, in: bytes), bytes, at: now)
+            }
             for counter in counters.keys { finishCounting(counter) }
         case .progress:
             var cursor = try header.recordCursor(atLeast: ProgressRecord.size)
@@ -122,9 +124,24 @@ extension ClientCore {
         news.append(News(tickets: tickets, record: record, text: text ?? "", piece: piece))
     }
 
-    private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan) {
-        if !questions.isEmpty { questions.found(record, in: bytes, into: &completions) }
-        forEachCounter { $0.count(record.id, record.state) }
+    private mutating func found(_ record: ResultRecord, _ bytes: borrowing RawSpan, at now: Int64) {
+        var isAwaited = false
+        if !questions.isEmpty {
+            let request = postponed.request(of: record.id)
+            isAwaited = questions.found(record, of: request, in: bytes, into: &completions)
+        }
+        guard let state = record.state, !state.isFinal else {
+            forEachCounter { $0.count(record.id, record.state) }
+            return postponed.remove(record.id)
+        }
+        if isAwaited || isCounted(record.id) { postponed.add(record, at: now) }
+    }
+
+    /// Whether the job was asked for by id because a bulk submit counts it.
+    private mutating func isCounted(_ id: JobID) -> Bool {
+        var isCounted = false
+        forEachCounter { if $0.awaits(id) { isCounted = true } }
+        return isCounted
     }
 
     mutating func finishCounting(_ counter: Ticket) {
@@ -139,7 +156,7 @@ extension ClientCore {
     /// socket is full, and the message is offered again at the next call.
     /// - Returns: whether the socket took all that may go now.
     package mutating func send(at now: Int64, _ send: (borrowing RawSpan) -> Bool) -> Bool {
-        gather()
+        gather(at: now)
         while let message = control.first {
             guard send(message.span.bytes) else { return false }
             lastSent = now
@@ -161,17 +178,26 @@ extension ClientCore {
         }
     }
 
-    /// Jobs of bulk submits that wait for an answer by id: 16 messages.
-    private static var countedAtOnce: Int { 16 * Limits.recordsInMessage }
+    /// Jobs of bulk submits that wait for an answer by id: 16 messages, a quarter of what a session may ask.
+    static var countedAtOnce: Int { Limits.awaits / 4 }
 
-    /// Makes messages of what was asked since the last time.
-    private mutating func gather() {
+    /// Makes messages of what was asked since the last time, and of what is to be asked again.
+    private mutating func gather(at now: Int64) {
         guard case .up(let stamp, _, _) = link else { return }
         var awaits = questions.takeToSend()
         var room = Self.countedAtOnce
         forEachCounter { room -= $0.asked }
         forEachCounter { counter in
             counter.nextToAsk(&room) { awaits.append(AwaitRecord($0, isRequest: false, waits: true)) }
+        }
+        for (id, request) in postponed.takeDue(at: now) {
+            if let record = questions.wait(for: id, of: request) {
+                awaits.append(record)
+            } else if isCounted(id) {
+                awaits.append(AwaitRecord(id, isRequest: false, waits: true))
+            } else {
+                postponed.remove(id)
+            }
         }
         append(.await, AwaitRecord.size, awaits, stamp) { $0.write(to: &$1) }
         let orders = orders.takeToSend()

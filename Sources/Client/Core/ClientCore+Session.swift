@@ -25,6 +25,7 @@ extension ClientCore {
         link = .down(until: now + wait)
         control.removeAll()
         repeatAt = nil
+        postponed.removeAll()
     }
 
     mutating func welcomed(_ welcome: Welcome, at now: Int64) {
@@ -51,11 +52,17 @@ extension ClientCore {
         probe = .none
         window.skip(through: welcome.lastSequence)
         window.sendAllAgain()
-        questions.sendAllAgain()
-        orders.sendAllAgain()
-        forEachCounter { $0.sessionEnded() }
+        askAllAgain()
         for asker in connecting { complete(asker.ticket, .connected) }
         connecting = []
+    }
+
+    /// The scheduler knows nothing of what was asked and not answered.
+    mutating func askAllAgain() {
+        questions.sendAllAgain()
+        postponed.removeAll()
+        orders.sendAllAgain()
+        forEachCounter { $0.sessionEnded() }
     }
 
     /// An epoch never falls inside an incarnation, and an incarnation that was left is not gone back to.

@@ -78,6 +78,7 @@ package struct ClientCore {
     var link: Link = .down(until: 0)
     var window: SubmitWindow
     var questions = Questions()
+    var postponed = PostponedJobs()
     var orders = Orders()
     var counters: [Ticket: Counting] = [:]
     var connecting: [(ticket: Ticket, deadline: Int64)] = []
@@ -159,8 +160,8 @@ package struct ClientCore {
         ask(.init(id: id.rawValue, isRequest: true, waits: true, follows: true), ticket, deadline: .max)
     }
 
-    /// Half of what a session may ask: the rest is for what bulk submits count.
-    private static var mostQuestions: Int { Limits.awaits / 2 }
+    /// Half of what a session may ask: the rest is for what bulk submits count, and for what is asked again.
+    static var mostQuestions: Int { Limits.awaits / 2 }
 
     private mutating func ask(_ key: Questions.Key, _ ticket: Ticket, deadline: Int64) {
         guard questions.count < Self.mostQuestions else {
@@ -270,9 +271,7 @@ package struct ClientCore {
         }
         if let time = repeatAt, now >= time {
             repeatAt = nil
-            questions.sendAllAgain()
-            orders.sendAllAgain()
-            forEachCounter { $0.sessionEnded() }
+            askAllAgain()
         }
         if hasDeadlines && now >= nextPatience {
             nextPatience = now + Self.patienceStep
@@ -290,6 +289,7 @@ package struct ClientCore {
         }
         if hasDeadlines { next = min(next, nextPatience) }
         if let repeatAt { next = min(next, repeatAt) }
+        if let due = postponed.due { next = min(next, due) }
         if window.hasUnsent, case .up = link, probe != .underWay { next = min(next, pausedUntil) }
         return next
     }

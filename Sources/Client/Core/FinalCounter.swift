@@ -66,20 +66,30 @@ struct FinalCounter {
         if place <= hint { hint = 0 }
     }
 
-    /// - Returns: whether the job is one of these.
-    @discardableResult
-    mutating func count(_ id: JobID, _ state: JobState?) -> Bool {
-        guard let place = place(of: id.rawValue) else { return false }
-        guard state?.isFinal ?? true else { return true }
-        let job = Int(id.rawValue - runs[place].firstID)
-        let bit: UInt64 = 1 << UInt64(job % 64)
-        guard runs[place].seen[job / 64] & bit == 0 else { return true }
-        runs[place].seen[job / 64] |= bit
+    mutating func count(_ id: JobID, _ state: JobState?) {
+        guard state?.isFinal ?? true, let (place, job) = openPlace(of: id) else { return }
+        runs[place].seen[job / 64] |= 1 << UInt64(job % 64)
         runs[place].open -= 1
         open -= 1
         counts.add(state)
-        if runs[place].isAsked && (place, job) < (askedRun, askedJob) { asked -= 1 }
-        return true
+        if wasAsked(place, job) { asked -= 1 }
+    }
+
+    /// Whether the job is one of these, was asked for by id in this session, and is not counted yet.
+    mutating func awaits(_ id: JobID) -> Bool {
+        guard let (place, job) = openPlace(of: id) else { return false }
+        return wasAsked(place, job)
+    }
+
+    private func wasAsked(_ place: Int, _ job: Int) -> Bool {
+        runs[place].isAsked && (place, job) < (askedRun, askedJob)
+    }
+
+    /// Where a job stands that was not counted yet: its run, and its place in it.
+    private mutating func openPlace(of id: JobID) -> (run: Int, job: Int)? {
+        guard let place = place(of: id.rawValue) else { return nil }
+        let job = Int(id.rawValue - runs[place].firstID)
+        return runs[place].seen[job / 64] & (1 << UInt64(job % 64)) == 0 ? (place, job) : nil
     }
 
     /// The session ended: what is open is asked for by id in the next one.

@@ -56,17 +56,22 @@ struct Questions {
     }
 
     /// Answers who asked for this job, or for a request that it makes whole.
-    mutating func found(_ record: ResultRecord, in bytes: borrowing RawSpan, into completions: inout [Completion]) {
+    ///
+    /// - Parameter known: the job's request, if it was asked for by itself: a job that is unknown does not name it.
+    /// - Returns: whether somebody waits for its end, and this is not it though nobody looked how it stands: the
+    ///   scheduler has no room to wait for it.
+    mutating func found(
+        _ record: ResultRecord, of known: JobID?, in bytes: borrowing RawSpan, into completions: inout [Completion]
+    ) -> Bool {
         let id = record.id.rawValue
         guard let state = record.state else {
-            for isRequest in [false, true] {
-                for key in Key.all(id, isRequest: isRequest) {
-                    finish(key, .failed(.unknown(record.id)), into: &completions)
-                }
-            }
-            return
+            let keys =
+                Key.all(id, isRequest: false) + Key.all(id, isRequest: true)
+                + (known.map { Key.all($0.rawValue, isRequest: true) } ?? [])
+            for key in keys { finish(key, .failed(.unknown(record.id)), into: &completions) }
+            return false
         }
-        guard record.index < record.count, Int(record.count) <= Limits.jobsInRequest else { return }
+        guard record.index < record.count, Int(record.count) <= Limits.jobsInRequest else { return false }
         let request = id - UInt64(record.index)
         if record.index > 0 {
             // Asked as a request, answered as the job that it is.
@@ -75,9 +80,13 @@ struct Questions {
             for key in Key.all(id, isRequest: true) { finish(key, .failed(error), into: &completions) }
         }
         var status: JobStatus?
-        for (job, whole) in zip(Key.all(id, isRequest: false), Key.all(request, isRequest: true))
-        where !job.waits || state.isFinal {
-            guard questions[job] != nil || questions[whole] != nil else { continue }
+        var isAwaited = false
+        for (job, whole) in zip(Key.all(id, isRequest: false), Key.all(request, isRequest: true)) {
+            guard questions[job] != nil || misses(Int(record.index), whole) else { continue }
+            guard !job.waits || state.isFinal else {
+                isAwaited = true
+                continue
+            }
             let known = status ?? JobStatus(record, in: bytes, state: state)
             status = known
             finish(job, .statuses([known]), into: &completions)
@@ -85,6 +94,24 @@ struct Questions {
                 finish(whole, .statuses(found.compactMap { $0 }), into: &completions)
             }
         }
+        return isAwaited && status == nil
+    }
+
+    /// Whether the request is asked for, and this job of it not found yet.
+    private func misses(_ index: Int, _ key: Key) -> Bool {
+        guard let found = questions[key]?.found else { return false }
+        return index >= found.count || found[index] == nil
+    }
+
+    /// What to ask about a job by itself; nil: nobody waits for it, alone or with its request.
+    func wait(for id: JobID, of request: JobID) -> AwaitRecord? {
+        let index = Int(id.rawValue - request.rawValue)
+        let follows = misses(index, Key(id: request.rawValue, isRequest: true, waits: true, follows: true))
+        guard
+            follows || misses(index, Key(id: request.rawValue, isRequest: true, waits: true))
+                || questions[Key(id: id.rawValue, isRequest: false, waits: true)] != nil
+        else { return nil }
+        return AwaitRecord(id, isRequest: false, waits: true, follows: follows)
     }
 
     /// - Returns: whether all jobs of the request are there now.

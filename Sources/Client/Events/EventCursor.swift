@@ -91,10 +91,7 @@ package struct EventCursor: Sendable {
             self.position = max(position, EventPosition(batch: part.head.batch + 1))
             return .nothing
         }
-        let end = part.head.first + part.count
-        let next =
-            end == part.head.total
-            ? EventPosition(batch: part.head.batch + 1) : EventPosition(batch: part.head.batch, index: end)
+        let next = part.end
         guard next > position else { return .nothing }
         self.position = next
         return .events(from: position.batch == part.head.batch ? max(position.index, part.head.first) : part.head.first)

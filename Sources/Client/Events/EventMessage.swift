@@ -30,20 +30,38 @@ package enum EventMessage: Sendable, Equatable {
 }
 
 /// The events of a commit, or those of them that one message holds; none: where the stream stands.
+///
+/// They stay packed: of most of them nobody wants to know, and what each is about is seen without making it.
 package struct EventPart: Sendable, Equatable {
+    package struct Packed: Sendable, Equatable {
+        /// Which of the commit's events it is.
+        package var index: UInt32
+        package var record: EventRecord
+
+        package init(index: UInt32, _ record: EventRecord) {
+            self.index = index
+            self.record = record
+        }
+    }
+
     package var incarnation: UInt64
     package var epoch: UInt32
     package var head: EventsHead
     /// Records, those included that are not known here.
     package var count: UInt32
-    package var events: [JobEvent]
+    package var packed: [Packed]
+    /// What records name by its place here.
+    package var names: [String]
 
-    package init(incarnation: UInt64, epoch: UInt32, head: EventsHead, count: UInt32, events: [JobEvent]) {
+    package init(
+        incarnation: UInt64, epoch: UInt32, head: EventsHead, count: UInt32, packed: [Packed], names: [String]
+    ) {
         self.incarnation = incarnation
         self.epoch = epoch
         self.head = head
         self.count = count
-        self.events = events
+        self.packed = packed
+        self.names = names
     }
 
     init(reading bytes: borrowing RawSpan, header: Header) throws(WireError) {
@@ -51,22 +69,46 @@ package struct EventPart: Sendable, Equatable {
         incarnation = header.incarnation
         epoch = header.epoch
         count = header.count
-        events = []
+        names = try head.readNames(bytes, header: header)
+        packed = []
         var cursor = try header.recordCursor(atLeast: EventRecord.size)
-        let names = try head.readNames(bytes, header: header)
-        func name(_ place: UInt16) -> String? { place == EventRecord.noName ? nil : names[Int(place)] }
-        events.reserveCapacity(Int(count))
+        packed.reserveCapacity(Int(count))
         for offset in 0..<count {
             guard let record = try EventRecord.read(&cursor, header: header, names: names.count, in: bytes) else {
                 continue
             }
-            let sequence = EventSequence(incarnation: incarnation, batch: head.batch, index: head.first + offset)
-            events.append(
-                JobEvent(
-                    record.type, sequence: sequence, id: JobID(rawValue: record.id),
-                    request: JobID(rawValue: record.request), index: record.index, kind: name(record.kind) ?? "",
-                    tenant: name(record.tenant) ?? "", worker: name(record.worker), number: record.number,
-                    ending: record.ending, at: record.at))
+            packed.append(Packed(index: head.first + offset, record))
         }
+    }
+
+    /// Behind its last event.
+    package var end: EventPosition {
+        let end = head.first + count
+        return end == head.total
+            ? EventPosition(batch: head.batch + 1) : EventPosition(batch: head.batch, index: end)
+    }
+
+    package var events: some Sequence<JobEvent> { packed.lazy.map(event) }
+
+    package func event(_ packed: Packed) -> JobEvent {
+        let record = packed.record
+        return JobEvent(
+            record.type, sequence: EventSequence(incarnation: incarnation, batch: head.batch, index: packed.index),
+            id: JobID(rawValue: record.id), request: JobID(rawValue: record.request), index: record.index,
+            kind: name(record.kind) ?? "", tenant: name(record.tenant) ?? "", worker: name(record.worker),
+            number: record.number, ending: record.ending, at: record.at)
+    }
+
+    /// - Returns: nil: none is named.
+    package func name(_ place: UInt16) -> String? {
+        Int(place) < names.count ? names[Int(place)] : nil
+    }
+
+    /// Without those before an index, which were had.
+    package func from(_ index: UInt32) -> EventPart {
+        guard let first = packed.first, first.index < index else { return self }
+        var part = self
+        part.packed.removeAll { $0.index < index }
+        return part
     }
 }

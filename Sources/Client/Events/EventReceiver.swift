@@ -85,12 +85,7 @@ private struct Subscription: ~Copyable {
 
     /// - Returns: false if there is no message.
     borrowing func receive(into frame: borrowing Frame) throws(ZeroMQError) -> Bool {
-        while try socket.receive(into: frame) {
-            if !frame.hasMore { return true }
-            // Every message of the protocol is one frame; another one is not of Statex.
-            while frame.hasMore { guard try socket.receive(into: frame) else { return false } }
-        }
-        return false
+        try socket.receiveWhole(into: frame)
     }
 
     borrowing func poll(with poller: inout Poller) { poller.add(socket) }

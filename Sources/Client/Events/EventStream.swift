@@ -104,7 +104,7 @@ extension EventCursor {
                     news.append(.gap(gap))
                     filled(to: gap.to)
                 case .events(let first):
-                    return news + part.events.lazy.filter { $0.sequence.index >= first }.map { .event($0) }
+                    return news + part.from(first).events.map { .event($0) }
                 }
             }
         }

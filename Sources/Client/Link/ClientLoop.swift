@@ -66,9 +66,8 @@ struct ClientLoop: ~Copyable {
             let frame = Frame()
             while core.wantsSocket {
                 var burst = 0
-                while burst < Self.receiveBurst, try socket.receive(into: frame) {
-                    // One frame is one message; whatever comes in more is not of Statex.
-                    if frame.hasMore { try Self.skip(socket, frame) } else { core.received(frame.bytes, at: Self.now) }
+                while burst < Self.receiveBurst, try socket.receiveWhole(into: frame) {
+                    core.received(frame.bytes, at: Self.now)
                     burst += 1
                 }
                 if core.isUp { keys?.welcomed() }
@@ -85,10 +84,6 @@ struct ClientLoop: ~Copyable {
         } catch {
             core.socketFailed("\(error)", at: Self.now)
         }
-    }
-
-    private static func skip(_ socket: borrowing Socket, _ frame: borrowing Frame) throws(ZeroMQError) {
-        while frame.hasMore { guard try socket.receive(into: frame) else { return } }
     }
 
     private mutating func send(_ socket: borrowing Socket) throws(ZeroMQError) {

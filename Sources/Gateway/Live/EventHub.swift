@@ -184,29 +184,31 @@ final class EventHub: Service {
     }
 
     private func tell(_ news: EventFollower.News) {
-        guard !news.all.isEmpty else { return }
-        memory.hear(news.all)
+        guard !news.isEmpty else { return }
+        memory.hear(news)
         let second = (ContinuousClock.now - began).components.seconds
         state.withLock { state in
             guard case .at(var place) = state.standing else { return }
-            for item in news.all {
-                var block: [UInt8]?
-                let make = {
-                    let made = block ?? ServerSentEvent.block(item, because: news.trouble)
-                    block = made
-                    return made
-                }
+            if let part = news.part {
+                state.audience.hear(part, at: second)
+                place = EventPlace(incarnation: part.incarnation, position: part.end)
+            }
+            for item in news.others {
                 switch item {
                 case .event(let event):
-                    state.audience.forEach(of: event) { $0.hear(event, at: second, make) }
+                    state.audience.hear(event, at: second)
                     place = EventPlace(
                         incarnation: event.sequence.incarnation, position: EventPosition(after: event.sequence))
-                case .worker: state.audience.forEachWithWorkers { $0.box.put(make()) }
+                case .worker:
+                    let block = ServerSentEvent.block(item)
+                    state.audience.forEachWithWorkers { $0.box.put(block) }
                 case .gap(let gap):
-                    state.audience.forEach { $0.box.put(make()) }
+                    let block = ServerSentEvent.block(item, because: news.trouble)
+                    state.audience.forEach { $0.box.put(block) }
                     place = EventPlace(incarnation: gap.incarnation, position: gap.to)
                 case .journalChanged(_, let incarnation):
-                    state.audience.forEach { $0.box.put(make()) }
+                    let block = ServerSentEvent.block(item)
+                    state.audience.forEach { $0.box.put(block) }
                     place = EventPlace(incarnation: incarnation, position: EventPosition(batch: 0))
                 }
             }

@@ -41,7 +41,6 @@ final class Listener: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var sampler = Sampler(limit: GatewayLimits.streamEventsPerSecond)
         /// What its jobs put out comes before its last event, which waits for that.
         var awaitsOutput = false
         var last: (block: [UInt8], since: ContinuousClock.Instant)?
@@ -54,18 +53,9 @@ final class Listener: Sendable {
         self.box = box
     }
 
-    /// - Parameters:
-    ///   - second: of a clock that only goes forward.
-    ///   - block: gives the event as it is sent.
-    func hear(_ event: JobEvent, at second: Int64, _ block: () -> [UInt8]) {
+    /// - Parameter block: gives the event as it is sent.
+    func hear(_ event: JobEvent, _ block: () -> [UInt8]) {
         guard interest.includes(event), !isHad(event.sequence) else { return }
-        if case .everything = interest {
-            let (answer, share) = state.withLock { ($0.sampler.admit(event.request, at: second), $0.sampler.share) }
-            if answer.hasChanged {
-                box.put(ServerSentEvent.sampled(oneIn: share, above: GatewayLimits.streamEventsPerSecond))
-            }
-            guard answer.isShown else { return }
-        }
         let block = block()
         guard interest.ends(with: event) else { return box.put(block) }
         let isHeld = state.withLock { state in

@@ -7,9 +7,10 @@ struct Sampler: Sendable {
     let limit: Int
     private var second: Int64 = 0
     private var seen = 0
-    private var seenBefore = 0
     /// One request in so many is shown: 1, 2, 4 …
     private(set) var share = 1
+
+    private static let largestShare = 1 << 20
 
     init(limit: Int) { self.limit = limit }
 
@@ -17,17 +18,18 @@ struct Sampler: Sendable {
     /// - Parameter second: of a clock that only goes forward.
     /// - Returns: whether it is shown, and whether the share changed with it.
     mutating func admit(_ request: JobID, at second: Int64) -> (isShown: Bool, hasChanged: Bool) {
+        let before = share
         if second != self.second {
-            seenBefore = second == self.second + 1 ? seen : 0
+            let seenBefore = second == self.second + 1 ? seen : 0
             seen = 0
             self.second = second
+            share = 1
+            while share < Self.largestShare, seenBefore > share * limit { share *= 2 }
         }
         seen += 1
-        let before = share
-        share = 1
-        while share < 1 << 20, max(seen, seenBefore) > share * limit { share *= 2 }
+        if seen > share * limit, share < Self.largestShare { share *= 2 }
         // Ids of requests lie in rows: multiplied, their upper bits are spread.
         let spread = (request.rawValue &* 0x9E37_79B9_7F4A_7C15) >> 40
-        return (spread % UInt64(share) == 0, share != before)
+        return (spread & UInt64(share - 1) == 0, share != before)
     }
 }

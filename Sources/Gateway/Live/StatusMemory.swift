@@ -1,5 +1,6 @@
 import FoundationEssentials
 import StatexClient
+import StatexEvents
 import StatexProtocol
 import StatexReads
 import Synchronization
@@ -8,7 +9,7 @@ import Synchronization
 /// how the same one stands, and each look costs the journal as much as a hundred jobs do.
 ///
 /// It remembers only while the hub listens, for then it hears of each change before anybody else here does. What no
-/// event tells (a lease that was handed back, an order that was given elsewhere) is seen after `GatewayLimits.statusAge`.
+/// event tells (a lease that was handed back, a job that waits no more) is seen after `GatewayLimits.statusAge`.
 final class StatusMemory: Sendable {
     private struct State {
         /// Who hears what happens; nil: nobody.
@@ -20,6 +21,11 @@ final class StatusMemory: Sendable {
         mutating func clear() {
             requests.clear()
             jobs.clear()
+        }
+
+        mutating func changed(_ type: EventType, _ id: JobID, of request: JobID) {
+            requests.forget(request)
+            if !type.isOfRequest { jobs.forget(id) }
         }
     }
 
@@ -90,14 +96,16 @@ final class StatusMemory: Sendable {
     }
 
     /// Before anybody is told.
-    func hear(_ news: [EventNews]) {
+    func hear(_ news: EventFollower.News) {
         state.withLock { state in
             guard !state.requests.isEmpty || !state.jobs.isEmpty else { return }
-            for item in news {
+            for packed in news.part?.packed ?? [] {
+                let record = packed.record
+                state.changed(record.type, JobID(rawValue: record.id), of: JobID(rawValue: record.request))
+            }
+            for item in news.others {
                 switch item {
-                case .event(let event):
-                    state.requests.forget(event.request)
-                    if !event.type.isOfRequest { state.jobs.forget(event.id) }
+                case .event(let event): state.changed(event.type, event.id, of: event.request)
                 case .gap, .journalChanged: state.clear()
                 case .worker: break
                 }
@@ -182,8 +190,10 @@ extension JobRows {
         guard count <= GatewayLimits.statusRowsOfRequest, !states.contains(.failed), !states.contains(.dead) else {
             return nil
         }
+        // Of what is final, or waits for its time, each change is an event.
+        let isSettled = states.allSatisfy { $0.isFinal || $0 == .delayed }
+        let age = isSettled ? GatewayLimits.settledAge : GatewayLimits.statusAge
         let due = dueTimes.compactMap { Timestamp($0)?.date }.min()
-        let age = due.map { min(.seconds($0.timeIntervalSinceNow), GatewayLimits.statusAge) }
-        return read + (age ?? GatewayLimits.statusAge)
+        return read + (due.map { min(.seconds($0.timeIntervalSinceNow), age) } ?? age)
     }
 }

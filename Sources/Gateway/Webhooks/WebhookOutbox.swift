@@ -123,8 +123,14 @@ struct WebhookOutbox {
 extension WebhookSettings {
     /// Whether an event is told to anybody. What becomes of deliveries themselves is not.
     func concerns(_ event: JobEvent) -> Bool {
-        [.requestCompleted, .requestFailed, .requestCancelled].contains(event.type)
-            && event.kind != WebhookDelivery.kind && !subscriptions(of: event.tenant).isEmpty
+        event.type.endsRequest && event.kind != WebhookDelivery.kind && !subscriptions(of: event.tenant).isEmpty
+    }
+
+    /// The events of a part that are told to somebody: the others are not even made.
+    func concerned(by part: EventPart) -> [JobEvent] {
+        part.packed.lazy
+            .filter { $0.record.type.endsRequest && !subscriptions(of: part.name($0.record.tenant) ?? "").isEmpty }
+            .map(part.event).filter(concerns)
     }
 
     /// What is sent because of an event.
@@ -164,6 +170,8 @@ extension JobEvent {
 }
 
 extension EventType {
+    fileprivate var endsRequest: Bool { isOfRequest && self != .requestCreated }
+
     fileprivate var requestState: String {
         switch self {
         case .requestCompleted: "succeeded"

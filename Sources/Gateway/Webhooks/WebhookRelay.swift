@@ -179,16 +179,23 @@ final class WebhookRelay: Service {
         _ ledger: borrowing WebhookLedger
     ) throws {
         if let trouble = news.trouble { complain("webhooks: \(trouble)") }
-        var told: [JobID] = []
-        for case .event(let event) in news.all where settings.concerns(event) { told.append(event.request) }
+        let heard = news.part.map(settings.concerned) ?? []
+        var told = heard.map(\.request)
+        for case .event(let event) in news.others where settings.concerns(event) { told.append(event.request) }
         let details = told.isEmpty ? [:] : try ledger.details(of: told)
-        for item in news.all {
+        func hear(_ event: JobEvent) {
+            let more = details[event.request]
+            outbox.hear(
+                event, settings.deliveries(of: event, named: more?.target), trace: more?.trace,
+                isHeldUp: heldUp.contains(event.tenant))
+        }
+        for event in heard { hear(event) }
+        if let part = news.part {
+            outbox.skip(to: EventPlace(incarnation: part.incarnation, position: part.end))
+        }
+        for item in news.others {
             switch item {
-            case .event(let event):
-                let more = details[event.request]
-                outbox.hear(
-                    event, settings.deliveries(of: event, named: more?.target), trace: more?.trace,
-                    isHeldUp: heldUp.contains(event.tenant))
+            case .event(let event): hear(event)
             case .gap(let gap):
                 logger.error(
                     "webhooks: events from \(gap.from.batch) to \(gap.to.batch) are gone, nobody is told of them")

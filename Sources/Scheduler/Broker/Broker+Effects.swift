@@ -201,7 +201,7 @@ extension Broker {
         }
     }
 
-    private func sent(_ bytes: borrowing RawSpan, to peer: Peer) -> Socket.Sent {
+    func sent(_ bytes: borrowing RawSpan, to peer: Peer) -> Socket.Sent {
         do throws(ZeroMQError) {
             return peer.role == .worker
                 ? try workers.socket.send(bytes, to: peer.routing) : try clients.socket.send(bytes, to: peer.routing)

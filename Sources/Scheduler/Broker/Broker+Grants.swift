@@ -9,10 +9,11 @@ extension Broker {
     func hasKeys(_ role: Role) -> Bool { role == .worker ? workers.hasKeys : clients.hasKeys }
 
     /// Refuses what this key may not say. Each message brings its connection's key with it, and is held against it.
-    func checkKey(of peer: Peer, _ frame: borrowing Frame, _ type: MessageType) throws(WireError) {
+    mutating func checkKey(of peer: Peer, _ frame: borrowing Frame, _ type: MessageType) throws(WireError) {
         // Of a connection without a session too: it is to hear that it has none, and not that it may not have one.
         if type == .hello || peer.grant == nil { peer.grant = frame.user.flatMap { allowList[$0] } }
         guard let grant = peer.grant, frame.isOf(user: grant.key.text) else {
+            refuse(peer, over: frame.sourceDescriptor)
             throw WireError(.forbidden, "the key of this connection is not allowed here (any more)")
         }
         guard grant.role.maySend(type, through: peer.role == .worker ? .worker : .submit) else {
@@ -41,10 +42,12 @@ extension Broker {
         let time = now
         let waiting = unprovenHellos.map(\.peer) + waitingHellos.values.map(\.peer)
         for peer in Array(sessions.values) + waiting {
-            guard let grant = peer.grant, list[grant.key.text] != grant else { continue }
+            guard let grant = peer.grant else { continue }
+            if let new = list[grant.key.text], new.hasRights(of: grant) { continue }
             counts.keysRevoked += 1
             fault(WireError(.session, "the key of this connection was revoked, or has other rights now"), to: peer)
             peer.grant = nil
+            refuse(peer, over: peer.descriptor)
             forget(peer, at: time)
             if !peer.isGone { drop(peer) }
         }
@@ -54,4 +57,41 @@ extension Broker {
         do { try publisher.dismissAll() } catch { counts.endpointsUnreachable += 1 }
         core.tellsEvents = publisher.isSubscribed
     }
+
+    // MARK: Cutting connections
+
+    /// A connection whose key is not allowed is to end. It has been told, or is being told now, and has the time from one
+    /// heartbeat to the next to go by itself.
+    private mutating func refuse(_ peer: Peer, over descriptor: Int32) {
+        let connection = Refused(role: peer.role, routing: peer.routing)
+        guard refused[connection] == nil, refused.count < settings.maxPeers else { return }
+        let peer = Peer(routing: peer.routing, role: peer.role, heard: now.monotonic)
+        peer.descriptor = descriptor
+        refused[connection] = peer
+    }
+
+    /// Whoever is still there is cut, and refused when it comes again: its handshake is not finished.
+    mutating func cutRefused(at monotonic: Int64) {
+        for (connection, peer) in refused where monotonic - peer.heard >= core.settings.heartbeatNanoseconds {
+            refused[connection] = nil
+            // It may have been allowed again, and said HELLO.
+            let known = peer.role == .worker ? workerPeers[peer.routing] : clientPeers[peer.routing]
+            guard known == nil, hasKeys(peer.role) else { continue }
+            // The ROUTER's name for it is never another's: while that leads somewhere, the descriptor is its own.
+            scratch.removeAll()
+            Heartbeat().write(to: &scratch, stamp: stamp)
+            guard sent(scratch.bytes, to: peer) != .unroutable else { continue }
+            let isCut =
+                peer.role == .worker
+                ? workers.socket.shutDown(connection: peer.descriptor)
+                : clients.socket.shutDown(connection: peer.descriptor)
+            counts.connectionsCut += isCut ? 1 : 0
+        }
+    }
+}
+
+/// A connection of a ROUTER.
+struct Refused: Hashable {
+    let role: Role
+    let routing: RoutingID
 }

@@ -22,6 +22,7 @@ extension Broker {
         snapshot.counts.oldSession = counts.oldSession
         snapshot.counts.payloadReads = counts.payloadReads
         snapshot.counts.progressDropped = counts.progressDropped
+        snapshot.firstKeyEnd = allowList.firstEnd?.seconds
         figures.publish(snapshot)
     }
 }

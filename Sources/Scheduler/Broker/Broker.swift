@@ -24,6 +24,8 @@ package struct Broker: ~Copyable {
     /// Which keys are allowed, and whose each worker incarnation is: for doors that take keys.
     var allowList: AllowList
     var holders: [UInt64: String] = [:]
+    /// Connections whose key is not allowed, until they are cut.
+    var refused: [Refused: Peer] = [:]
     var clientPeers: [RoutingID: Peer] = [:]
     var workerPeers: [RoutingID: Peer] = [:]
     var sessions: [UInt32: Peer] = [:]
@@ -73,7 +75,7 @@ package struct Broker: ~Copyable {
         if let keyring { authenticator = try Authenticator(in: context) { keyring.admits($0, $1) } }
         let clients = try Entrance(.init(.submit, settings.submitEndpoint, keyring, context))
         let workers = try Entrance(.init(.worker, settings.workerEndpoint, keyring, context))
-        let monitor = try Monitor(workers.socket, name: "workers", in: context)
+        let monitor = try Monitor(workers.socket, for: .closed, in: context)
         let publisher = EventPublisher(try Entrance(.init(.events, settings.eventsEndpoint, keyring, context)))
         self.settings = settings
         self.core = core
@@ -141,6 +143,7 @@ package struct Broker: ~Copyable {
             if time.monotonic >= nextHeartbeat {
                 reclaimEndpoints()
                 beat(time.monotonic)
+                cutRefused(at: time.monotonic)
                 watchMemory(at: time)
             }
             publishFigures(at: time)

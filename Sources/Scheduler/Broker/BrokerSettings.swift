@@ -52,6 +52,8 @@ struct BrokerCounts {
     var doorsReopened: UInt64 = 0
     /// Sessions that ended because their key was revoked.
     var keysRevoked: UInt64 = 0
+    /// Connections that were cut because their key was not allowed (any more).
+    var connectionsCut: UInt64 = 0
 
     mutating func reclaimed(_ isTakenBack: Bool) { endpointsReclaimed += isTakenBack ? 1 : 0 }
 }

@@ -132,6 +132,7 @@ extension Broker {
             ("reads_refused", counts.readsRefused),
             ("stale_reports", core.staleReports), ("progress_dropped", counts.progressDropped),
             ("keys_refused", settings.keyring?.refused ?? 0), ("keys_revoked", counts.keysRevoked),
+            ("connections_cut", counts.connectionsCut),
             ("doors_reopened", counts.doorsReopened),
             ("endpoints_reclaimed", counts.endpointsReclaimed), ("endpoints_unreachable", counts.endpointsUnreachable),
         ] { json.member(name, Int(value)) }

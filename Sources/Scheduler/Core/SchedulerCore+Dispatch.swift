@@ -16,7 +16,6 @@ extension SchedulerCore {
         if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
         lookAtWorkers(at: now)
-        reviewCell(at: now)
         repeat {
             deal(toFreeSlots: true, at: now)
             deal(toFreeSlots: false, at: now)
@@ -32,10 +31,23 @@ extension SchedulerCore {
         dispatchRound += 1
         mostUrgentSkipped = .max
         gatherQueues(at: now)
+        if toFreeSlots, roundHasSuspects { dealToEmptyWorkers(at: now) }
         while let (queue, first) = nextQueue(at: now) {
             let before = queued
             dealTurn(of: queue, first, toFreeSlots, at: now)
             if queued < before { turns &+= 1 }
+        }
+    }
+
+    /// Where nothing else is, what is accused goes before all others, one to a worker.
+    private mutating func dealToEmptyWorkers(at now: Now) {
+        for queue in inRound where queues[Int(queue)].suspicion == .accused {
+            while mayStart(queues[Int(queue)].kind, at: now), let choice = next(queue, at: now),
+                let worker = emptyTaker(queue, at: now)
+            {
+                queues[Int(queue)].take(choice, in: &jobs)
+                lease(choice.slot, to: worker, at: now)
+            }
         }
     }
 
@@ -147,7 +159,7 @@ extension SchedulerCore {
     }
 
     private func room(_ worker: Int32, _ queue: Int, _ toFreeSlots: Bool, at now: Now) -> Int {
-        guard mayHold(worker, queues[queue].suspicion) else { return 0 }
+        guard mayHold(worker, queues[queue].suspicion, at: now) else { return 0 }
         if toFreeSlots { return workers[worker].freeSlots }
         guard !workers[worker].isOverrun, !isKept(worker) else { return 0 }
         guard !workers[worker].forming.isEmpty else { return workers[worker].freeCredit }
@@ -209,12 +221,9 @@ extension SchedulerCore {
         jobs[slot].leasedAt = Ticks(now.monotonic)
         jobs[slot].expected = UInt32(clamping: expected / 1_000)
         if let key = affinity(slot) { workers[worker].warm.used(key) }
+        let isEmpty = workers[worker].leases.count == 0
         workers[worker].leases.append(slot, in: &jobs)
-        if isAccused(slot) {
-            workers[worker].accused += 1
-            // The next of them may be for another one.
-            cell = -1
-        }
+        if isAccused(slot) { holdAccused(slot, in: worker, isEmpty: isEmpty, at: now) }
         formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1

@@ -137,7 +137,7 @@ extension SchedulerCore {
             retries[job.id] = job.retriedRequest
         }
         let slot = open(record)
-        if !lost.isEmpty { lostWith[job.id] = lost.sorted() }
+        if !lost.isEmpty { lostWith[job.id] = JobLosses(workers: lost.sorted()) }
         if job.isCancelled { jobs[slot].flags.insert(.cancelling) }
         if let affinity = job.affinity { setAffinity(affinity, of: slot) }
         if job.hasCheckpoint { jobs[slot].flags.insert(.hasCheckpoint) }

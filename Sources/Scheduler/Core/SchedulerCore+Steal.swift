@@ -41,14 +41,15 @@ extension SchedulerCore {
                 ask(worker, for: nil, into: &out)
             }
         }
-        guard workers.indices.contains(where: { isThief($0) }), workers.indices.contains(where: { unstarted($0) > 0 })
+        guard workers.indices.contains(where: { isThief($0, at: now) }),
+            workers.indices.contains(where: { unstarted($0) > 0 })
         else {
             return
         }
         let victims = victims(at: now)
         // Once a thief has looked at everything in vain: a fleet may have many that can help with none of it.
         var wanted: [Int32]?
-        for thief in workers.indices where isThief(thief) {
+        for thief in workers.indices where isThief(thief, at: now) {
             if let wanted, !wanted.contains(where: { serves(thief, $0) }) { continue }
             if let victim = victims.first(where: { mayRob($0.worker, thief) }) {
                 ask(victim.worker, for: thief, into: &out)
@@ -59,8 +60,8 @@ extension SchedulerCore {
     }
 
     /// It has a free slot, and no job for it is on its way.
-    private func isThief(_ worker: Int32) -> Bool {
-        workers[worker].freeSlots > workers[worker].awaitedSteals && mayHold(worker, .none)
+    private func isThief(_ worker: Int32, at now: Now) -> Bool {
+        workers[worker].freeSlots > workers[worker].awaitedSteals && mayHold(worker, .none, at: now)
     }
 
     /// Leases that wait in a worker behind its slots and were not asked back yet.

@@ -55,7 +55,7 @@ extension SchedulerCore {
             }
             guard isBehindOthers(slot) else { return because(.none) }
             let until = now.monotonic + expectedRemaining(job.worker, at: now)
-            if let key = warmKey(keeping: slot) {
+            if let key = warmKey(keeping: slot, at: now) {
                 return because(.warmWorker, until: until, "\(worker) has \(key) warm, and is busy")
             }
             return because(.inWorker, until: until, "behind others in \(worker)")
@@ -104,13 +104,17 @@ extension SchedulerCore {
                 return because(.resourcesBusy, "no worker with a free slot has \(words(needs)) left")
             }
             let roomy = free.filter { hasResources($0, for: job.kind) }
-            let open = roomy.filter { mayHold($0, suspicion(of: slot)) }
+            let open = roomy.filter { mayHold($0, suspicion(of: slot), at: now) }
             guard !open.isEmpty else {
+                guard !isAccused(slot) else {
+                    return because(
+                        .apart,
+                        "one loss more may make it dead, as others in each worker with a free slot: they run apart")
+                }
+                let until = roomy.map { workers[$0].aloneUntil }.min()
                 return because(
-                    .apart,
-                    isAccused(slot)
-                        ? "one loss more makes it dead, so it runs alone, and each worker with a free slot has others"
-                        : "each worker with a free slot is for a job that runs alone, as one loss more makes it dead")
+                    .apart, until: until,
+                    "in each worker with a free slot a job that one loss more may make dead runs alone until then")
             }
             let isWanted = open.contains {
                 workers[$0].quarantine.mayTake(job.kind, at: now.monotonic)

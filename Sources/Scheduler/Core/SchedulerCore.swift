@@ -81,8 +81,8 @@ package struct SchedulerCore: ~Copyable {
     var timers = Timers()
     /// The worker incarnations that jobs were asked back for.
     var stolenFor: [UInt64: UInt64] = [:]
-    /// Worker incarnations that a job was lost with, for the few jobs that were.
-    var lostWith: [UInt64: [UInt64]] = [:]
+    /// Of the few jobs that were lost with a worker.
+    var lostWith: [UInt64: JobLosses] = [:]
 
     /// Where the next ids and tokens come from; they stand in each chain row.
     var hour: UInt64
@@ -119,8 +119,6 @@ package struct SchedulerCore: ~Copyable {
     var inRound: [Int32] = []
     /// Some of them are of suspects, whose place among the others of their kind holds from job to job.
     var roundHasSuspects = false
-    /// The worker that a job waits for which runs alone: it takes nothing else. -1: none.
-    var cell: Int32 = -1
     /// Changes whenever a worker comes, goes or says anew what it serves.
     var fleet: UInt64 = 1
     /// How often a queue had its turn, for ageing between queues.
@@ -253,7 +251,7 @@ package struct SchedulerCore: ~Copyable {
                 if let slot = liveSlot(of: entry) { deadlinePassed(slot, at: now, into: &out) }
             case .tenantRate: unpark(entry.slot)
             // To be awake is enough: dispatch follows.
-            case .kind: break
+            case .kind, .worker: break
             }
         }
     }

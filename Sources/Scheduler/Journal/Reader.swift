@@ -134,14 +134,15 @@ package struct Reader: ~Copyable {
             // Each page is read once, however many of its jobs are asked about.
             """
             WITH pages AS MATERIALIZED (
-                SELECT w.job >> 12 AS page, array_agg((w.job & 4095)::smallint) AS slots, array_agg(w.token) AS tokens
+                SELECT w.job >> 12 AS page, array_agg((w.job & 4095)::smallint) AS slots,
+                    array_agg(w.token) AS tokens, min(w.job) AS low, max(w.job) AS high
                 FROM unnest($1::bigint[], $2::bigint[]) AS w(job, token) GROUP BY 1
             )
             SELECT (p.page << 12) | o.slot, o.token, o.ending FROM pages p CROSS JOIN LATERAL (
                 SELECT e.slot, c.base + e.token AS token, max(e.ends & 255) AS ending
-                FROM statex.outcome_chunks c
+                FROM statex.outcome_chunks_of(p.low, p.high) c
                 CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends) AS e(slot, token, ends)
-                WHERE c.page = p.page AND c.offsets && p.slots AND c.base + e.token = ANY (p.tokens)
+                WHERE c.offsets && p.slots AND c.base + e.token = ANY (p.tokens)
                 GROUP BY 1, 2
             ) o
             """, [idList(lookups.map(\.id)), idList(lookups.map(\.token))], doing: "outcomes")

@@ -328,34 +328,23 @@ final class ExplainChecker: Checker {
         case .tenantRate: return wrongRate(view.fleet.startsOfTenant[row.tenant], tenant.limit, until, at: time)
         case .quarantined:
             let sound = roomy.filter {
-                $0.value.failures[row.kind] ?? 0 < kind.quarantine.failures && mayHold(id, $0.key, view)
+                $0.value.failures[row.kind] ?? 0 < kind.quarantine.failures && !view.holdsAccused($0.key)
             }
-            return !roomy.isEmpty && isClosed(sound.count, to: id, view)
-                ? nil : "a worker is free that does not fail its kind"
+            return !roomy.isEmpty && sound.isEmpty ? nil : "a worker is free that does not fail its kind"
         case .slotsBusy: return free.isEmpty ? nil : "\(free.count) workers have free slots for it"
         case .noWorkerWithResources:
             return equipped.isEmpty && !able.isEmpty ? nil : "\(equipped.count) workers have what it needs"
         case .resourcesBusy:
             return roomy.isEmpty && !free.isEmpty ? nil : "\(roomy.count) workers have a slot and what it needs"
         case .apart:
-            let open = roomy.filter { mayHold(id, $0.key, view) }
-            return !roomy.isEmpty && isClosed(open.count, to: id, view)
+            let open = roomy.filter { !view.holdsAccused($0.key) }
+            return !roomy.isEmpty && open.isEmpty
                 ? nil : "\(open.count) of \(roomy.count) workers with a free slot may hold it"
         case .next, .journalBehind: return "it was not dispatched"
         case .none: return "it waits for a slot"
         case .notDue, .afterJobs, .committing, .inWorker, .retryBudget, .batchForming, .warmWorker:
             return "it waits for a slot"
         }
-    }
-
-    /// What one loss more makes dead runs alone.
-    private func mayHold(_ id: UInt64, _ worker: WorkerID, _ view: View) -> Bool {
-        view.isAccused(id) ? view.isEmpty(worker) : !view.holdsAccused(worker)
-    }
-
-    /// Of so many workers that may hold it none does: one may be kept empty for who waits to run alone.
-    private func isClosed(_ workers: Int, to id: UInt64, _ view: View) -> Bool {
-        workers == 0 || workers == 1 && !view.isAccused(id) && view.waitsForCell()
     }
 
     private func wrongLimit(_ limit: Policies.Limit, _ running: Int) -> String? {
@@ -411,12 +400,8 @@ private final class View {
         return min(known.credit, known.slots) - (leases[worker]?.count ?? 0)
     }
 
-    /// One loss more makes it dead.
+    /// One loss more may make it dead.
     func isAccused(_ id: UInt64) -> Bool { (jobs[id]?.lostWith.count ?? 0) >= Limits.losses - 1 }
-
-    func isEmpty(_ worker: WorkerID) -> Bool { leases[worker]?.isEmpty ?? true }
-
-    func waitsForCell() -> Bool { open.contains { jobs[$0]?.lease == nil && isAccused($0) } }
 
     func holdsAccused(_ worker: WorkerID) -> Bool {
         open.contains { jobs[$0]?.lease?.worker == worker && isAccused($0) }

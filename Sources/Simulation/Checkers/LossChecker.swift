@@ -2,14 +2,19 @@ import StatexProtocol
 import StatexSchedulerCore
 
 /// A worker that is lost takes at most as many jobs with it as it has slots: what stood behind those did not begin.
-/// And what was lost with a worker finds a free slot from then on; what another loss makes dead, a worker that has nothing
-/// else: so poison is found out, and alone.
+/// And what was lost with a worker finds a free slot from then on; what another loss may make dead, a worker that has no
+/// other such job, and if it is empty nothing else for a while: so poison is found out, and alone.
 final class LossChecker: Checker {
     private unowned let world: World
     private unowned let reference: ReferenceChecker
     /// Workers that this owner was told the slots of.
     private var joined: Set<WorkerID> = []
     private var suspects: Set<UInt64> = []
+    /// Jobs that one loss more may make dead, by the worker that they had for themselves, and until when at least.
+    private var alone: [WorkerID: (job: UInt64, until: Int64)] = [:]
+    /// When the last commit was decided: what the next one holds came after it.
+    private var decidedAt: Int64 = 0
+
     init(_ world: World, _ reference: ReferenceChecker) {
         self.world = world
         self.reference = reference
@@ -18,6 +23,8 @@ final class LossChecker: Checker {
     func serves(_ scheduler: SchedulerProcess) {
         guard scheduler.number == reference.owner else { return }
         joined = []
+        alone = [:]
+        decidedAt = world.now
         suspects = Set(reference.durable.jobs.filter { !$0.value.lostWith.isEmpty }.keys)
     }
 
@@ -55,13 +62,23 @@ final class LossChecker: Checker {
             if suspects.contains(row.id), joined.contains(worker), before >= world.options.slots {
                 world.violation("job \(row.id) was in a lost worker, and is to wait in another behind \(before) leases")
             }
-            if let other = held[worker]?.first(where: { $0 != row.id && (isAccused($0) || isAccused(row.id)) }) {
-                let accused = isAccused(row.id) ? row.id : other
-                world.violation("one loss more makes job \(accused) dead, and \(row.id) and \(other) share a worker")
+            if isAccused(row.id), let other = held[worker]?.first(where: { $0 != row.id && isAccused($0) }),
+                joined.contains(worker)
+            {
+                world.violation("one loss more may make jobs \(row.id) and \(other) dead, and they share a worker")
             }
+            if let one = alone[worker], held[worker]?.contains(one.job) ?? false, one.job != row.id,
+                world.now < one.until
+            {
+                world.violation("one loss more may make job \(one.job) dead, and \(row.id) joins it too soon")
+            }
+            let isAlone = isAccused(row.id) && before == 0
+            alone[worker] =
+                isAlone ? (row.id, decidedAt + Limits.aloneMilliseconds.lowerBound * 1_000_000) : alone[worker]
             // One that ended in the same commit may have made room for the next.
             if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }
         }
+        decidedAt = world.now
     }
 
     /// The worker of this number, which the commit itself may name.

@@ -39,7 +39,8 @@ final class OutcomeChecker: Checker {
         case .dead:
             isAllowed =
                 row.ending == .failed && failures == Int(JobOpts.attempts(history.row.opts))
-                || row.ending == .lost && incarnationsLost(history).count == Limits.losses
+                || row.ending == .lost
+                    && (Limits.losses...Limits.lossesBesideOthers).contains(incarnationsLost(history).count)
         case .cancelled:
             isAllowed = row.ending != .succeeded && (world.journal.cancelled.contains(id) || isDependant(id, history))
         case .expired: isAllowed = row.ending != .succeeded && history.options?.deadline != nil

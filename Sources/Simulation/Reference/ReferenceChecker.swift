@@ -103,8 +103,9 @@ final class ReferenceChecker: Checker {
         _ commit: SimulatedJournal.Commit, into reference: inout ReferenceScheduler, judges: Bool
     ) -> [String] {
         var complaints: [String] = []
-        let moment = ReferenceScheduler.Moment(
+        var moment = ReferenceScheduler.Moment(
             decided: commit.decided, wall: commit.head.at, isWallUnsure: commit.isWallUnsure)
+        for row in commit.outcomes where row.ending == .lost { moment.lost[row.lease.worker, default: 0] += 1 }
         for row in commit.names where row.family == .worker {
             if let slash = row.name.lastIndex(of: "/"),
                 let worker = WorkerID(row.name[row.name.index(after: slash)...], radix: 16)

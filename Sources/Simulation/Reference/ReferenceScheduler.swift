@@ -54,6 +54,8 @@ struct ReferenceScheduler {
         var wall: Int64
         /// The wall's clock was stepped in between: what is due by it cannot be told.
         var isWallUnsure: Bool
+        /// How many jobs were lost with each worker, by its number.
+        var lost: [UInt32: Int] = [:]
     }
 
     let leaseTime: Int64
@@ -229,8 +231,9 @@ struct ReferenceScheduler {
             }
             jobs[row.id]?.lostWith.insert(lease.worker)
             let losses = job.lostWith.union([lease.worker]).count
+            let most = moment.lost[row.lease.worker] == 1 ? Limits.losses : Limits.lossesBesideOthers
             return judge(
-                row.final, job, moment, else: losses >= Limits.losses && losses > job.lostWith.count ? .dead : nil)
+                row.final, job, moment, else: losses >= most && losses > job.lostWith.count ? .dead : nil)
         case .returned, .cancelled, .expired:
             let isBack = said == .returned || said == .cancelled
             if !isBack, !mayBeReclaimed(lease, row, moment) { return "its worker did not give it back" }

@@ -82,6 +82,15 @@ package final class SpanExporter: Sendable {
         await Task { await sayFarewell() }.value
     }
 
+    /// Does `body`, and sends what comes meanwhile.
+    package func exporting<Failure: Error>(_ body: () async throws(Failure) -> Void) async throws(Failure) {
+        let export = Task { await run() }
+        let result = await Result(catching: body)
+        export.cancel()
+        await export.value
+        try result.get()
+    }
+
     private func sayFarewell() async {
         await withTaskGroup { group in
             group.addTask { await self.sendWaiting() }
@@ -166,5 +175,16 @@ package final class SpanExporter: Sendable {
             let counts = try? JSONObject(object.text(of: partial))
         else { return 0 }
         return max(0, counts.string("rejectedSpans").flatMap { Int($0) } ?? counts.integer("rejectedSpans") ?? 0)
+    }
+}
+
+extension Result where Success == Void {
+    fileprivate init(catching body: () async throws(Failure) -> Void) async {
+        do throws(Failure) {
+            try await body()
+            self = .success(())
+        } catch {
+            self = .failure(error)
+        }
     }
 }

@@ -18,6 +18,9 @@ struct Link {
     static let silence = 3 * second
     static let firstBackoff = 100 * millisecond
     static let longestBackoff = 2 * second
+    /// Of one whose key is not allowed: each time costs the scheduler a handshake, half a millisecond of CPU time. A
+    /// thousand of them are to take less than a twentieth of a core.
+    static let longestRefusal = 15 * second
     /// More restores of a journal than this in one worker's life are not remembered.
     static let incarnationsRemembered = 64
 
@@ -98,8 +101,12 @@ struct Link {
         out.hello = true
     }
 
-    mutating func close(_ reason: StaticString, after delay: Int64? = nil, at now: Int64, into out: inout Outbox) {
-        let backoff = min(Self.firstBackoff << min(failures, 5), Self.longestBackoff)
+    /// - Parameter longest: how long it waits at most, after many failures one behind the other.
+    mutating func close(
+        _ reason: StaticString, after delay: Int64? = nil, longest: Int64 = longestBackoff, at now: Int64,
+        into out: inout Outbox
+    ) {
+        let backoff = min(Self.firstBackoff << min(failures, 10), longest)
         failures += 1
         // Half of the wait is random: a thousand workers must not come back in one instant.
         let jittered = backoff / 2 + Int64(truncatingIfNeeded: random.next() % UInt64(backoff / 2 + 1))

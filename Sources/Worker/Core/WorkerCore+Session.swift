@@ -63,6 +63,12 @@ extension WorkerCore {
         link.close(reason, at: now, into: &out)
     }
 
+    /// The connection was not let in: the scheduler does not allow this key.
+    package mutating func refused(at now: Int64, into out: inout Outbox) {
+        guard case .greeting = link.state else { return }
+        link.close("the scheduler does not let this key in", longest: Link.longestRefusal, at: now, into: &out)
+    }
+
     /// OFFER_AGAIN: the scheduler may have lost what it was told.
     package mutating func offersWanted(into out: inout Outbox) {
         out.offers.removeAll(keepingCapacity: true)

@@ -76,6 +76,21 @@ struct Exchange {
         }
     }
 
+    /// Gives `body` what is signalled when the attempt is to end.
+    static func stopping(
+        with job: Job, _ body: (Wakeup) throws(HandlerError) -> Payload
+    ) throws(HandlerError) -> Payload {
+        let stop: Wakeup
+        do {
+            stop = try Wakeup()
+        } catch {
+            throw HandlerError(.connect, "\(error)", retryable: true)
+        }
+        job.cancellation.onCancel { _ in stop.signal() }
+        defer { job.cancellation.onCancel(nil) }
+        return try body(stop)
+    }
+
     private var stopped: HandlerError { HandlerError(cancellation.reason ?? .revoked) }
 
     private var late: HandlerError {

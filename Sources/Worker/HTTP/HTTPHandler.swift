@@ -33,19 +33,13 @@ package struct HTTPHandler: Handler {
     package func run(_ job: Job) async throws -> Payload { try attempt(job) }
 
     func attempt(_ job: Job) throws(HandlerError) -> Payload {
-        let stop: Wakeup
-        do {
-            stop = try Wakeup()
-        } catch {
-            throw HandlerError(.connect, "\(error)", retryable: true)
+        try Exchange.stopping(with: job) { stop throws(HandlerError) in
+            let server = try ServerAddress(url: settings.url)
+            let key = try readKey()
+            let request = try RequestBody(job, settings).request(settings, server, key: key)
+            let response = try Exchange(job, settings, server, stop: stop).ask(request)
+            return .bytes(try result(response, key: key))
         }
-        job.cancellation.onCancel { _ in stop.signal() }
-        defer { job.cancellation.onCancel(nil) }
-        let server = try ServerAddress(url: settings.url)
-        let key = try readKey()
-        let request = try RequestBody(job, settings).request(settings, server, key: key)
-        let response = try Exchange(job, settings, server, stop: stop).ask(request)
-        return .bytes(try result(response, key: key))
     }
 
     private func readKey() throws(HandlerError) -> String? {

@@ -25,14 +25,16 @@ final class AttemptTrace: Sendable {
     var request: JobID { lease.request }
 
     /// Records the attempt that ended, and before the first one how long its job waited.
-    /// - Parameter stop: what it was told before it ended.
+    /// - Parameters:
+    ///   - stop: what it was told before it ended.
+    ///   - boot: when the monotonic clock was 0, in microseconds since 1970; one reading for all jobs that ran together,
+    ///     since two readings differ by what lies between the clocks.
     func record(
         _ ended: borrowing EndedAttempt, of job: QueuedLease, kind: String, worker: String,
-        stop: Cancellation.Reason?, in spans: SpanQueue
+        stop: Cancellation.Reason?, boot: Int64, in spans: SpanQueue
     ) {
         guard let span else { return }
-        let since = clinux_wall_microseconds() - clinux_monotonic_nanoseconds() / microsecond
-        let start = since + ended.startedAt / microsecond
+        let start = boot + ended.startedAt / microsecond
         let common: [(String, Span.Value)] = [
             ("statex.job", .text(job.id.description)), ("statex.request", .text(lease.request.description)),
             ("statex.kind", .text(kind)), ("statex.tenant", .text(lease.tenant)),
@@ -54,7 +56,12 @@ final class AttemptTrace: Sendable {
         spans.put(
             Span(
                 "attempt", .consumer, context: span, parent: lease.context, start: start,
-                end: since + ended.endedAt / microsecond, attributes: attributes, failure: errorClass))
+                end: boot + ended.endedAt / microsecond, attributes: attributes, failure: errorClass))
+    }
+
+    /// When the monotonic clock was 0: microseconds since 1970.
+    static func boot() -> Int64 {
+        clinux_wall_microseconds() - clinux_monotonic_nanoseconds() / microsecond
     }
 
     /// What becomes of an attempt that ended, after what was asked of it: as `WorkerCore` concludes.

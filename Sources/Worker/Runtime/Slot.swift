@@ -46,7 +46,7 @@ struct Slot: Sendable {
             report(error, of: lease, in: &attempt)
         }
         attempt.endedAt = clinux_monotonic_nanoseconds()
-        if let cancellation { record(attempt, of: lease, cancellation) }
+        if let cancellation { record(attempt, of: lease, cancellation, boot: AttemptTrace.boot()) }
         return attempt
     }
 }
@@ -55,10 +55,11 @@ struct Slot: Sendable {
 extension Slot {
     private func isRecorded(_ lease: QueuedLease) -> Bool { spans != nil && lease.trace != nil }
 
-    private func record(_ attempt: EndedAttempt, of lease: QueuedLease, _ cancellation: Cancellation) {
+    private func record(_ attempt: EndedAttempt, of lease: QueuedLease, _ cancellation: Cancellation, boot: Int64) {
         guard let spans, let trace = lease.trace else { return }
         trace.record(
-            attempt, of: lease, kind: kinds[Int(lease.kind)], worker: worker, stop: cancellation.reason, in: spans)
+            attempt, of: lease, kind: kinds[Int(lease.kind)], worker: worker, stop: cancellation.reason,
+            boot: boot, in: spans)
     }
 }
 
@@ -86,9 +87,10 @@ extension Slot {
             for place in attempts.indices { report(error, of: batch[place].lease, in: &attempts[place]) }
         }
         let now = clinux_monotonic_nanoseconds()
+        let boot = spans == nil ? 0 : AttemptTrace.boot()
         for place in attempts.indices {
             attempts[place].endedAt = now
-            record(attempts[place], of: batch[place].lease, batch[place].cancellation)
+            record(attempts[place], of: batch[place].lease, batch[place].cancellation, boot: boot)
             // Each ran for its share: so run times add up to what the slot was busy for.
             let share = max(now - attempts[place].startedAt, 0) / Int64(attempts.count)
             attempts[place].startedAt = now - share

@@ -132,9 +132,10 @@ struct WorkerLoop: ~Copyable {
     private mutating func receive(at now: Int64) {
         do throws(ZeroMQError) {
             for _ in 0..<Self.framesAtOnce {
-                guard let received = try connection?.receive(into: frame), received else { return }
+                guard let received = try connection?.receive(into: frame), received else { break }
                 read(at: now)
             }
+            if try connection?.isRefused() == true { core.refused(at: now, into: &out) }
         } catch {
             log.warning("receiving failed", ["error": "\(error)"])
             core.disconnected("the socket failed", at: now, into: &out)

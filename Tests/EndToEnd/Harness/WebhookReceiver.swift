@@ -103,5 +103,24 @@ extension TestStack {
     /// Waits until a gateway stands before that lock.
     func waitUntilHeld(_ holder: borrowing Connection) throws { try waitForLock(of: "statex webhooks", holder) }
 
-    func startWebhookWorker() throws -> RunningProcess { try startWorker("webhooks", kinds: "statex.webhook") }
+    /// All that tells a receiver but for the gateway, of which a test may want none, or two.
+    @discardableResult
+    func startDelivery(_ settings: [String: String]) throws -> RunningProcess {
+        try configure(settings)
+        let scheduler = try startScheduler()
+        _ = try startWorker("w")
+        _ = try startWorker("webhooks", kinds: "statex.webhook")
+        return scheduler
+    }
+
+    /// A stack in which a receiver is told of all requests of tenant acme, as soon as there is a gateway.
+    static func withReceiver(
+        answering answers: [Int] = [204],
+        _ body: (TestStack, WebhookReceiver, _ scheduler: RunningProcess) async throws -> Void
+    ) async throws {
+        try await with { stack in
+            let receiver = try await stack.startReceiver(answering: answers)
+            try await body(stack, receiver, stack.startDelivery(stack.webhookSettings(url: receiver.url)))
+        }
+    }
 }

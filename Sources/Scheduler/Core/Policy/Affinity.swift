@@ -47,7 +47,7 @@ extension SchedulerCore {
         var shortest = Int64.max
         for worker in workers.indices where workers[worker].warm.contains(key) && serves(worker, queue) {
             let isFree = workers[worker].freeSlots > 0
-            guard mayHold(worker, suspicion(of: slot)) else { continue }
+            guard mayHold(worker, suspicion(of: slot), at: now) else { continue }
             let wait = isFree ? 0 : expectedRemaining(worker, at: now)
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
                 isFree || workers[worker].warmRoom > 0 && !isKept(worker), !workers[worker].isOverrun,
@@ -72,10 +72,11 @@ extension SchedulerCore {
     }
 
     /// The key for which a leased job waits behind others, though another worker has a free slot; nil: none does.
-    func warmKey(keeping slot: Int32) -> String? {
+    func warmKey(keeping slot: Int32, at now: Now) -> String? {
         guard let key = affinity(slot), workers[jobs[slot].worker].warm.contains(key) else { return nil }
         let isElsewhere = workers.indices.contains {
-            $0 != jobs[slot].worker && workers[$0].freeSlots > 0 && mayHold($0, .none) && serves($0, jobs[slot].queue)
+            $0 != jobs[slot].worker && workers[$0].freeSlots > 0 && mayHold($0, .none, at: now)
+                && serves($0, jobs[slot].queue)
         }
         return isElsewhere ? key.name : nil
     }

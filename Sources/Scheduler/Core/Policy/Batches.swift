@@ -58,7 +58,7 @@ extension SchedulerCore {
     func batchTaker(_ slot: Int32, at now: Now) -> Int32? {
         guard let key = batchKey(slot) else { return nil }
         return workers.indices.first { worker in
-            workers[worker].fillsBatches && mayHold(worker, .none)
+            workers[worker].fillsBatches && mayHold(worker, .none, at: now)
                 && workers[worker].batch(of: key, at: now.monotonic) != nil
                 && serves(worker, jobs[slot].queue)
                 && workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)

@@ -1,22 +1,31 @@
-import StatexProtocol
-
 // What a worker's end says of the jobs that it had. One that takes its worker down with it, time and again, is poison;
 // those that stood beside it are not.
 //
 // Slots take leases in their order: what stood behind the slots cannot be told to have begun, and goes back as it came.
 // What was in a lost worker, wherever it stood there, is suspect: it takes free slots alone and stands behind nobody, so
-// that the next loss says whether it had begun. What the next loss would make dead is accused: it runs alone in its worker,
-// so that only that one dies which it was.
+// that the next loss says whether it had begun. What another loss may make dead is accused: never two of these are in one
+// worker, and one that is empty takes them before all others, and nothing else for a while. For only what is lost with
+// nothing beside it is found out; what was lost beside others is dead much later, so that nothing kills workers for ever.
+
+import StatexProtocol
 
 /// How far a job is from being held for poison.
 package enum Suspicion: Sendable {
     case none
     /// It was in a worker that was lost: it takes free slots alone.
     case suspect
-    /// It is dead with one loss more: it runs alone in a worker.
+    /// It is dead with one loss more that is of it alone.
     case accused
 
     init(losses: Int) { self = losses >= Limits.losses - 1 ? .accused : .suspect }
+}
+
+/// The losses of one job.
+struct JobLosses {
+    /// Counted once a worker incarnation: one that comes and goes must not make a job poison.
+    var workers: [UInt64]
+    /// How long it had its lease at most when it was lost, in nanoseconds; of losses before this owner it is not known.
+    var longest: Int64 = 0
 }
 
 extension SchedulerCore {
@@ -30,11 +39,11 @@ extension SchedulerCore {
                 loseLease(slot, ending: .returned, mayHaveBegun: true, at: now)
             }
         }
+        let isAlone = sentLeases(of: index) == 1
         while workers[index].leases.head >= 0 {
             let slot = workers[index].leases.head
-            loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, at: now)
+            loseLease(slot, ending: wasSent(jobs[slot].token) ? ending : .returned, isAlone: isAlone, at: now)
         }
-        if cell == index { cell = -1 }
         remember(departing: index)
         tell(isGoodbye ? .workerLeft : .workerLost, index, at: now)
         names.forget(.worker, Self.incarnationName(workers[index].name, workers[index].incarnation))
@@ -44,8 +53,12 @@ extension SchedulerCore {
 
     /// Ends a lease that its worker will not report.
     ///
-    /// - Parameter mayHaveBegun: of one that is returned; its start then stays counted in the limits.
-    mutating func loseLease(_ slot: Int32, ending: Ending, mayHaveBegun: Bool = false, at now: Now) {
+    /// - Parameters:
+    ///   - mayHaveBegun: of one that is returned; its start then stays counted in the limits.
+    ///   - isAlone: of one that is lost: nothing else had begun in its worker.
+    mutating func loseLease(
+        _ slot: Int32, ending: Ending, mayHaveBegun: Bool = false, isAlone: Bool = false, at now: Now
+    ) {
         let token = jobs[slot].token
         let incarnation = workers[jobs[slot].worker].incarnation
         if ending == .returned, !mayHaveBegun { startUndone(slot) }
@@ -53,12 +66,9 @@ extension SchedulerCore {
         var final = jobs[slot].flags.stopState
         if ending == .lost {
             counts.lost += 1
-            let id = jobs[slot].id
-            // Counted once a worker incarnation: one that comes and goes must not make a job poison.
-            if lostWith[id]?.contains(incarnation) != true {
-                lostWith[id, default: []].append(incarnation)
-                jobs[slot].losses += 1
-                if Int(jobs[slot].losses) >= Limits.losses, final == nil { final = .dead }
+            if count(lossOf: slot, with: incarnation, at: now), final == nil {
+                let most = isAlone ? Limits.losses : Limits.lossesBesideOthers
+                if Int(jobs[slot].losses) >= most { final = .dead }
             }
         } else {
             counts.returned += 1
@@ -70,6 +80,30 @@ extension SchedulerCore {
                 result: -1,
                 slot: slot, lease: lease))
         if final == nil { makeReady(slot, at: now) }
+    }
+
+    private func sentLeases(of worker: Int32) -> Int {
+        var count = 0
+        var slot = workers[worker].leases.head
+        while slot >= 0 {
+            if wasSent(jobs[slot].token) { count += 1 }
+            slot = jobs[slot].next
+        }
+        return count
+    }
+
+    /// - Returns: false: it was lost with this worker incarnation before.
+    private mutating func count(lossOf slot: Int32, with incarnation: UInt64, at now: Now) -> Bool {
+        let held = jobs[slot].leasedAt.nanoseconds(until: Ticks(now.monotonic))
+        var losses = lostWith[jobs[slot].id] ?? JobLosses(workers: [])
+        losses.longest = max(losses.longest, held)
+        let isNew = !losses.workers.contains(incarnation)
+        if isNew {
+            losses.workers.append(incarnation)
+            jobs[slot].losses += 1
+        }
+        lostWith[jobs[slot].id] = losses
+        return isNew
     }
 
     /// The job was in a worker that was lost: it waits in another queue from now on.
@@ -84,12 +118,11 @@ extension SchedulerCore {
     func suspicion(of slot: Int32) -> Suspicion { queues[Int(jobs[slot].queue)].suspicion }
 
     /// The next job of a queue waits for a free slot: where one would do, nothing may wait for it meanwhile, or workers
-    /// that are kept full would never have any. One that is accused waits for a whole worker.
+    /// that are kept full would never have any.
     mutating func keepSlots(for queue: Int32, at now: Now) {
-        let kind = queues[Int(queue)].kind
-        guard queues[Int(queue)].suspicion != .accused else { return keepCell(for: queue, at: now) }
+        let (kind, suspicion) = (queues[Int(queue)].kind, queues[Int(queue)].suspicion)
         for worker in workers.indices
-        where serves(worker, queue) && hasResources(worker, for: kind) && mayHold(worker, .suspect)
+        where serves(worker, queue) && hasResources(worker, for: kind) && mayHold(worker, suspicion, at: now)
             && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
         {
             workers[worker].keptInRound = dispatchRound
@@ -98,40 +131,32 @@ extension SchedulerCore {
 
     func isKept(_ worker: Int32) -> Bool { workers[worker].keptInRound == dispatchRound }
 
-    /// Whether a worker may have such a job beside what it holds, if it has room: who is accused is there alone.
-    func mayHold(_ worker: Int32, _ suspicion: Suspicion) -> Bool {
-        guard workers[worker].accused == 0 else { return false }
-        return suspicion == .accused ? workers[worker].leases.count == 0 : worker != cell
+    /// Whether a worker may have such a job beside what it holds, if it has room.
+    func mayHold(_ worker: Int32, _ suspicion: Suspicion, at now: Now) -> Bool {
+        guard workers[worker].accused > 0 else { return true }
+        return suspicion != .accused && workers[worker].aloneUntil <= now.monotonic
     }
 
-    /// The next job of a queue waits for a worker of its own, and none is empty: one takes nothing else from now on, that
-    /// which such a job has already, or else that which is through with the others soonest. Never two: that others wait
-    /// costs as much as it has slots.
-    private mutating func keepCell(for queue: Int32, at now: Now) {
-        guard cell < 0 else { return }
-        var soonest = Int64.max
-        for worker in workers.indices where mayBeCell(worker, for: queue, at: now) {
-            let remaining = workers[worker].accused > 0 ? -1 : expectedRemaining(worker, at: now)
-            if remaining < soonest { (cell, soonest) = (worker, remaining) }
-        }
-    }
-
-    private func mayBeCell(_ worker: Int32, for queue: Int32, at now: Now) -> Bool {
+    /// An empty worker for a job that is accused.
+    func emptyTaker(_ queue: Int32, at now: Now) -> Int32? {
         let kind = queues[Int(queue)].kind
-        return isWorking(worker) && serves(worker, queue) && workers[worker].resources.suffice(for: needs(kind))
-            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+        return workers.indices.first { worker in
+            workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && serves(worker, queue)
+                && hasResources(worker, for: kind)
+                && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+        }
     }
 
-    /// Opens the cell to all if no accused job waits for it any more.
-    mutating func reviewCell(at now: Now) {
-        guard cell >= 0 else { return }
-        for queue in queues.indices where queues[queue].suspicion == .accused && queues[queue].count > 0 {
-            if mayBeCell(cell, for: Int32(queue), at: now), mayStart(queues[queue].kind, at: now),
-                next(Int32(queue), at: now) != nil
-            {
-                return
-            }
-        }
-        cell = -1
+    /// A job that is accused is leased. In a worker of its own it stays alone for long enough to show what it is: what
+    /// kills mostly does so when it did before. Others need not wait for all that it has to do.
+    mutating func holdAccused(_ slot: Int32, in worker: Int32, isEmpty: Bool, at now: Now) {
+        workers[worker].accused += 1
+        guard isEmpty else { return workers[worker].aloneUntil = 0 }
+        let bounds = Limits.aloneMilliseconds
+        let alone = (lostWith[jobs[slot].id]?.longest ?? 0) / 500_000
+        workers[worker].aloneUntil =
+            now.monotonic + min(max(alone, bounds.lowerBound), bounds.upperBound) * 1_000_000
+        wake(
+            Timers.Entry(due: workers[worker].aloneUntil, id: UInt64(worker), slot: worker, purpose: .worker))
     }
 }

@@ -10,6 +10,8 @@ package struct Timers: ~Copyable {
         case tenantRate
         /// The same for a kind: its rate, its circuit, its retries, or a worker's quarantine for it.
         case kind
+        /// A worker takes others beside the job that it had alone.
+        case worker
 
         fileprivate var isOfJob: Bool { self == .ready || self == .deadline }
     }

@@ -20,8 +20,10 @@ package struct WorkerRecord: Sendable {
     /// Each of its slots has a job that runs much longer than was expected.
     package var isOverrun = false
     package var awaitedSteals = 0
-    /// Leases of jobs that another loss makes dead, see `Losses`: one at most, and alone.
+    /// Leases of jobs that another loss may make dead, see `Losses`: one at most, but after a restart.
     var accused = 0
+    /// Until then that one has nothing beside it; on the monotonic clock.
+    var aloneUntil: Int64 = 0
     /// The round of dispatch in which nothing more may wait in it.
     var keptInRound: UInt64 = 0
     /// What it says of itself: a job may require some of them.

@@ -29,16 +29,10 @@ package struct WebhookHandler: Handler {
                 retryable: false)
         }
         let url = try checked(delivery.url)
-        let stop: Wakeup
-        do {
-            stop = try Wakeup()
-        } catch {
-            throw HandlerError(.connect, "\(error)", retryable: true)
+        return try Exchange.stopping(with: job) { stop throws(HandlerError) in
+            let exchange = Exchange(job, transport(to: url), ServerAddress(url), stop: stop)
+            return try result(try exchange.ask(request(delivery, to: url, signedBy: secrets, trace: job.trace)))
         }
-        job.cancellation.onCancel { _ in stop.signal() }
-        defer { job.cancellation.onCancel(nil) }
-        let exchange = Exchange(job, transport(to: url), ServerAddress(url), stop: stop)
-        return try result(try exchange.ask(request(delivery, to: url, signedBy: secrets, trace: job.trace)))
     }
 
     private func secrets(of delivery: WebhookDelivery) throws(HandlerError) -> WebhookSecrets {
