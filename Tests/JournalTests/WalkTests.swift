@@ -147,6 +147,20 @@ extension JournalTests {
             #expect(list.rows.count == 10)
         }
 
+        @Test("What stands beside a dead letter is found by its key, whatever the planner would rather do")
+        func lettersByKey() throws {
+            let connection = try database().connect()
+            try connection.run("SET enable_nestloop = off; SET jit = off", doing: "test")
+            let plan = try connection.query(
+                "EXPLAIN SELECT * FROM statex.dead_letters WHERE page = 480000::bigint << 31 ORDER BY id DESC LIMIT 50",
+                doing: "test")
+            let lines = (0..<plan.rows).map { plan.text($0, 0) }
+            #expect(lines.contains { $0.contains("Nested Loop") }, "\(lines)")
+            for other in ["Hash", "Merge Join", "Merge Left Join"] {
+                #expect(!lines.contains { $0.contains(other) }, "\(other): \(lines)")
+            }
+        }
+
         @Test("Groups of a whole walk are those of its looks together")
         func groups() throws {
             let reader = try JournalReader(url: database().url, name: "test")

@@ -251,7 +251,8 @@ CREATE FUNCTION statex.succeeded_as(wanted bigint) RETURNS bigint LANGUAGE sql S
 $$;
 
 -- Jobs that are failed or dead: with what they ended, and what an operator did about them.
--- To look at some, give their page too: WHERE page = id >> 12 AND id = ….
+-- To look at some, give their page too: WHERE page = id >> 12 AND id = …. (LATERAL and LIMIT as above: asked for the newest
+-- few, the planner would rather walk back through all jobs there ever were.)
 CREATE VIEW statex.dead_letters AS
 SELECT o.job AS id, coalesce(x.request, j.id - (j.opts & 4095)) AS request, k.name AS kind, t.name AS tenant, o.state,
        o.ended_at, coalesce(statex.error_class(r.body), o.ending) AS error_class,
@@ -265,8 +266,9 @@ FROM (
     CROSS JOIN LATERAL unnest(c.offsets, c.tokens, c.ends, c.ended) AS e(slot, token, ends, ended)
     WHERE c.not_succeeded > 0 AND e.ends >> 8 IN (11, 12)
 ) o
-JOIN statex.all_jobs j ON j.id = o.job
-LEFT JOIN statex.job_options x ON (j.opts >> 45) & 1 = 1 AND x.id = j.id
-LEFT JOIN statex.names k ON k.number = j.kind
-LEFT JOIN statex.names t ON t.number = j.tenant
-LEFT JOIN statex.results r ON r.job = o.job AND r.token = o.token AND r.encoding = 0 AND r.ending = 2;
+JOIN LATERAL (SELECT * FROM statex.all_jobs a WHERE a.id = o.job LIMIT 1) j ON true
+LEFT JOIN LATERAL (SELECT * FROM statex.job_options y WHERE (j.opts >> 45) & 1 = 1 AND y.id = j.id LIMIT 1) x ON true
+LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.kind LIMIT 1) k ON true
+LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.tenant LIMIT 1) t ON true
+LEFT JOIN LATERAL (SELECT e.body FROM statex.results e
+    WHERE e.job = o.job AND e.token = o.token AND e.encoding = 0 AND e.ending = 2 LIMIT 1) r ON true;

@@ -9,6 +9,7 @@ struct JobRoutes: Sendable {
     let reads: ReadPool
     let memory: StatusMemory
     let objects: ObjectReader
+    let downloads: StreamSeats
 
     var endpoints: [Endpoint] {
         [
@@ -68,8 +69,19 @@ struct JobRoutes: Sendable {
         case .noJob: throw Problem.notFound("job")
         case .none(let state): throw Problem.noResult(state)
         case .found(let content):
-            return try await objects.response(
-                content, called: name, to: call.request, settle: call.context.settle)
+            let (seat, settle) = (try seat(of: call.identity.subject), call.context.settle)
+            return try await objects.response(content, called: name, to: call.request) {
+                try await settle()
+                // As long as there are pieces to send, somebody sits there.
+                withExtendedLifetime(seat) {}
+            }
+        }
+    }
+
+    private func seat(of subject: String) throws(Problem) -> StreamSeats.Seat {
+        do throws(Problem) { return try downloads.take(subject) } catch {
+            let limit = GatewayLimits.downloadsOfSubject
+            throw .tooMany("\(subject) is being sent \(limit) contents, which is the limit", seconds: 5)
         }
     }
 

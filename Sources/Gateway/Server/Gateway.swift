@@ -31,6 +31,7 @@ package struct Gateway: Sendable {
     private let relay: WebhookRelay
     private let targets: WebhookTargets
     private let seats: StreamSeats
+    private let downloads = StreamSeats(limit: GatewayLimits.downloadsOfSubject)
     private let letters: LetterOrders
     private let counts = RequestCounts()
     private let scaleMemory = ScaleMemory()
@@ -109,6 +110,7 @@ package struct Gateway: Sendable {
                         window: .seconds(Int64(GatewayLimits.bodyWindowSeconds)),
                         bytesPerSecond: GatewayLimits.bodyBytesPerSecond),
                     UnwantedBodyHandler(limit: GatewayLimits.unwantedBytes),
+                    UntakenAnswerHandler(patience: .seconds(Int64(GatewayLimits.untakenSeconds))),
                 ],
                 idleTimeout: idle,
                 httpDecoderConfiguration: .init(
@@ -150,7 +152,7 @@ package struct Gateway: Sendable {
             + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
     private var jobs: [Endpoint] {
-        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects).endpoints
+        JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects, downloads: downloads).endpoints
     }
 
     private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }

@@ -74,6 +74,10 @@ enum GatewayLimits {
     /// A body must come at so many bytes a second, measured in pieces of so many seconds: slower than any phone.
     static let bodyBytesPerSecond = 4 << 10
     static let bodyWindowSeconds = 10
+    /// An answer of which nothing is taken for so long (32 KiB of what waits here, behind what the system holds) ends.
+    static let untakenSeconds = 60
+    /// Contents that a subject is sent at once: each that is not taken holds 0.3 MB.
+    static let downloadsOfSubject = 64
     /// How much of a body is read and thrown away after it was refused: most senders read nothing before they have sent
     /// everything.
     static let unwantedBytes = 64 << 20
