@@ -22,6 +22,8 @@ extension EndToEnd {
                 let everything = try HeardStream(visitor, "/v1/events")
                 try await everything.begun()
                 let id = try await submit(visitor, #"{"jobs":[{"kind":"echo"},{"kind":"echo","after":[0]}]}"#)
+                // Before that, who listens may hear of its creation too.
+                try await everything.heard("request.created")
                 let request = try HeardStream(visitor, "/v1/requests/\(id)/events")
                 #expect(try await request.heard("request.state").member("state") == "open")
                 let job = try HeardStream(visitor, "/v1/jobs/\(id)/events")

@@ -43,7 +43,7 @@ extension SchedulerCore {
     private mutating func dealToEmptyWorkers(at now: Now) {
         for queue in inRound where queues[Int(queue)].suspicion == .accused {
             while mayStart(queues[Int(queue)].kind, at: now), let choice = next(queue, at: now),
-                let worker = emptyTaker(queue, at: now)
+                let worker = emptyTaker(choice.slot, at: now)
             {
                 queues[Int(queue)].take(choice, in: &jobs)
                 lease(choice.slot, to: worker, at: now)

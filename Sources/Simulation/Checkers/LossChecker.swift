@@ -39,6 +39,8 @@ final class LossChecker: Checker {
         for (id, job) in reference.durable.jobs {
             if let lease = job.lease, job.final == nil { held[lease.worker, default: []].insert(id) }
         }
+        // What ended in this commit may have been there when others were leased.
+        let wereBusy = Set(held.keys)
         var lost: [WorkerID: Int] = [:]
         var losses: [UInt64: Set<WorkerID>] = [:]
         func isAccused(_ id: UInt64) -> Bool {
@@ -72,9 +74,10 @@ final class LossChecker: Checker {
             {
                 world.violation("one loss more may make job \(one.job) dead, and \(row.id) joins it too soon")
             }
-            let isAlone = isAccused(row.id) && before == 0
-            alone[worker] =
-                isAlone ? (row.id, decidedAt + Limits.aloneMilliseconds.lowerBound * 1_000_000) : alone[worker]
+            if isAccused(row.id) {
+                let until = decidedAt + Limits.aloneMilliseconds.lowerBound * 1_000_000
+                alone[worker] = before == 0 && !wereBusy.contains(worker) ? (row.id, until) : nil
+            }
             // One that ended in the same commit may have made room for the next.
             if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }
         }

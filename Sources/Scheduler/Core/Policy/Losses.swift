@@ -137,14 +137,19 @@ extension SchedulerCore {
         return suspicion != .accused && workers[worker].aloneUntil <= now.monotonic
     }
 
-    /// An empty worker for a job that is accused.
-    func emptyTaker(_ queue: Int32, at now: Now) -> Int32? {
-        let kind = queues[Int(queue)].kind
-        return workers.indices.first { worker in
-            workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && serves(worker, queue)
-                && hasResources(worker, for: kind)
-                && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+    /// An empty worker for a job that is accused, and one that is warm for it first.
+    func emptyTaker(_ slot: Int32, at now: Now) -> Int32? {
+        let (kind, queue, key) = (jobs[slot].kind, jobs[slot].queue, affinity(slot))
+        var taker: Int32?
+        for worker in workers.indices
+        where workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && serves(worker, queue)
+            && hasResources(worker, for: kind)
+            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+        {
+            if let key, workers[worker].warm.contains(key) { return worker }
+            taker = taker ?? worker
         }
+        return taker
     }
 
     /// A job that is accused is leased. In a worker of its own it stays alone for long enough to show what it is: what
