@@ -20,11 +20,8 @@ struct SharedStreams {
 
     mutating func add(_ listener: Listener, of names: Names) {
         let place = places[names] ?? makeRoom(names)
-        guard var shared = all[place] else { return }
-        all[place] = nil
-        if shared.sampler.share > 1 { listener.box.put(shared.notice) }
-        shared.listeners.append(listener)
-        all[place] = shared
+        if let shared = all[place], shared.sampler.share > 1 { listener.box.put(shared.notice) }
+        all[place]?.listeners.append(listener)
     }
 
     private mutating func makeRoom(_ names: Names) -> Int {
