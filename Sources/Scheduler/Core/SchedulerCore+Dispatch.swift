@@ -135,8 +135,7 @@ extension SchedulerCore {
         while let worker = queues[queue].takers.next {
             // In a round room only shrinks: who has none is out of it.
             guard room(worker, queue, toFreeSlots, at: now) > 0, hasResources(worker, for: queues[queue].kind),
-                workers[worker].quarantine.isEmpty
-                    || workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
+                workers[worker].quarantine.mayTake(queues[queue].kind, at: now.monotonic)
             else {
                 queues[queue].takers.drop()
                 continue

@@ -6,8 +6,7 @@ import StatexProtocol
 extension SchedulerCore {
     /// A client that waits for this job wants to hear how far it is.
     mutating func follow(_ slot: Int32, client: UInt32, into out: inout Outbox) {
-        guard followers.count(of: client) < settings.maxWaits else { return }
-        followers.add(client, job: jobs[slot].id)
+        guard followers.add(client, job: jobs[slot].id, atMost: settings.maxWaits) else { return }
         jobs[slot].flags.insert(.followed)
         askToReport(slot, into: &out)
     }

@@ -80,8 +80,7 @@ extension SchedulerCore {
             jobs[slot].waiter = client
             return true
         }
-        guard waits.count(of: client) < settings.maxWaits else { return false }
-        waits.add(client, job: jobs[slot].id)
+        guard waits.add(client, job: jobs[slot].id, atMost: settings.maxWaits) else { return false }
         jobs[slot].flags.insert(.hasMoreWaits)
         return true
     }

@@ -109,7 +109,8 @@ extension SchedulerCore {
                 guard !isAccused(slot) else {
                     return because(
                         .apart,
-                        "one loss more may make it dead, as others in each worker with a free slot: they run apart")
+                        "one loss more may make it dead; each worker with a free slot has another such job, and no two "
+                            + "share a worker")
                 }
                 let until = roomy.map { workers[$0].aloneUntil }.min()
                 return because(

@@ -147,11 +147,11 @@ private final class CircuitChecker: Checker {
         else { return }
         let kind = history.row.kind
         let place = Place(worker: worker, kind: kind)
-        // It may have succeeded until the database refused its result.
+        // What the database refused may have succeeded until then, or failed: it ends a row, and proves nothing.
         if row.ending == .succeeded || world.database.refusedJobs.contains(row.id) {
             kinds[kind] = nil
             places[place] = nil
-            successes[kind, default: 0] += 1
+            if row.ending == .succeeded { successes[kind, default: 0] += 1 }
         } else if row.ending == .failed, row.final == nil || row.final == .dead {
             let settings = world.options.coreSettings.policies.otherKinds
             kinds[kind, default: FailureRow()].failed(row.id, settings.circuit, elsewhere: nil, in: batch)

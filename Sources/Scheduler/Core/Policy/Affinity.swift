@@ -52,8 +52,7 @@ extension SchedulerCore {
             guard isFree || mayWait && wait <= settings.affinityWaitNanoseconds, wait < shortest,
                 isFree || workers[worker].warmRoom > 0 && !isKept(worker), !workers[worker].isOverrun,
                 hasResources(worker, for: key.kind),
-                workers[worker].quarantine.isEmpty
-                    || workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
+                workers[worker].quarantine.mayTake(key.kind, at: now.monotonic)
             else { continue }
             best = worker
             shortest = wait

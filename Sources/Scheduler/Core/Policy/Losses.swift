@@ -123,7 +123,7 @@ extension SchedulerCore {
         let (kind, suspicion) = (queues[Int(queue)].kind, queues[Int(queue)].suspicion)
         for worker in workers.indices
         where serves(worker, queue) && hasResources(worker, for: kind) && mayHold(worker, suspicion, at: now)
-            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+            && workers[worker].quarantine.mayTake(kind, at: now.monotonic)
         {
             workers[worker].keptInRound = dispatchRound
         }
@@ -144,7 +144,7 @@ extension SchedulerCore {
         for worker in workers.indices
         where workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && serves(worker, queue)
             && hasResources(worker, for: kind)
-            && (workers[worker].quarantine.isEmpty || workers[worker].quarantine.mayTake(kind, at: now.monotonic))
+            && workers[worker].quarantine.mayTake(kind, at: now.monotonic)
         {
             if let key, workers[worker].warm.contains(key) { return worker }
             taker = taker ?? worker

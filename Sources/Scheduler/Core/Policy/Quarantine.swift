@@ -20,7 +20,10 @@ package struct Quarantine: Sendable {
     }
 
     /// Whether the worker may have a job of the kind now.
-    package func mayTake(_ kind: Int32, at time: Int64) -> Bool { circuit(of: kind)?.mayStart(at: time) ?? true }
+    @inline(__always)
+    package func mayTake(_ kind: Int32, at time: Int64) -> Bool {
+        entries.isEmpty || circuit(of: kind)?.mayStart(at: time) ?? true
+    }
 
     package func isClosed(for kind: Int32) -> Bool { circuit(of: kind)?.isClosed ?? true }
 

@@ -7,12 +7,13 @@ package struct Waits: Sendable {
 
     package init() {}
 
-    package func count(of client: UInt32) -> Int { byClient[client]?.count ?? 0 }
-
-    package mutating func add(_ client: UInt32, job: UInt64) {
-        if byJob[job]?.contains(client) == true { return }
+    /// - Returns: false: the client waits for `most` others, and not for this one.
+    package mutating func add(_ client: UInt32, job: UInt64, atMost most: Int) -> Bool {
+        if byJob[job]?.contains(client) == true { return true }
+        guard byClient[client]?.count ?? 0 < most else { return false }
         byJob[job, default: []].append(client)
         byClient[client, default: []].insert(job)
+        return true
     }
 
     package func clients(of job: UInt64) -> [UInt32] { byJob[job] ?? [] }
