@@ -22,9 +22,9 @@ package struct EventPlace: Sendable, Equatable {
         return EventSequence(incarnation: incarnation, batch: position.batch - 1, index: .max - 1)
     }
 
-    /// Whether an event of this sequence lies before it.
-    package func isPast(_ sequence: EventSequence) -> Bool {
-        sequence.incarnation == incarnation && EventPosition(after: sequence) <= position
+    /// Whether an event of this sequence lies behind it, in the same journal.
+    package func isBefore(_ sequence: EventSequence) -> Bool {
+        sequence.incarnation == incarnation && EventPosition(after: sequence) > position
     }
 }
 

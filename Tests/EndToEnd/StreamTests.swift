@@ -8,6 +8,12 @@ extension EndToEnd {
     @Suite struct StreamTests {
         private static let requestNames = ["request.created", "job.leased", "job.succeeded", "request.completed"]
 
+        /// An event of a commit that is far away.
+        private static func later(than id: String) -> String {
+            let parts = id.split(separator: "-")
+            return "\(parts[0])-9999999-\(parts[2])"
+        }
+
         private func submit(_ visitor: GatewayVisitor, _ body: String) async throws -> String {
             let answer = try await visitor.post("/v1/requests", body)
             return try #require(answer.json["id"] as? String, "\(answer.text)")
@@ -50,6 +56,10 @@ extension EndToEnd {
                     // A browser comes no more.
                     #expect(again.status == (index + 1 < heard.count ? 200 : 204))
                 }
+                // Nothing would come after this one for a long time.
+                let future = try HeardStream(later, "/v1/events", after: Self.later(than: try #require(all.last?.id)))
+                _ = try await future.ended()
+                #expect(future.status == 422)
                 let rest = try HeardStream(later, "/v1/events", after: all[0].id)
                 try await rest.heard("request.completed")
                 #expect(rest.events.filter { $0.id != nil }.map(\.data) == all.dropFirst().map(\.data))

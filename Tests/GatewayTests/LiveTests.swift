@@ -1,4 +1,6 @@
+import Logging
 import NIOCore
+import NIOPosix
 import StatexClient
 import StatexProtocol
 import Testing
@@ -263,5 +265,23 @@ struct LiveTests {
         held.append(try seats.take("ada"))
         #expect(throws: Problem.self) { try seats.take("ada") }
         #expect(held.count == 3)
+    }
+
+    // MARK: The hub
+
+    @Test func `nobody waits for ever for a journal that hangs`() async throws {
+        // It takes connections, and never says a word.
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(silent.localAddress?.port)
+        let hub = EventHub(
+            endpoint: "ipc:///nowhere", journalURL: "postgresql://statex@127.0.0.1:\(port)/statex",
+            memory: StatusMemory(), patience: .milliseconds(100), logger: Logger(label: "test"))
+        for _ in 0..<2 {
+            await #expect(throws: Problem.self) {
+                _ = try await hub.join(listener(.everything(tenant: nil, kind: nil, withWorkers: false)))
+            }
+        }
+        try await silent.close()
     }
 }

@@ -1,4 +1,7 @@
+import Foundation
+import StatexClient
 import StatexProtocol
+import Synchronization
 import Testing
 
 @testable import StatexGateway
@@ -78,5 +81,55 @@ struct StatusMemoryTests {
         #expect(shelf.find(Self.id, at: now) == "again")
         shelf.begin(JobID(rawValue: 12288))
         #expect(shelf.find(Self.id, at: now) == nil)
+    }
+
+    // MARK: Why jobs wait
+
+    private func explanation(_ reason: WaitingReason, in seconds: Int64 = 3_600) -> Explanation {
+        let until = (Int64(Date.now.timeIntervalSince1970) + seconds) * 1_000_000
+        return Explanation(Self.id, state: .delayed, reason: reason, until: until)
+    }
+
+    /// How often the scheduler was asked in two looks.
+    private func asked(_ memory: StatusMemory, _ reason: Explanation, between: () -> Void = {}) async -> Int {
+        let asked = Mutex(0)
+        func look() async {
+            let told = await memory.reasons(of: [Self.id]) { ids in
+                asked.withLock { $0 += 1 }
+                return Dictionary(uniqueKeysWithValues: ids.map { ($0, reason) })
+            }
+            #expect(told[Self.id]?.reason == reason.reason)
+        }
+        await look()
+        between()
+        await look()
+        return asked.withLock { $0 }
+    }
+
+    @Test func `that a job waits for its time is asked once, while all is heard`() async {
+        let memory = StatusMemory()
+        #expect(await asked(memory, explanation(.notDue)) == 2, "nobody hears what happens to it")
+        let hearing = memory.begin()
+        #expect(await asked(memory, explanation(.notDue)) == 1)
+        memory.end(hearing)
+        #expect(await asked(memory, explanation(.notDue)) == 2)
+    }
+
+    @Test func `what may change unheard is asked each time`() async {
+        let memory = StatusMemory()
+        _ = memory.begin()
+        #expect(await asked(memory, explanation(.slotsBusy)) == 2)
+        #expect(await asked(memory, explanation(.notDue, in: -1)) == 2, "its time has come")
+    }
+
+    @Test func `once something is heard of the job it is asked again`() async {
+        let memory = StatusMemory()
+        _ = memory.begin()
+        let event = JobEvent(
+            .jobLeased, sequence: EventSequence(incarnation: 1, batch: 2, index: 0), id: Self.id, request: Self.id,
+            index: 0, kind: "text", tenant: "", worker: nil, number: 1, ending: nil, at: 0)
+        let times = await asked(memory, explanation(.notDue)) { memory.hear(.init([.event(event)])) }
+        #expect(times == 2)
+        #expect(await asked(memory, explanation(.notDue)) == 0, "what the second look was told is remembered")
     }
 }

@@ -75,7 +75,7 @@ struct ProgressTests {
         #expect(scheduler.told().map(\.client) == [clients[1]])
         scheduler.report(lease, by: worker)
         scheduler.settle()
-        #expect(scheduler.core.followers.count(of: clients[1]) == 0)
+        #expect(scheduler.core.followers.clients(of: id).isEmpty)
         #expect(scheduler.finals().map(\.client).contains(clients[1]))
     }
 

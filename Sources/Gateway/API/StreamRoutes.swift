@@ -176,6 +176,10 @@ struct StreamRoutes: Sendable {
         let seat = try seats.take(call.identity.subject)
         let box = StreamBox(limit: GatewayLimits.streamBytes, cut: call.context.cut)
         let membership = try await hub.join(Listener(interest, had: had, box: box))
+        if let had, membership.start.isBefore(had), try await !hub.hasCome(to: had) {
+            // It would hear nothing until the journal is as far, which may be never.
+            throw Problem.field("Last-Event-ID", "names an event that has not happened; leave it out to begin anew")
+        }
         return OpenedStream(request: call.request, membership: membership, seat: seat, had: had)
     }
 

@@ -15,7 +15,11 @@ extension SchedulerLink {
     }
 
     private func explanations(of ids: [JobID]) async -> [JobID: Explanation] {
-        guard !ids.isEmpty, let client = try? client() else { return [:] }
+        await memory.reasons(of: ids) { ids in await ask(ids) }
+    }
+
+    private func ask(_ ids: [JobID]) async -> [JobID: Explanation] {
+        guard let client = try? client() else { return [:] }
         return await withTaskGroup(of: [JobID: Explanation]?.self) { group in
             group.addTask { await client.explanations(of: ids) }
             group.addTask {

@@ -16,14 +16,15 @@ import Synchronization
 final class EventHub: Service {
     private enum Standing {
         case off
-        /// The thread looks for the place to begin; these wait for it.
-        case beginning([CheckedContinuation<Void, Never>])
+        /// The thread looks for the place to begin; these wait for it, each by a number of its own.
+        case beginning([Int: CheckedContinuation<Void, Never>])
         /// It listens; everything before the place was told, all of it behind it will be.
         case at(EventPlace)
     }
 
     private struct State {
         var standing = Standing.off
+        var waiters = 0
         var audience = Audience()
         /// Since when nobody listens.
         var lonelySince: ContinuousClock.Instant?
@@ -35,17 +36,24 @@ final class EventHub: Service {
     private let keys: PeerKeys?
     private let journalURL: String
     private let memory: StatusMemory
+    private let patience: Duration
     private let logger: Logger
     private let began = ContinuousClock.now
     /// Reads what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
     private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
 
-    /// - Parameter memory: told everything first.
-    init(endpoint: String, keys: PeerKeys? = nil, journalURL: String, memory: StatusMemory, logger: Logger) {
+    /// - Parameters:
+    ///   - memory: told everything first.
+    ///   - patience: how long somebody who joins waits for a journal that hangs.
+    init(
+        endpoint: String, keys: PeerKeys? = nil, journalURL: String, memory: StatusMemory,
+        patience: Duration = GatewayLimits.patience, logger: Logger
+    ) {
         self.endpoint = endpoint
         self.keys = keys
         self.journalURL = journalURL
         self.memory = memory
+        self.patience = patience
         self.logger = logger
         replays.start()
     }
@@ -89,9 +97,10 @@ final class EventHub: Service {
     }
 
     func join(_ listener: Listener) async throws(Problem) -> Membership {
+        let deadline = ContinuousClock.now + patience
         // It may be about to stop for want of listeners.
-        for _ in 0..<3 {
-            await stand()
+        for _ in 0..<3 where .now < deadline {
+            await stand(until: deadline)
             let start: EventPlace? = state.withLock { state in
                 guard case .at(let place) = state.standing, !state.isClosed else { return nil }
                 state.audience.add(listener)
@@ -107,30 +116,55 @@ final class EventHub: Service {
         state.withLock { $0.audience.remove(listener) }
     }
 
+    /// Whether the journal has come as far as this event, which the hub has not. Who was at another gateway may be
+    /// ahead; nobody is ahead of the journal.
+    func hasCome(to sequence: EventSequence) async throws(Problem) -> Bool {
+        try await read { [journalURL] () throws(PostgresError) in
+            guard let end = try EventHistory(url: journalURL).end() else { return false }
+            return end.incarnation != sequence.incarnation || EventPosition(after: sequence) <= end.position
+        }
+    }
+
     /// What a stream missed, read by one of a few threads.
     func replay<T: Sendable>(
         after sequence: EventSequence, to end: EventPlace,
         _ body: @escaping @Sendable (EventReplay) throws(PostgresError) -> T
     ) async throws(Problem) -> T {
         let replay = EventReplay(journal: journalURL, after: sequence, to: end)
+        return try await read { () throws(PostgresError) in try body(replay) }
+    }
+
+    private func read<T: Sendable>(
+        _ body: @escaping @Sendable () throws(PostgresError) -> T
+    ) async throws(Problem) -> T {
         do {
-            return try await replays.runIfActive { try body(replay) }
+            return try await replays.runIfActive { try body() }
         } catch {
             logger.warning("events could not be read again: \(error)")
             throw .unavailable("the journal does not answer", code: "journal_away")
         }
     }
 
-    /// Returns once the place is known, or nobody found it.
-    private func stand() async {
+    /// Returns once the place is known, nobody found it, or it is too late.
+    private func stand(until deadline: ContinuousClock.Instant) async {
+        let number = state.withLock { state in
+            state.waiters += 1
+            return state.waiters
+        }
+        let timer = Task {
+            guard (try? await Task.sleep(until: deadline)) != nil else { return }
+            stopWaiting(number)
+        }
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
                 switch state.standing {
                 case .at: return true
-                case .beginning(let waiters): state.standing = .beginning(waiters + [continuation])
+                case .beginning(var waiters):
+                    waiters[number] = continuation
+                    state.standing = .beginning(waiters)
                 case .off:
                     guard !state.isClosed else { return true }
-                    state.standing = .beginning([continuation])
+                    state.standing = .beginning([number: continuation])
                     // Who waits is not in the audience yet: the loneliness before is over.
                     state.lonelySince = nil
                     NamedThread("events") { [self] in listen() }.detach()
@@ -139,15 +173,26 @@ final class EventHub: Service {
             }
             if isReady { continuation.resume() }
         }
+        timer.cancel()
+    }
+
+    private func stopWaiting(_ number: Int) {
+        let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard case .beginning(var waiters) = state.standing else { return nil }
+            let waiter = waiters.removeValue(forKey: number)
+            state.standing = .beginning(waiters)
+            return waiter
+        }
+        waiter?.resume()
     }
 
     private func become(_ standing: Standing) {
         let waiters = state.withLock { state in
             defer { state.standing = standing }
             if case .beginning(let waiters) = state.standing { return waiters }
-            return []
+            return [:]
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters.values { waiter.resume() }
     }
 
     // MARK: The thread

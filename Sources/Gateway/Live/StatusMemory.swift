@@ -17,12 +17,14 @@ final class StatusMemory: Sendable {
         var hearings = 0
         var requests = Shelf<RequestRecord>()
         var jobs = Shelf<JobRows>()
-
+        /// Of jobs that wait for their time.
+        var reasons = Shelf<Explanation>()
         var sweptAt = ContinuousClock.now
 
         mutating func clear() {
             requests.clear()
             jobs.clear()
+            reasons.clear()
         }
 
         /// What holds no more is let go of now and then: nobody may ask for it again.
@@ -31,11 +33,14 @@ final class StatusMemory: Sendable {
             sweptAt = now
             requests.sweep(at: now)
             jobs.sweep(at: now)
+            reasons.sweep(at: now)
         }
 
         mutating func changed(_ type: EventType, _ id: JobID, of request: JobID) {
             requests.forget(request)
-            if !type.isOfRequest { jobs.forget(id) }
+            guard !type.isOfRequest else { return }
+            jobs.forget(id)
+            reasons.forget(id)
         }
     }
 
@@ -45,49 +50,72 @@ final class StatusMemory: Sendable {
 
     /// One request with all of its jobs; nil: there is none that `viewer` sees.
     func request(_ id: JobID, for viewer: Viewer, from reads: ReadPool) async throws(Problem) -> RequestRecord? {
-        if let known = state.withLock({ $0.requests.find(id, at: .now) }) {
-            return viewer.sees(tenant: known.tenant) ? known : nil
+        let found = try await look(for: id, on: \.requests, rows: \.jobs) { () throws(Problem) in
+            try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
         }
-        let begun = ContinuousClock.now
-        state.withLock { state in
-            state.sweep(at: begun)
-            if state.hearing != nil { state.requests.begin(id) }
-        }
-        let found: RequestRecord?
-        do throws(Problem) {
-            found = try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
-        } catch {
-            state.withLock { $0.requests.end(id, nil) }
-            throw error
-        }
-        let kept = found.flatMap { record in record.jobs.holds(since: begun).map { (record, $0, record.jobs.count) } }
-        state.withLock { $0.requests.end(id, kept) }
-        return found
+        return found.flatMap { viewer.sees(tenant: $0.tenant) ? $0 : nil }
     }
 
     /// One job with its attempts; nil: there is none that `viewer` sees.
     func job(_ id: JobID, for viewer: Viewer, from reads: ReadPool) async throws(Problem) -> JobRows? {
-        if let known = state.withLock({ $0.jobs.find(id, at: .now) }) {
-            return viewer.sees(tenant: known.tenant ?? "") ? known : nil
+        let found = try await look(for: id, on: \.jobs, rows: \.self) { () throws(Problem) in
+            try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
         }
-        let begun = ContinuousClock.now
-        state.withLock { state in
-            state.sweep(at: begun)
-            if state.hearing != nil { state.jobs.begin(id) }
+        return found.flatMap { viewer.sees(tenant: $0.tenant ?? "") ? $0 : nil }
+    }
+
+    /// What is on the shelf, or else what `read` finds, which is then there for as long as it holds.
+    private func look<Value: Sendable>(
+        for id: JobID, on shelf: WritableKeyPath<State, Shelf<Value>>, rows: KeyPath<Value, JobRows>,
+        read: () async throws(Problem) -> Value?
+    ) async throws(Problem) -> Value? {
+        let now = ContinuousClock.now
+        let (known, isHeard) = state.withLock { state -> (Value?, Bool) in
+            if let known = state[keyPath: shelf].find(id, at: now) { return (known, false) }
+            state.sweep(at: now)
+            guard state.hearing != nil else { return (nil, false) }
+            state[keyPath: shelf].begin(id)
+            return (nil, true)
         }
-        let found: JobRows?
-        do throws(Problem) {
-            found = try await reads.answer { reader throws(ReadError) in try reader.job(id, for: viewer) }
-        } catch {
-            state.withLock { $0.jobs.end(id, nil) }
+        if let known { return known }
+        let found: Value?
+        do throws(Problem) { found = try await read() } catch {
+            if isHeard { state.withLock { $0[keyPath: shelf].end(id, nil) } }
             throw error
         }
-        // That another job ended, for which it waits, is no event of its own.
-        let kept = found.flatMap { rows in
-            rows.states.contains(.blocked) ? nil : rows.holds(since: begun).map { (rows, $0, rows.count) }
+        guard isHeard else { return found }
+        let kept = found.flatMap { found in
+            found[keyPath: rows].holds(since: now).map { (found, $0, found[keyPath: rows].count) }
         }
-        state.withLock { $0.jobs.end(id, kept) }
+        state.withLock { $0[keyPath: shelf].end(id, kept) }
         return found
+    }
+
+    /// Why jobs wait: what is remembered, and of the others what `ask` says. That a job waits for its time is so until
+    /// then, whatever else happens; all else is asked for each time.
+    func reasons(
+        of ids: [JobID], ask: ([JobID]) async -> [JobID: Explanation]
+    ) async -> [JobID: Explanation] {
+        let now = ContinuousClock.now
+        let (known, unknown, isHeard) = state.withLock { state in
+            let known = ids.map { ($0, state.reasons.find($0, at: now)) }
+            let unknown = known.filter { $0.1 == nil }.map(\.0)
+            if state.hearing != nil { unknown.forEach { state.reasons.begin($0) } }
+            return (known, unknown, state.hearing != nil)
+        }
+        var all = Dictionary(known.compactMap { id, reason in reason.map { (id, $0) } }) { $1 }
+        guard !unknown.isEmpty else { return all }
+        let told = await ask(unknown)
+        if isHeard {
+            state.withLock { state in
+                for id in unknown {
+                    let kept = told[id].flatMap { reason in reason.holds(since: now).map { (reason, $0, 1) } }
+                    state.reasons.end(id, kept)
+                }
+            }
+        }
+        all.merge(told) { $1 }
+        return all
     }
 
     // MARK: Hearing
@@ -114,7 +142,7 @@ final class StatusMemory: Sendable {
     /// Before anybody is told.
     func hear(_ news: EventFollower.News) {
         state.withLock { state in
-            guard !state.requests.isEmpty || !state.jobs.isEmpty else { return }
+            guard !state.requests.isEmpty || !state.jobs.isEmpty || !state.reasons.isEmpty else { return }
             for packed in news.part?.packed ?? [] {
                 let record = packed.record
                 state.changed(record.type, JobID(rawValue: record.id), of: JobID(rawValue: record.request))
@@ -161,7 +189,6 @@ struct Shelf<Value: Sendable>: Sendable {
 
     /// - Parameter found: until when it holds, and how many rows it is; nil: it is not worth keeping.
     mutating func end(_ id: JobID, _ found: (Value, until: ContinuousClock.Instant, rows: Int)?) {
-        // Nobody listened when it began.
         guard var place = places[id], place.readers > 0 else { return }
         place.readers -= 1
         drop(&place)
@@ -214,10 +241,21 @@ extension JobRows {
         guard count <= GatewayLimits.statusRowsOfRequest, !states.contains(.failed), !states.contains(.dead) else {
             return nil
         }
+        // That another job ended, for which one waits, is no event of its own.
+        guard count > 1 || !states.contains(.blocked) else { return nil }
         // Of what is final, or waits for its time, each change is an event.
         let isSettled = states.allSatisfy { $0.isFinal || $0 == .delayed }
         let age = isSettled ? GatewayLimits.settledAge : GatewayLimits.statusAge
         let due = dueTimes.compactMap { Timestamp($0)?.date }.min()
         return read + (due.map { min(.seconds($0.timeIntervalSinceNow), age) } ?? age)
+    }
+}
+
+extension Explanation {
+    /// Until when this is why the job waits, if nothing is heard of it; nil: it may be something else at any time.
+    fileprivate func holds(since asked: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+        guard reason == .notDue, until > 0 else { return nil }
+        let left = Date(timeIntervalSince1970: Double(until) / 1e6).timeIntervalSinceNow
+        return asked + min(.seconds(left), GatewayLimits.settledAge)
     }
 }

@@ -68,7 +68,7 @@ package struct Gateway: Sendable {
         let application = try application { address.continuation.yield($0) }
         // They end in the order from the last to the first.
         var services: [any Service] = [
-            scheduler, hub, relay,
+            MemoryReturn(), scheduler, hub, relay,
             Announcer(addresses: address.stream, readiness: readiness, relay: relay, announce: onReady), application,
         ]
         if let exporter = settings.exporter { services.insert(ExportService(exporter: exporter), at: 0) }

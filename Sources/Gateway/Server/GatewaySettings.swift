@@ -136,12 +136,14 @@ enum GatewayLimits {
     static let replayParts = 5
     static let replaysAtOnce = 2
     /// How long what was read of a request or a job is good for while nothing is heard of it, and where all of its jobs
-    /// are final or wait for their time; of how many rows it is remembered (of requests and of jobs: a row has about
-    /// 1 KiB), and of one request at most.
+    /// are final or wait for their time; of how many rows it is remembered (of requests, of jobs, of why they wait: a row
+    /// has about 1 KiB), and of one request at most.
     static let statusAge = Duration.seconds(10)
     static let settledAge = Duration.seconds(60)
     static let statusRows = 20_000
     static let statusRowsOfRequest = 64
+    /// How often memory that is not used is given back: some milliseconds of work for some ten megabytes.
+    static let memoryPause = Duration.seconds(20)
     /// How long what is under way may go on when the gateway ends.
     static let drain = Duration.seconds(10)
 }

@@ -10,7 +10,7 @@ import Synchronization
 final class SchedulerLink: Service {
     private let endpoint: String
     private let settings: ClientSettings
-    private let memory: StatusMemory
+    let memory: StatusMemory
     private let logger: Logger
     private let connected = Mutex<Client?>(nil)
     /// Of the orders of this process; the client's producer is one of its own.
