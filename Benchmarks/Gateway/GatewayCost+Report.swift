@@ -7,19 +7,19 @@ extension GatewayCost {
         let schedulerSeconds: Double
         let postgresSeconds: Double
         let gatewaySeconds: Double
-        /// At the window's end.
+        /// The median over the window.
         let gatewayBytes: Int
         var jobs = 0
         /// What the crowd said.
         let crowd: JSONObject
 
-        init(isWith: Bool, _ before: Sample, _ after: Sample, said crowd: JSONObject) {
+        init(isWith: Bool, _ before: Sample, _ after: Sample, gatewayBytes: Int, said crowd: JSONObject) {
+            self.gatewayBytes = gatewayBytes
             self.isWith = isWith
             seconds = Double(after.at - before.at) / 1e6
             schedulerSeconds = after.schedulerSeconds - before.schedulerSeconds
             postgresSeconds = after.postgresSeconds - before.postgresSeconds
             gatewaySeconds = after.gatewaySeconds - before.gatewaySeconds
-            gatewayBytes = after.gatewayBytes
             self.crowd = crowd
         }
 
@@ -78,7 +78,7 @@ extension GatewayCost {
         }
 
         private var costRatio: Double { ratio { $0.schedulerSeconds + $0.postgresSeconds } }
-        /// The gateway's memory at the end of the last window with the crowd, over that of the first.
+        /// The gateway's memory in the last window with the crowd, over that in the first.
         private var memoryRatio: Double {
             Double(loaded.last?.gatewayBytes ?? 0) / Double(max(loaded.first?.gatewayBytes ?? 0, 1))
         }

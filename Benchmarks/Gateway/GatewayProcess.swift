@@ -42,6 +42,8 @@ struct GatewayProcess: ~Copyable {
         _ = child.wait(atMost: .seconds(10))
     }
 
+    var residentBytes: Int { ProcessUse.residentBytes(pid) }
+
     func check() throws(StackError) {
         if ProcessUse.hasEnded(pid) { throw StackError("the gateway ended: \(ProcessUse.text(log))") }
     }

@@ -92,7 +92,7 @@ private final class StreamHandler: ChannelInboundHandler {
     private let head: HTTPRequestHead
     private let count: HeardCount
     private let opened: EventLoopPromise<Void>
-    private var scanner = StreamScanner()
+    private var scanner = StreamScanner { $0 == "sampled" }
     private var last: (batch: UInt64, index: UInt32) = (0, 0)
 
     struct Refused: Error { let status: UInt }

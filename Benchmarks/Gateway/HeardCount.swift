@@ -48,31 +48,38 @@ package struct StreamScanner {
         case beat
     }
 
+    private let wantsData: (_ name: String) -> Bool
     private var line: [UInt8] = []
     private var name = ""
     private var id: EventSequence?
     private var data = ""
     private var hasLines = false
 
-    package init() {}
+    /// - Parameter wantsData: of which events; that of others is left empty, as most are only counted.
+    package init(wantsData: @escaping (_ name: String) -> Bool) { self.wantsData = wantsData }
 
-    package mutating func scan(_ bytes: some Sequence<UInt8>, _ tell: (Block) -> Void) {
-        for byte in bytes {
-            guard byte == 0x0A else {
-                line.append(byte)
-                continue
-            }
+    package mutating func scan(_ bytes: some Collection<UInt8>, _ tell: (Block) -> Void) {
+        var rest = bytes[...]
+        while let end = rest.firstIndex(of: 0x0A) {
+            line.append(contentsOf: rest[..<end])
             if line.isEmpty { finish(tell) } else { take() }
             line.removeAll(keepingCapacity: true)
+            rest = rest[end...].dropFirst()
         }
+        line.append(contentsOf: rest)
     }
 
     private mutating func take() {
         hasLines = true
-        let text = String(decoding: line, as: UTF8.self)
-        if text.hasPrefix("event: ") { name = String(text.dropFirst(7)) }
-        if text.hasPrefix("id: ") { id = EventSequence(text.dropFirst(4)) }
-        if text.hasPrefix("data: ") { data = String(text.dropFirst(6)) }
+        if let value = value("event: ") { name = String(decoding: value, as: UTF8.self) }
+        if let value = value("id: ") { id = EventSequence(utf8: value) }
+        if let value = value("data: "), wantsData(name) { data = String(decoding: value, as: UTF8.self) }
+    }
+
+    private func value(_ field: StaticString) -> ArraySlice<UInt8>? {
+        let count = field.utf8CodeUnitCount
+        let isIt = line.count >= count && field.withUTF8Buffer { line[..<count].elementsEqual($0) }
+        return isIt ? line[count...] : nil
     }
 
     private mutating func finish(_ tell: (Block) -> Void) {

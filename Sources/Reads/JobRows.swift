@@ -18,14 +18,25 @@ let fullColumns: [Column] = [
     .text("retried_as"), .text("error_class"), .text("error"),
 ]
 
-/// Its leases, each with how it ended.
-private let attempts = """
-    coalesce((SELECT json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
-            'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
-            'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
-        FROM statex.leases_of($1::bigint, $1::bigint) l
-        LEFT JOIN statex.outcomes_of($1::bigint, $1::bigint) o ON o.token = l.token
-        LEFT JOIN statex.results r ON r.job = l.job AND r.token = l.token AND r.encoding = 0 AND r.ending = 2), '[]')
+/// A job with its attempts: its leases, each with how it ended.
+private let lookColumns = fullColumns + [.json("attempts", "coalesce(t.all_of_job, '[]')")]
+
+/// Jobs with ids from $1 to $2, each with its attempts. (LATERAL and LIMIT: whatever the planner expects, errors are found
+/// by key.)
+private let lookSQL = """
+    WITH tries AS MATERIALIZED (
+        SELECT l.job, json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
+                'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
+                'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
+            AS all_of_job
+        FROM statex.leases_of($1::bigint, $2::bigint) l
+        LEFT JOIN statex.outcomes_of($1::bigint, $2::bigint) o ON o.job = l.job AND o.token = l.token
+        LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE o.ending = 'failed' AND e.job = l.job
+            AND e.token = l.token AND e.encoding = 0 AND e.ending = 2 LIMIT 1) r ON true
+        GROUP BY l.job
+    )
+    SELECT \(lookColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) LEFT JOIN tries t ON t.job = id
+    WHERE $3::text IS NULL OR tenant = $3 ORDER BY id
     """
 
 /// One job as the command line shows it, from `statex.job`.
@@ -48,11 +59,12 @@ package struct JobRows: Sendable {
 
     // Of the first job.
 
+    package var id: JobID? { first("id").flatMap { JobID($0) } }
     package var tenant: String? { first("tenant") }
     package var request: JobID? { first("request").flatMap { JobID($0) } }
     package var retriedAs: String? { first("retried_as") }
     /// What is followed to hear how far it is: its request, or itself if it is a retry by hand.
-    package var followed: JobID? { first("retry_of") == nil ? request : first("id").flatMap { JobID($0) } }
+    package var followed: JobID? { first("retry_of") == nil ? request : id }
     /// Of those that wait for a time: when they do not any more, as JSON has times.
     package var dueTimes: [String] {
         let columns = ["run_at", "retry_at"].compactMap { list.columns.index(of: $0) }
@@ -74,6 +86,10 @@ package struct RequestRecord: Sendable {
     package let id: JobID
     package let tenant: String
     package let jobs: JobRows
+    /// Each job as a look at it alone would show it, if they are few: who looks at a request looks at them next.
+    package let looks: [JobRows]
+    /// How many jobs that are at most.
+    package static let looksMost = 64
 
     package var state: RequestState { RequestState(of: jobs.states) }
     package var createdAt: String? { jobs.list.rows.first.flatMap { $0[Self.created] } }
@@ -108,13 +124,12 @@ extension JournalReader {
 
     /// One job with its attempts, as one row; nil: there is none that `viewer` sees.
     package borrowing func job(_ id: JobID, for viewer: Viewer) throws(ReadError) -> JobRows? {
-        let columns = fullColumns + [.json("attempts", attempts)]
-        let rows = try prepared(
-            """
-            SELECT \(columns.selection) FROM statex.jobs_between($1::bigint, $1::bigint)
-            WHERE $2::text IS NULL OR tenant = $2
-            """, [id.description, viewer.tenant])
-        return rows.isEmpty ? nil : JobRows(Listing(columns, rows))
+        try looks(from: id.rawValue, to: id.rawValue, for: viewer).first
+    }
+
+    private borrowing func looks(from first: UInt64, to last: UInt64, for viewer: Viewer) throws(ReadError) -> [JobRows]
+    {
+        try prepared(lookSQL, [String(first), String(last), viewer.tenant]).map { JobRows(Listing(lookColumns, [$0])) }
     }
 
     /// One request with all of its jobs (retries by hand are jobs of their own); nil: there is none that `viewer`
@@ -132,9 +147,15 @@ extension JournalReader {
             return nil
         }
         let last = id.rawValue + (count - 1)
+        if count <= RequestRecord.looksMost {
+            let looks = try looks(from: id.rawValue, to: last, for: viewer)
+            // All but the attempts.
+            let rows = looks.flatMap(\.list.rows).map { Array($0.prefix(fullColumns.count)) }
+            return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)), looks: looks)
+        }
         let rows = try prepared(
             "SELECT \(fullColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) ORDER BY id",
             [id.description, String(last)])
-        return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)))
+        return RequestRecord(id: id, tenant: tenant, jobs: JobRows(Listing(fullColumns, rows)), looks: [])
     }
 }

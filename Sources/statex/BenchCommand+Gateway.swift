@@ -15,8 +15,9 @@ extension BenchCommand {
                 scheduler and Postgres for a job rises by more than a tenth, the gateway's memory grows by as much, an \
                 event is lost, fewer reads are answered than asked for, or a job is missing or doubled.
 
-                In the JSON, ratios are medians of the pairs of windows, with over without; memory is that at the end \
-                of the last window with the crowd over that of the first, which only warms up.
+                In the JSON, ratios are medians of the pairs of windows, with over without; memory is the median \
+                of the last window with the crowd over that of the first, which only warms up. Postgres vacuums nothing \
+                meanwhile: that costs the same whoever looks on, and would fall on one window or the other by chance.
                 """)
         @Option(help: "Windows, half of them with the crowd; one to warm up comes before.") var windows = 4
         @Option(help: "Seconds of a window.") var seconds = 60

@@ -50,6 +50,14 @@ extension EndToEnd {
 
                 // Again, from each place on, and over a new gateway: the rest, byte for byte.
                 let later = try GatewayVisitor(stack.startGateway())
+                // What this one remembers of the jobs, since it looked at the request, is what a look at each finds there.
+                _ = try await visitor.get("/v1/requests/\(id)")
+                let number = try #require(UInt64(id))
+                for job in [number, number + 1] {
+                    let remembered = try await visitor.get("/v1/jobs/\(job)").text
+                    #expect(try await later.get("/v1/jobs/\(job)").text == remembered)
+                    #expect(remembered.contains(#""ending" : "succeeded""#))
+                }
                 for (index, event) in heard.enumerated() {
                     let again = try HeardStream(later, "/v1/requests/\(id)/events", after: event.id)
                     #expect(try await again.ended().map(\.data) == heard.dropFirst(index + 1).map(\.data))

@@ -98,6 +98,7 @@ struct RouteTests {
             let read = try await client.execute(uri: "/v1/jobs", method: .get, headers: headers)
             #expect(read.status == .serviceUnavailable && read.headers[.retryAfter] == "1")
             #expect(try ReadProblem(read).code == "journal_away")
+            #expect(!String(buffer: read.body).contains("nowhere"), "what Postgres says is for the log")
             let submit = try await client.execute(
                 uri: "/v1/requests", method: .post, headers: headers, body: .init(string: #"{"jobs":[{"kind":"a"}]}"#))
             #expect(submit.status == .serviceUnavailable && submit.headers[.retryAfter] == "1")

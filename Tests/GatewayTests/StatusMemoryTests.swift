@@ -65,6 +65,29 @@ struct StatusMemoryTests {
         #expect(shelf.find(Self.id, at: now) == "newer")
     }
 
+    @Test func `whoever reads hears whether something changed meanwhile`() {
+        var shelf = Shelf<String>()
+        shelf.begin(Self.id)
+        let undisturbed = shelf.end(Self.id, nil)
+        shelf.begin(Self.id)
+        shelf.forget(Self.id)
+        let disturbed = shelf.end(Self.id, ("old", until: now + .seconds(10), rows: 1))
+        let readByNobody = shelf.end(Self.id, nil)
+        #expect(undisturbed && !disturbed && !readByNobody)
+    }
+
+    @Test func `what was found with something else is there too, and counts`() {
+        var shelf = Shelf<String>()
+        shelf.put(Self.id, ("found", until: now + .seconds(10), rows: GatewayLimits.statusRows - 1))
+        #expect(shelf.find(Self.id, at: now) == "found")
+        shelf.put(Self.id, ("again", until: now + .seconds(10), rows: GatewayLimits.statusRows))
+        #expect(shelf.find(Self.id, at: now) == "again")
+        shelf.put(JobID(rawValue: 8192), ("too many", until: now + .seconds(10), rows: 1))
+        #expect(shelf.find(JobID(rawValue: 8192), at: now) == nil)
+        shelf.forget(Self.id)
+        #expect(shelf.find(Self.id, at: now) == nil && shelf.isEmpty)
+    }
+
     @Test func `what was read while nobody heard is not kept`() {
         var shelf = Shelf<String>()
         shelf.end(Self.id, ("unheard", until: now + .seconds(10), rows: 1))

@@ -83,7 +83,11 @@ struct TicketTests {
         let expires_seconds: Int
     }
 
-    @Test(arguments: ["x", "1-2", "0-1-1", "g-1-1", "7-1-4294967295", "7-4611686018427387904-0", "7-1-1-1"])
+    @Test(arguments: [
+        "x", "1-2", "0-1-1", "g-1-1", "7-1-4294967295", "7-4611686018427387904-0", "7-1-1-1", "+7-1-1", "7--1", "7-1-",
+        "-1-1",
+        "10000000000000000-1-1", "7-18446744073709551616-1", "7-1-4294967296",
+    ])
     func `a Last-Event-ID that is none names the field`(id: String) async throws {
         let scene = try await Scene()
         var headers = Scene.bearer(try await Scene.token())

@@ -52,6 +52,8 @@ final class StatusMemory: Sendable {
     func request(_ id: JobID, for viewer: Viewer, from reads: ReadPool) async throws(Problem) -> RequestRecord? {
         let found = try await look(for: id, on: \.requests, rows: \.jobs) { () throws(Problem) in
             try await reads.answer { reader throws(ReadError) in try reader.request(id, for: viewer) }
+        } keeping: { state, record, now in
+            for job in record.looks { job.id.map { state.jobs.put($0, job.lasting(since: now)) } }
         }
         return found.flatMap { viewer.sees(tenant: $0.tenant) ? $0 : nil }
     }
@@ -65,9 +67,11 @@ final class StatusMemory: Sendable {
     }
 
     /// What is on the shelf, or else what `read` finds, which is then there for as long as it holds.
+    /// - Parameter keeping: keeps what else was found, of which nothing was heard meanwhile either.
     private func look<Value: Sendable>(
         for id: JobID, on shelf: WritableKeyPath<State, Shelf<Value>>, rows: KeyPath<Value, JobRows>,
-        read: () async throws(Problem) -> Value?
+        read: () async throws(Problem) -> Value?,
+        keeping: (inout State, Value, ContinuousClock.Instant) -> Void = { _, _, _ in }
     ) async throws(Problem) -> Value? {
         let now = ContinuousClock.now
         let (known, isHeard) = state.withLock { state -> (Value?, Bool) in
@@ -85,9 +89,12 @@ final class StatusMemory: Sendable {
         }
         guard isHeard else { return found }
         let kept = found.flatMap { found in
-            found[keyPath: rows].holds(since: now).map { (found, $0, found[keyPath: rows].count) }
+            found[keyPath: rows].holds(since: now).map { (found, until: $0, rows: found[keyPath: rows].count) }
         }
-        state.withLock { $0[keyPath: shelf].end(id, kept) }
+        state.withLock { state in
+            let hasHeld = state[keyPath: shelf].end(id, kept)
+            if hasHeld, let found { keeping(&state, found, now) }
+        }
         return found
     }
 
@@ -163,6 +170,8 @@ final class StatusMemory: Sendable {
 
 /// What was read and holds, and what is being read now.
 struct Shelf<Value: Sendable>: Sendable {
+    typealias Found = (Value, until: ContinuousClock.Instant, rows: Int)
+
     private struct Place {
         var value: Value?
         var holds: ContinuousClock.Instant = .now
@@ -188,19 +197,34 @@ struct Shelf<Value: Sendable>: Sendable {
     }
 
     /// - Parameter found: until when it holds, and how many rows it is; nil: it is not worth keeping.
-    mutating func end(_ id: JobID, _ found: (Value, until: ContinuousClock.Instant, rows: Int)?) {
-        guard var place = places[id], place.readers > 0 else { return }
+    /// - Returns: whether nothing changed since one who reads it now began.
+    @discardableResult
+    mutating func end(_ id: JobID, _ found: Found?) -> Bool {
+        guard var place = places[id], place.readers > 0 else { return false }
         place.readers -= 1
         drop(&place)
-        if let found, !place.hasChanged {
-            place.value = found.0
-            place.holds = found.until
-            place.rows = found.rows
-            rows += found.rows
-        }
+        let hasHeld = !place.hasChanged
+        if let found, hasHeld { keep(found, in: &place) }
         // Those who began before the change have it not; who comes after them reads anew.
         if place.readers == 0 { place.hasChanged = false }
         places[id] = place.value == nil && place.readers == 0 ? nil : place
+        return hasHeld
+    }
+
+    /// Keeps what was found with something else, of which nothing was heard meanwhile. Who reads it now finds the same.
+    mutating func put(_ id: JobID, _ found: Found?) {
+        guard let found, rows < GatewayLimits.statusRows else { return }
+        var place = places[id] ?? Place()
+        drop(&place)
+        keep(found, in: &place)
+        places[id] = place
+    }
+
+    private mutating func keep(_ found: Found, in place: inout Place) {
+        place.value = found.0
+        place.holds = found.until
+        place.rows = found.rows
+        rows += found.rows
     }
 
     mutating func forget(_ id: JobID) {
@@ -234,6 +258,11 @@ struct Shelf<Value: Sendable>: Sendable {
 
 extension JobRows {
     fileprivate var count: Int { list.rows.count }
+
+    /// Of one job, if it is kept.
+    fileprivate func lasting(since read: ContinuousClock.Instant) -> Shelf<JobRows>.Found? {
+        holds(since: read).map { (self, until: $0, rows: count) }
+    }
 
     /// Until when these rows say how the jobs stand, if nothing is heard of them; nil: they are not kept, being too many
     /// or dead letters, of whose retries no event tells.

@@ -10,7 +10,9 @@ final class FailedRequests: Sendable {
     private let budget = Mutex(LineBudget())
 
     /// - Parameter reason: what the sender is not told; nil: it is told everything.
-    func failed(_ request: Request, _ context: GatewayContext, code: String, reason: String? = nil) {
+    func failed(
+        _ request: Request, _ context: GatewayContext, code: String, reason: String?, level: Logger.Level = .warning
+    ) {
         guard let left = budget.withLock({ $0.take(at: clinux_monotonic_nanoseconds() / 1_000_000_000) }) else {
             return
         }
@@ -21,12 +23,8 @@ final class FailedRequests: Sendable {
         if let id = context.parameters.get("id").flatMap({ JobID($0) }) {
             fields[route.hasPrefix("/v1/requests/") ? "request" : "job"] = "\(id)"
         }
-        if let reason {
-            fields["reason"] = "\(reason)"
-            context.logger.error("a request failed", metadata: fields)
-        } else {
-            context.logger.warning("a request failed", metadata: fields)
-        }
+        if let reason { fields["reason"] = "\(reason)" }
+        context.logger.log(level: level, "a request failed", metadata: fields)
     }
 }
 

@@ -10,7 +10,9 @@ extension Problem {
         switch error {
         case .busy: self = .unavailable(error.description, code: "busy")
         // What Postgres said may name tables: it is for the log.
-        case .unreachable, .failed: self = .unavailable("the journal does not answer", code: "journal_away")
+        case .unreachable(let reason), .failed(let reason):
+            self = .unavailable("the journal does not answer", code: "journal_away")
+            self.reason = reason
         }
     }
 

@@ -19,6 +19,8 @@ struct Problem: Error, Sendable, Equatable {
     let detail: String
     var fields: [Field] = []
     var headers: HTTPFields = [:]
+    /// What the sender is not told, for the log.
+    var reason: String?
 
     var response: Response {
         var text = JSONText()

@@ -21,7 +21,9 @@ struct ProblemMiddleware: RouterMiddleware {
             guard request.headers[.host] == nil else { throw Problem.malformed("the header Host stands there twice") }
             response = try await next(request, context)
         } catch let problem as Problem {
-            if problem.status.kind == .serverError { failures.failed(request, context, code: problem.code) }
+            if problem.status.kind == .serverError {
+                failures.failed(request, context, code: problem.code, reason: problem.reason)
+            }
             response = answer(problem)
         } catch let error as HTTPParserError {
             // The connection answers it and closes: nothing after it can be read.
@@ -35,7 +37,7 @@ struct ProblemMiddleware: RouterMiddleware {
             response = answer(.malformed("the body is larger than the limit"))
         } catch {
             if !(error is CancellationError) {
-                failures.failed(request, context, code: Problem.unexpected.code, reason: "\(error)")
+                failures.failed(request, context, code: Problem.unexpected.code, reason: "\(error)", level: .error)
             }
             response = answer(.unexpected)
         }

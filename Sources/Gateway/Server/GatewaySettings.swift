@@ -1,6 +1,7 @@
 import StatexClient
 import StatexKeys
 import StatexOTLP
+import StatexReads
 import StatexTracing
 
 /// What a gateway is told. Limits that are no settings stand in `GatewayLimits`.
@@ -141,9 +142,9 @@ enum GatewayLimits {
     static let statusAge = Duration.seconds(10)
     static let settledAge = Duration.seconds(60)
     static let statusRows = 20_000
-    static let statusRowsOfRequest = 64
+    static let statusRowsOfRequest = RequestRecord.looksMost
     /// How often memory that is not used is given back: some milliseconds of work for some ten megabytes.
-    static let memoryPause = Duration.seconds(20)
+    static let memoryPause = Duration.seconds(10)
     /// How long what is under way may go on when the gateway ends.
     static let drain = Duration.seconds(10)
 }

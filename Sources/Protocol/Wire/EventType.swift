@@ -75,12 +75,34 @@ public struct EventSequence: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Reads what `description` writes; nil also of what no journal reaches, so that there is always a place behind it.
-    public init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 3, let incarnation = UInt64(parts[0], radix: 16), incarnation != 0,
-            let batch = UInt64(parts[1]), let index = UInt32(parts[2]), batch < 1 << 62, index < .max
+    public init?(_ text: some StringProtocol) { self.init(utf8: Array(text.utf8)[...]) }
+
+    /// The same of its bytes: who hears many has no text of each.
+    package init?(utf8: ArraySlice<UInt8>) {
+        let parts = utf8.split(separator: UInt8(ascii: "-"), maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let incarnation = Self.number(parts[0], radix: 16), incarnation != 0,
+            let batch = Self.number(parts[1], radix: 10), batch < 1 << 62,
+            let index = Self.number(parts[2], radix: 10).flatMap(UInt32.init(exactly:)), index < .max
         else { return nil }
         self.init(incarnation: incarnation, batch: batch, index: index)
+    }
+
+    private static func number(_ digits: ArraySlice<UInt8>, radix: UInt64) -> UInt64? {
+        var number: UInt64 = 0
+        for byte in digits {
+            let digit =
+                switch byte {
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt64(byte - UInt8(ascii: "0"))
+                case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt64(byte - UInt8(ascii: "a") + 10)
+                default: UInt64.max
+                }
+            guard digit < radix else { return nil }
+            let (shifted, isTooLarge) = number.multipliedReportingOverflow(by: radix)
+            let (sum, isOver) = shifted.addingReportingOverflow(digit)
+            guard !isTooLarge, !isOver else { return nil }
+            number = sum
+        }
+        return digits.isEmpty ? nil : number
     }
 
     public var description: String { "\(String(incarnation, radix: 16))-\(batch)-\(index)" }
