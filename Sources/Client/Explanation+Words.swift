@@ -73,7 +73,7 @@ extension WaitingReason {
         case .resourcesBusy: "the resources that its kind needs are in use"
         case .batchForming: "its worker waits for others to run it with"
         case .warmWorker: "it waits for the worker that has its key warm"
-        case .apart: "it was lost with several workers, and waits for one without another such job"
+        case .apart: "what was lost with several workers runs apart from others, and free workers have such jobs"
         }
     }
 }

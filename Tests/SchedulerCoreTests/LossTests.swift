@@ -124,6 +124,25 @@ struct LossTests {
         #expect(scheduler.final(of: accused[0]) == nil, "others were there")
     }
 
+    @Test("A worker that one of them left alive is shared by the next: who else waits does so for one of them")
+    func turns() throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let accused = try accuse([Job(), Job(), Job()], in: scheduler, client: client) {}
+        try scheduler.submit((0..<20).map { _ in [Job()] }, sequence: 2, client: client)
+        let worker = scheduler.worker(1, credit: 3, slots: 3)
+        scheduler.settle()
+        #expect(scheduler.held(by: worker).map(\.id) == [accused[0]])
+        scheduler.report(try #require(scheduler.held(by: worker).first), by: worker)
+        scheduler.settle()
+        let held = scheduler.held(by: worker).map(\.id)
+        #expect(held.filter { accused.contains($0) } == [accused[1]] && held.count == 3)
+        // They are done with, and so is their turn.
+        for lease in scheduler.held(by: worker) where lease.id != accused[1] { scheduler.report(lease, by: worker) }
+        scheduler.settle()
+        #expect(scheduler.held(by: worker).count == 3 && scheduler.final(of: accused[2]) == nil)
+    }
+
     @Test("It does not wait for a worker that takes nothing")
     func noCredit() throws {
         let scheduler = TestScheduler()

@@ -223,6 +223,7 @@ extension SchedulerCore {
         let isEmpty = workers[worker].leases.count == 0
         workers[worker].leases.append(slot, in: &jobs)
         if isAccused(slot) { holdAccused(slot, in: worker, isEmpty: isEmpty, at: now) }
+        workers[worker].owesTurn = false
         formBatch(slot, in: worker, at: now)
         workers[worker].expected += Int64(jobs[slot].expected)
         queued -= 1

@@ -110,6 +110,7 @@ extension SchedulerCore {
         case .failed where record.retryable: attemptFailed(slot, on: worker, at: now)
         case .failed, .cancelled, .returned, .lost, .expired: break
         }
+        if isAccused(slot) { workers[worker].owesTurn = true }
         let wasStealing = jobs[slot].flags.contains(.stealing) && stolenFor[jobs[slot].id] != Self.pause
         row.lease = endLease(slot)
         let wanted = jobs[slot].flags

@@ -12,6 +12,8 @@ final class LossChecker: Checker {
     private var suspects: Set<UInt64> = []
     /// Jobs that one loss more may make dead, by the worker that they had for themselves, and until when at least.
     private var alone: [WorkerID: (job: UInt64, until: Int64)] = [:]
+    /// Workers that one of these left alive, and that had no lease since: the next of them need not be alone there.
+    private var owing: Set<WorkerID> = []
     /// When the last commit was decided: what the next one holds came after it.
     private var decidedAt: Int64 = 0
 
@@ -24,6 +26,7 @@ final class LossChecker: Checker {
         guard scheduler.number == reference.owner else { return }
         joined = []
         alone = [:]
+        owing = []
         decidedAt = world.now
         suspects = Set(reference.durable.jobs.filter { !$0.value.lostWith.isEmpty }.keys)
     }
@@ -49,6 +52,7 @@ final class LossChecker: Checker {
         for row in commit.outcomes where row.token != 0 {
             guard let worker = worker(row.lease.worker, commit) else { continue }
             held[worker]?.remove(row.id)
+            if isAccused(row.id) { owing.insert(worker) }
             guard row.ending == .lost else { continue }
             lost[worker, default: 0] += 1
             suspects.insert(row.id)
@@ -76,8 +80,10 @@ final class LossChecker: Checker {
             }
             if isAccused(row.id) {
                 let until = decidedAt + Limits.aloneMilliseconds.lowerBound * 1_000_000
-                alone[worker] = before == 0 && !wereBusy.contains(worker) ? (row.id, until) : nil
+                let isEmpty = before == 0 && !wereBusy.contains(worker)
+                alone[worker] = isEmpty && !owing.contains(worker) ? (row.id, until) : nil
             }
+            owing.remove(worker)
             // One that ended in the same commit may have made room for the next.
             if !ended.contains(row.token) { held[worker, default: []].insert(row.id) }
         }

@@ -6,6 +6,7 @@
 // that the next loss says whether it had begun. What another loss may make dead is accused: never two of these are in one
 // worker, and one that is empty takes them before all others, and nothing else for a while. For only what is lost with
 // nothing beside it is found out; what was lost beside others is dead much later, so that nothing kills workers for ever.
+// A worker that one of them left alive takes the next beside others: who waits does so for one of them, not for all.
 
 import StatexProtocol
 
@@ -137,13 +138,14 @@ extension SchedulerCore {
         return suspicion != .accused && workers[worker].aloneUntil <= now.monotonic
     }
 
-    /// An empty worker for a job that is accused, and one that is warm for it first.
+    /// An empty worker for a job that is accused, and one that is warm for it first. Where it is the turn of others, it
+    /// goes in its order with them.
     func emptyTaker(_ slot: Int32, at now: Now) -> Int32? {
         let (kind, queue, key) = (jobs[slot].kind, jobs[slot].queue, affinity(slot))
         var taker: Int32?
         for worker in workers.indices
-        where workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && serves(worker, queue)
-            && hasResources(worker, for: kind)
+        where workers[worker].leases.count == 0 && workers[worker].freeSlots > 0 && !workers[worker].owesTurn
+            && serves(worker, queue) && hasResources(worker, for: kind)
             && workers[worker].quarantine.mayTake(kind, at: now.monotonic)
         {
             if let key, workers[worker].warm.contains(key) { return worker }
@@ -156,7 +158,7 @@ extension SchedulerCore {
     /// kills mostly does so when it did before. Others need not wait for all that it has to do.
     mutating func holdAccused(_ slot: Int32, in worker: Int32, isEmpty: Bool, at now: Now) {
         workers[worker].accused += 1
-        guard isEmpty else { return workers[worker].aloneUntil = 0 }
+        guard isEmpty, !workers[worker].owesTurn else { return workers[worker].aloneUntil = 0 }
         let bounds = Limits.aloneMilliseconds
         let alone = (lostWith[jobs[slot].id]?.longest ?? 0) / 500_000
         workers[worker].aloneUntil =

@@ -24,6 +24,8 @@ package struct WorkerRecord: Sendable {
     var accused = 0
     /// Until then that one has nothing beside it; on the monotonic clock.
     var aloneUntil: Int64 = 0
+    /// One of them ended there and left it alive: others have a turn before another has the worker for itself.
+    var owesTurn = false
     /// The round of dispatch in which nothing more may wait in it.
     var keptInRound: UInt64 = 0
     /// What it says of itself: a job may require some of them.
