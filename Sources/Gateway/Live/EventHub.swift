@@ -157,6 +157,8 @@ final class EventHub: Service {
         }
         await withCheckedContinuation { continuation in
             let isReady = state.withLock { state in
+                // The timer may have found nobody to tell yet.
+                guard .now < deadline else { return true }
                 switch state.standing {
                 case .at: return true
                 case .beginning(var waiters):
