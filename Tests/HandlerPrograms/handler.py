@@ -33,7 +33,7 @@ class Handler:
             self.directory.mkdir(parents=True, exist_ok=True)
         environment = {
             "PATH": "/usr/bin:/bin", "HOME": str(self.directory), "TMPDIR": str(self.directory), "LANG": "C.UTF-8",
-            "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "MALLOC_ARENA_MAX": "1", "PYTHONDONTWRITEBYTECODE": "1",
             "STATEX_MODELS": str(MODELS), **settings,
         }
         self.log = open(self.directory.parent / f"{self.directory.name}.stderr", "w+b")
@@ -123,7 +123,8 @@ class Handler:
         self.log.seek(0)
         return self.log.read().decode("utf-8", "replace")
 
-    def peak_bytes(self, field="VmHWM"):
+    def memory_bytes(self, field="VmHWM"):
+        """A figure of /proc/PID/status; `VmHWM` is the most that was resident."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(field):
                 return int(line.split()[1]) * 1024

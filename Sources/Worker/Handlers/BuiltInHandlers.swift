@@ -62,7 +62,9 @@ package enum BuiltInHandlers {
         settings.environment = [
             "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
             // The libraries otherwise take every core, each.
-            "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1", "STATEX_MODELS": place.models,
+            "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1",
+            // One thread computes at a time; an arena for each that ever allocated keeps memory that nobody uses.
+            "MALLOC_ARENA_MAX": "1", "STATEX_MODELS": place.models,
         ]
         for (name, value) in environment where passesOn(name) { settings.environment[name] = value }
         return settings
