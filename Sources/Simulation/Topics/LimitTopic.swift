@@ -5,6 +5,18 @@ struct LimitTopic: Topic {
     var faults: [any SimulatedFault] { [ChangePolicies()] }
 
     func checkers(of world: World) -> [any Checker] { [LimitChecker(world)] }
+
+    /// Bursts of the kind that has a rate, with some that run long: what was started waits behind them in a worker,
+    /// and comes back when it is stolen or cancelled.
+    func shape(_ request: inout RequestPlan, _ options: SimulationOptions, _ random: inout SeededGenerator) {
+        guard options.isAboutRates else { return }
+        for _ in 0..<random.below(20) { request.jobs.append(JobPlan(work: Work(.succeeds, milliseconds: 0))) }
+        for index in request.jobs.indices {
+            let isLong = random.happens(oneIn: 10)
+            request.jobs[index].kind = 0
+            request.jobs[index].work.milliseconds = UInt32(isLong ? random.within(300...3_000) : random.within(0...1))
+        }
+    }
 }
 
 extension Policies {
@@ -36,6 +48,18 @@ extension Policies.Limit {
 }
 
 extension SimulationOptions {
+    /// Some seeds are about a kind that may start so many a second, and nothing changes that.
+    mutating func drawRates(seed: UInt64) {
+        var random = SeededGenerator(seed: seed, part: 51)
+        isAboutRates = random.happens(oneIn: 8) && !isAboutFairness && topics.contains { Topics.all[$0] is LimitTopic }
+        guard isAboutRates else { return }
+        faults.removeAll { Faults.all[$0] is ChangePolicies }
+        var limit = Policies.Limit()
+        limit.startsPerSecond = Double(5 + random.below(60))
+        limit.burst = 1 + random.below(3)
+        coreSettings.policies.kinds[Self.kinds[0], default: coreSettings.policies.otherKinds].limit = limit
+    }
+
     var hasLimits: Bool {
         let policies = coreSettings.policies
         let limits = policies.kinds.values.map(\.limit) + policies.tenants.values.map(\.limit)

@@ -44,6 +44,8 @@ struct SimulationOptions {
     private(set) var drainNanoseconds: Int64
     /// Many jobs of tenants that share by weight, and nothing else.
     var isAboutFairness = false
+    /// A kind that may start so many a second, with starts that come back.
+    var isAboutRates = false
     var lookNanoseconds: Int64
     /// So long after the faults everything must be as if there had been none: everybody has a session again.
     var calmNanoseconds: Int64 { 2 * coreSettings.leaseNanoseconds + 30_000_000_000 }
@@ -90,6 +92,7 @@ struct SimulationOptions {
         // What a kind that fails is kept from is no question of fairness.
         if !isAboutFairness { coreSettings.policies.drawOutages(seed: seed) }
         drawSchedules(seed: seed)
+        drawRates(seed: seed)
     }
 
     // MARK: The workload
