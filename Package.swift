@@ -275,7 +275,9 @@ let package = Package(
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules", "StatexWebhooks"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
         test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers", "StatexStack"]),
-        test("ClientTests", ["StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
+        library("EventPublisher", "Tests/EventPublisher", ["StatexProtocol", "StatexZeroMQ"]),
+        test(
+            "ClientTests", ["EventPublisher", "StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),
         test("SchedulerCoreTests", ["StatexSchedulerCore", "StatexSchedules", "StatexMetrics", "StatexProtocol"]),
         test("BrokerTests", ["StatexBroker", "StatexProtocol"]),
         .testTarget(
@@ -289,7 +291,7 @@ let package = Package(
             [
                 "StatexJournal", "StatexHandOff", "StatexSchedulerCore", "StatexSimulation", "StatexStack",
                 "StatexPostgres", "StatexProtocol", "StatexThreads", "StatexBenchmarks", "StatexEvents", "StatexClient",
-                "StatexReads",
+                "StatexReads", "StatexZeroMQ", "EventPublisher",
             ]),
         // What every job queue does: run on the twin here, and on a real client end to end.
         library("JobQueueConformance", "Tests/TestingTests/Conformance", ["StatexClient"]),
@@ -301,7 +303,8 @@ let package = Package(
             "GatewayTests",
             [
                 "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
-                "StatexEvents", "StatexWebhooks", .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "StatexEvents", "StatexWebhooks", "StatexZeroMQ", "EventPublisher",
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),

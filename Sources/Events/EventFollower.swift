@@ -31,6 +31,7 @@ package struct EventFollower: ~Copyable {
 
     private let url: String
     private let patience: Int64
+    private let mostBehind: Int64
     /// Where to start is yet to be found out.
     private var start: EventStart
     private var receiver: EventReceiver
@@ -40,19 +41,33 @@ package struct EventFollower: ~Copyable {
     private var held: EventPart?
     private var gap: EventGap?
     private var troubledSince: Int64?
+    /// Since when one gap has come right after the other, and when the last was filled.
+    private var behindSince: Int64?
+    private var filledAt: Int64 = 0
+
+    /// Who hears no gap for so long is not behind any more.
+    private static let calm: Int64 = 2_000_000_000
 
     /// - Parameters:
     ///   - url: of the journal.
     ///   - patienceSeconds: so long a journal that is not there is waited for before a gap is told.
+    ///   - mostSecondsBehind: a journal that grows faster than it can be read is read for so long, then what is missing
+    ///     is told as a gap; nil: it is read for as long as that takes.
     package init(
         _ endpoint: String, keys: PeerKeys? = nil, journal url: String, from start: EventStart = .now,
-        patienceSeconds: Int64 = 30,
+        patienceSeconds: Int64 = 30, mostSecondsBehind: Int64? = nil,
         in context: ZeroMQContext
     ) {
         self.url = url
         self.start = start
         patience = patienceSeconds * 1_000_000_000
+        mostBehind = mostSecondsBehind.map { $0 * 1_000_000_000 } ?? .max
         receiver = EventReceiver(endpoint, keys: keys, in: context)
+    }
+
+    /// Up to where everything was told; nil: nothing was heard yet.
+    package var place: EventPlace? {
+        cursor.position.map { EventPlace(incarnation: cursor.incarnation, position: $0) }
     }
 
     /// What comes next; nothing, if nothing came in this time.
@@ -76,7 +91,7 @@ package struct EventFollower: ~Copyable {
             held = nil
             return News()
         case .gap(let gap):
-            self.gap = gap
+            miss(gap)
             return News()
         case .journalChanged(let before, let position):
             start = position.map { .at(before, $0) } ?? .now
@@ -98,16 +113,26 @@ package struct EventFollower: ~Copyable {
         guard let place else { return nil }
         cursor.begin(place.incarnation, at: place.from)
         if place.from < place.end {
-            gap = EventGap(incarnation: place.incarnation, from: place.from, to: place.end)
+            miss(EventGap(incarnation: place.incarnation, from: place.from, to: place.end))
         }
         return News(
             place.left.map { [.journalChanged(from: $0, to: place.incarnation)] } ?? [])
+    }
+
+    /// What is published while a gap is filled waits in the socket; more of it than fits there is the next gap.
+    private mutating func miss(_ gap: EventGap) {
+        let now = clinux_monotonic_nanoseconds()
+        if behindSince == nil || now - filledAt > Self.calm { behindSince = now }
+        self.gap = gap
     }
 
     private mutating func fill(_ gap: EventGap) throws(PostgresError) -> News {
         if history == nil { history = try EventHistory(url: url) }
         let kept = try history?.start() ?? gap.from
         if gap.from < kept { return giveUp(gap, to: min(kept, gap.to), "retention took them") }
+        if let behindSince, clinux_monotonic_nanoseconds() - behindSince > mostBehind {
+            return giveUp(gap, to: gap.to, "the journal grows faster than it can be read")
+        }
         guard let found = try history?.events(from: gap.from, to: gap.to) else { return News() }
         troubledSince = nil
         reached(found.reached, of: gap)
@@ -123,6 +148,7 @@ package struct EventFollower: ~Copyable {
     private mutating func reached(_ position: EventPosition, of gap: EventGap) {
         cursor.filled(to: position)
         self.gap = position < gap.to ? EventGap(incarnation: gap.incarnation, from: position, to: gap.to) : nil
+        if self.gap == nil { filledAt = clinux_monotonic_nanoseconds() }
     }
 
     /// The journal is away: it is asked again for a while, then what it would have said is given up.

@@ -1,3 +1,5 @@
+import EventPublisher
+import Foundation
 import StatexClient
 import StatexProtocol
 import StatexZeroMQ
@@ -5,54 +7,8 @@ import Testing
 
 /// A stream on a real socket.
 @Suite struct EventStreamTests {
-    /// Publishes what a test says, from the thread of the test.
-    private struct Publisher: ~Copyable {
-        let socket: Socket
-
-        init(_ endpoint: String, in context: ZeroMQContext) throws {
-            let socket = try Socket(.publisher, in: context)
-            try socket.setPublisherOptions(queuedMessages: 4)
-            try socket.bind(endpoint)
-            self.socket = socket
-        }
-
-        /// Waits until somebody subscribes to all that a stream has.
-        func waitForSubscriber() throws {
-            var poller = Poller()
-            let frame = Frame()
-            var topics: Set<[UInt8]> = []
-            let until = ContinuousClock.now + .seconds(20)
-            while topics.count < 2, ContinuousClock.now < until {
-                poller.removeAll()
-                poller.add(socket)
-                _ = try poller.wait(milliseconds: 1_000)
-                while try socket.receive(into: frame) { topics.insert(frame.bytes.array(0..<frame.bytes.byteCount)) }
-            }
-            try #require(topics == [[1] + Header.topic(.events), [1] + Header.topic(.workerEvents)])
-        }
-
-        func publish(_ batch: UInt64, after: UInt64, id: UInt64) throws {
-            var buffer = ByteBuffer()
-            Header(
-                .events, fields: EventsHead.size, recordLength: EventRecord.size,
-                stamp: SessionStamp(incarnation: 5, epoch: 1), count: 1
-            ).write(to: &buffer)
-            var head = EventsHead(batch: batch, after: after, total: 1, at: 9, shard: 0)
-            head.names = 2
-            head.write(to: &buffer)
-            EventRecord(.requestCreated, id: id, request: id, at: 9, kind: 0, tenant: 1, number: 3).write(to: &buffer)
-            for name in ["text", "acme"] {
-                buffer.append(UInt8(name.utf8.count))
-                buffer.append(name)
-            }
-            _ = try socket.send(buffer.bytes)
-        }
-    }
-
-    private static func endpoint() -> String { "ipc:///tmp/statex-events-\(UInt64.random(in: 1 ... .max))" }
-
     @Test func eventsAndGapsArriveInOrder() async throws {
-        let endpoint = Self.endpoint()
+        let endpoint = EventPublisher.endpoint()
         let stream = try EventStream(endpoint)
         let news = Task {
             var news: [EventNews] = []
@@ -62,7 +18,7 @@ import Testing
             }
             return news
         }
-        let publisher = try Publisher(endpoint, in: ZeroMQContext())
+        let publisher = try EventPublisher(endpoint, in: ZeroMQContext())
         try publisher.waitForSubscriber()
         try publisher.publish(4, after: 3, id: 70)
         try publisher.publish(9, after: 6, id: 71)
@@ -79,16 +35,16 @@ import Testing
     }
 
     @Test func aReaderThatIsCancelledEnds() async throws {
-        let stream = try EventStream(Self.endpoint())
+        let stream = try EventStream(EventPublisher.endpoint())
         let task = Task { for await _ in stream {} }
         task.cancel()
         await task.value
     }
 
     @Test func whoIsTooSlowMissesMessagesAndSeesWhichWhileThePublisherGoesOn() throws {
-        let endpoint = Self.endpoint()
+        let endpoint = EventPublisher.endpoint()
         let context = try ZeroMQContext()
-        let publisher = try Publisher(endpoint, in: context)
+        let publisher = try EventPublisher(endpoint, in: context)
         var receiver = EventReceiver(endpoint, in: context)
         #expect(try receiver.next(milliseconds: 0) == nil)
         try publisher.waitForSubscriber()
@@ -112,6 +68,25 @@ import Testing
         take(try #require(try receiver.next(milliseconds: 20_000)))
         #expect(missed > 0)
         #expect(heard + missed == Int(last) + 1)
+    }
+
+    @Test func whoDidNotReadForLongHasWhatCameMeanwhile() throws {
+        let endpoint = EventPublisher.endpoint()
+        let context = try ZeroMQContext()
+        let publisher = try EventPublisher(endpoint, in: context)
+        var receiver = EventReceiver(endpoint, silenceNanoseconds: 1_000_000, in: context)
+        #expect(try receiver.next(milliseconds: 0) == nil)
+        try publisher.waitForSubscriber()
+        for batch in 1...3 as ClosedRange<UInt64> { try publisher.publish(batch, after: batch - 1, id: batch) }
+        // Longer than a silent connection is kept.
+        Thread.sleep(forTimeInterval: 0.05)
+        for batch in 1...3 as ClosedRange<UInt64> {
+            guard case .events(let part) = try receiver.next(milliseconds: 20_000) else {
+                Issue.record("no events of commit \(batch)")
+                return
+            }
+            #expect(part.head.batch == batch)
+        }
     }
 
     @Test func aSequenceIsReadAsItIsWritten() {

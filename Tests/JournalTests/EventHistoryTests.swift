@@ -14,7 +14,7 @@ extension JournalTests {
         private static let at = Int64(hour) * 3_600_000_000
 
         /// A journal of four commits, each the whole life of three jobs.
-        private func journal() throws -> JournalDatabase {
+        static func journal() throws -> JournalDatabase {
             let database = try JournalDatabase()
             let connection = try database.connect()
             try Statements.prepareCommit(on: connection)
@@ -32,7 +32,7 @@ extension JournalTests {
 
         @Test("They reach from the first commit to behind the last, and any part of them can be read")
         func range() throws {
-            var history = try EventHistory(url: try journal().url)
+            var history = try EventHistory(url: try Self.journal().url)
             let place = try #require(try history.place(of: .time(0)))
             #expect(place.from == EventPosition(batch: 1) && place.end == EventPosition(batch: 5))
             let all = try history.events(from: place.from, to: place.end).events
@@ -47,14 +47,14 @@ extension JournalTests {
 
         @Test("A time is found by its commit, and one that has not come is behind all")
         func time() throws {
-            let history = try EventHistory(url: try journal().url)
+            let history = try EventHistory(url: try Self.journal().url)
             #expect(try history.position(at: Self.at) == EventPosition(batch: 1))
             #expect(try history.position(at: Self.at + 1) == EventPosition(batch: 5))
         }
 
         @Test("Commits of which retention took rows are not told as if they were whole")
         func retention() throws {
-            let database = try journal()
+            let database = try Self.journal()
             try database.run(
                 """
                 INSERT INTO statex.retired VALUES (1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -65,7 +65,7 @@ extension JournalTests {
 
         @Test("Who comes from the journal before a restore goes on where the restored one begins, if it was past that")
         func restored() throws {
-            let database = try journal()
+            let database = try Self.journal()
             try database.run("UPDATE statex.commits SET incarnation = 11 WHERE batch >= 3")
             let history = try EventHistory(url: database.url)
             let past = try #require(

@@ -14,16 +14,22 @@ package struct EventReceiver: ~Copyable {
     private var subscription: Subscription?
     private let frame = Frame()
     private var poller = Poller()
-    private var heardAt: Int64 = 0
+    /// How long it has waited since it heard something. Time in which nobody read does not count: what came then lies
+    /// in the socket.
+    private var silentNanoseconds: Int64 = 0
+    private let patience: Int64
     /// Messages that could not be understood: of a later version, or not of Statex.
     package private(set) var misunderstood: UInt64 = 0
 
-    private static let silence: Int64 = 3_000_000_000
-
-    package init(_ endpoint: String, keys: PeerKeys? = nil, in context: ZeroMQContext) {
+    /// - Parameter silenceNanoseconds: a connection that is silent for so long is given up.
+    package init(
+        _ endpoint: String, keys: PeerKeys? = nil, silenceNanoseconds: Int64 = 3_000_000_000,
+        in context: ZeroMQContext
+    ) {
         self.endpoint = endpoint
         self.keys = keys
         self.context = context
+        patience = silenceNanoseconds
     }
 
     /// The next message.
@@ -32,25 +38,24 @@ package struct EventReceiver: ~Copyable {
     package mutating func next(milliseconds: Int, or wakeup: Wakeup? = nil) throws(ZeroMQError) -> EventMessage? {
         let until = clinux_monotonic_nanoseconds() + Int64(milliseconds) * 1_000_000
         while true {
-            try connect()
             if let message = try read() { return message }
+            try connect()
             let left = until - clinux_monotonic_nanoseconds()
             guard left > 0 else { return nil }
-            guard try wait(nanoseconds: min(left, Self.silence), or: wakeup) else { return nil }
+            guard try wait(nanoseconds: min(left, patience), or: wakeup) else { return nil }
         }
     }
 
     private mutating func connect() throws(ZeroMQError) {
-        let now = clinux_monotonic_nanoseconds()
-        if subscription != nil, now - heardAt < Self.silence { return }
+        if subscription != nil, silentNanoseconds < patience { return }
         subscription = nil
         subscription = try Subscription(to: endpoint, with: &keys, in: context)
-        heardAt = now
+        silentNanoseconds = 0
     }
 
     private mutating func read() throws(ZeroMQError) -> EventMessage? {
         while try subscription?.receive(into: frame) ?? false {
-            heardAt = clinux_monotonic_nanoseconds()
+            silentNanoseconds = 0
             keys?.welcomed()
             do throws(WireError) { return try EventMessage(reading: frame.bytes) } catch { misunderstood += 1 }
         }
@@ -62,8 +67,10 @@ package struct EventReceiver: ~Copyable {
         poller.removeAll()
         subscription?.poll(with: &poller)
         let item = wakeup.map { poller.add(descriptor: $0.descriptor) }
+        let began = clinux_monotonic_nanoseconds()
         // Rounded up: waking too early would spin.
         _ = try poller.wait(milliseconds: Int((nanoseconds + 999_999) / 1_000_000))
+        silentNanoseconds += clinux_monotonic_nanoseconds() - began
         guard let item, poller.isReadable(item) else { return true }
         wakeup?.clear()
         return false

@@ -201,13 +201,20 @@ final class EventHub: Service {
 
     private func listen() {
         do {
-            // What is committed before the subscription stands, but after this, is read in the journal.
-            let end = try EventHistory(url: journalURL).end()
-            var follower = EventFollower(
-                endpoint, keys: keys, journal: journalURL, from: end.map { .at($0.incarnation, $0.position) } ?? .now,
-                in: try ProcessContext.shared())
-            let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
-            become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))
+            var follower = try follower(from: .now)
+            // Who subscribes is told where the stream stands. What was committed before is not read in the journal:
+            // under a full load that takes longer than it took to happen.
+            let until = ContinuousClock.now + GatewayLimits.firstWord
+            while follower.place == nil, .now < until { _ = try follower.next(milliseconds: 100) }
+            if let place = follower.place {
+                become(.at(place))
+            } else {
+                // The scheduler is away: what happens before it is heard stands in the journal.
+                let end = try EventHistory(url: journalURL).end()
+                follower = try self.follower(from: end.map { .at($0.incarnation, $0.position) } ?? .now)
+                let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
+                become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))
+            }
             let hearing = memory.begin()
             defer { memory.end(hearing) }
             while isWanted() { tell(try follower.next(milliseconds: 1_000)) }
@@ -217,6 +224,12 @@ final class EventHub: Service {
             // They come again, and find out whether it goes on.
             state.withLock { $0.audience.forEach { $0.box.end() } }
         }
+    }
+
+    private func follower(from start: EventStart) throws -> EventFollower {
+        EventFollower(
+            endpoint, keys: keys, journal: journalURL, from: start, mostSecondsBehind: GatewayLimits.secondsBehind,
+            in: try ProcessContext.shared())
     }
 
     /// Whether to go on. Listeners come and go: without any it goes on for a while.

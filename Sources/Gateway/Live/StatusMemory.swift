@@ -84,7 +84,7 @@ final class StatusMemory: Sendable {
         if let known { return known }
         let found: Value?
         do throws(Problem) { found = try await read() } catch {
-            if isHeard { state.withLock { $0[keyPath: shelf].end(id, nil) } }
+            if isHeard { state.withLock { _ = $0[keyPath: shelf].end(id, nil) } }
             throw error
         }
         guard isHeard else { return found }

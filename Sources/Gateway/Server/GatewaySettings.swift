@@ -119,6 +119,11 @@ enum GatewayLimits {
     static let readinessPatience = Duration.seconds(2)
     /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
     static let streamBytes = 512 << 10
+    /// How long a scheduler is waited for that is to say where its events stand: it does so at once, if it is there.
+    static let firstWord = Duration.seconds(2)
+    /// What was missed is read in the journal for so long; then streams are told of a gap, and hear again what happens
+    /// now.
+    static let secondsBehind: Int64 = 30
     /// A stream of everything shows so many events a second as they are, of more a part.
     static let streamEventsPerSecond = 1_000
     /// Proxies close what is silent for a minute, the page what is silent for as long.
