@@ -81,8 +81,8 @@ package struct GatewayCost {
         return window
     }
 
-    /// What a vacuum does in one window it does for the jobs of all windows before: it costs the same whoever looks on, and
-    /// would fall on the one or the other by chance.
+    /// What a vacuum does in one window it does for the jobs of all windows before: it costs the same whoever looks on,
+    /// and would fall on the one or the other by chance. Nothing is analyzed either, as in a journal of a minute's age.
     private static func stopVacuums(_ url: String) throws(PostgresError) {
         let connection = try Connection(url, name: "statex bench")
         for statement in ["ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()"] {
