@@ -19,7 +19,7 @@ let fullColumns: [Column] = [
 ]
 
 /// A job with its attempts: its leases, each with how it ended.
-private let lookColumns = fullColumns + [.json("attempts", "coalesce(t.all_of_job, '[]')")]
+private let lookColumns = fullColumns + [.json("attempts", "coalesce(t.attempts_json, '[]')")]
 
 /// Jobs with ids from $1 to $2, each with its attempts. (LATERAL and LIMIT: whatever the planner expects, errors are found
 /// by key.)
@@ -28,7 +28,7 @@ private let lookSQL = """
         SELECT l.job, json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
                 'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
                 'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
-            AS all_of_job
+            AS attempts_json
         FROM statex.leases_of($1::bigint, $2::bigint) l
         LEFT JOIN statex.outcomes_of($1::bigint, $2::bigint) o ON o.job = l.job AND o.token = l.token
         LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE o.ending = 'failed' AND e.job = l.job

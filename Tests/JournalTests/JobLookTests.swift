@@ -1,5 +1,6 @@
 import StatexPostgres
 import StatexProtocol
+import StatexReads
 import Testing
 
 @testable import StatexJournal
@@ -49,6 +50,39 @@ extension JournalTests {
                 let rows = read.integer(0, 0)
                 #expect((1...4).contains(rows), "rows of \(table) that were read: \(rows)")
             }
+        }
+
+        @Test(
+            "A request has all of its jobs, as looks at each of them have them, whether they are few or many",
+            arguments: [RequestRecord.looksMost, RequestRecord.looksMost + 1])
+        func request(count: Int) throws {
+            let database = try JournalDatabase()
+            let opened = try database.settings(owner: 1).open()
+            var maker = BatchMaker(head: opened.head)
+            let connection = opened.takeConnection()
+            try connection.run(
+                "INSERT INTO statex.names VALUES (1, 1, 'text', 1), (2, 2, 'acme', 1), (3, 3, 'w/1', 1)", doing: "test")
+            var writer = CommitWriter(owner: Owner(number: 1, name: "test"))
+            let batch = maker.lives(count + 1)
+            // And a neighbour behind them.
+            for index in 0..<count {
+                batch.jobs[index].opts = JobOpts.pack(
+                    index: UInt16(index), count: UInt16(count), priority: 5, attempts: 3, encoding: 0, hasOptions: false
+                )
+            }
+            batch.outcomes.remove(at: count - 1)
+            writer.encode(batch)
+            try writer.send(on: connection) { -1 }
+
+            let reader = try JournalReader(url: database.url, name: "test")
+            let ids = batch.jobs.map { JobID(rawValue: $0.id) }
+            let record = try #require(try reader.request(ids[0], for: .tenant("acme")))
+            #expect(record.state == .open && record.jobs.states.filter { $0 == .succeeded }.count == count - 1)
+            let alone = try ids[..<count].map { id in try #require(try reader.job(id, for: .everything)) }
+            #expect(record.jobs.list.rows == alone.map { Array($0.list.rows[0].dropLast()) })
+            #expect(record.looks.map(\.list.rows) == (count > RequestRecord.looksMost ? [] : alone.map(\.list.rows)))
+            #expect(try reader.request(ids[0], for: .tenant("other")) == nil)
+            #expect(try reader.request(ids[1], for: .everything) == nil)
         }
 
         @Test("Leases and outcomes of a range are those of the views, from one page to the next too")
