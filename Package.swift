@@ -303,8 +303,7 @@ let package = Package(
             "GatewayTests",
             [
                 "StatexGateway", "StatexPage", "StatexReads", "StatexClient", "StatexProtocol", "StatexObjects",
-                "StatexEvents", "StatexWebhooks", "StatexZeroMQ", "EventPublisher",
-                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                "StatexEvents", "StatexWebhooks", .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "JWTKit", package: "jwt-kit"), .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),

@@ -1,11 +1,8 @@
-import EventPublisher
 import Logging
 import NIOCore
 import NIOPosix
 import StatexClient
-import StatexEvents
 import StatexProtocol
-import StatexZeroMQ
 import Testing
 
 @testable import StatexGateway
@@ -286,23 +283,5 @@ struct LiveTests {
             }
         }
         try await silent.close()
-    }
-
-    @Test func `a stream begins where the scheduler says that its events stand, whatever the journal does`()
-        async throws
-    {
-        let endpoint = EventPublisher.endpoint()
-        let hub = EventHub(
-            endpoint: endpoint, journalURL: "postgresql://nowhere.invalid/statex", memory: StatusMemory(),
-            patience: .seconds(20), logger: Logger(label: "test"))
-        let publishing = Task.detached {
-            let publisher = try EventPublisher(endpoint, in: ProcessContext.shared())
-            try publisher.waitForSubscriber()
-            try publisher.publish(8, after: 8, id: nil)
-        }
-        let membership = try await hub.join(listener(.everything(tenant: nil, kind: nil, withWorkers: false)))
-        #expect(membership.start == EventPlace(incarnation: 5, position: EventPosition(batch: 9)))
-        try await publishing.value
-        hub.close()
     }
 }

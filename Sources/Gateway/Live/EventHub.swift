@@ -201,6 +201,7 @@ final class EventHub: Service {
 
     private func listen() {
         do {
+            let end = try EventHistory(url: journalURL).end()
             var follower = try follower(from: .now)
             // Who subscribes is told where the stream stands. What was committed before is not read in the journal:
             // under a full load that takes longer than it took to happen.
@@ -209,8 +210,7 @@ final class EventHub: Service {
             if let place = follower.place {
                 become(.at(place))
             } else {
-                // The scheduler is away: what happens before it is heard stands in the journal.
-                let end = try EventHistory(url: journalURL).end()
+                // The scheduler is away: what it does before it is heard stands in the journal.
                 follower = try self.follower(from: end.map { .at($0.incarnation, $0.position) } ?? .now)
                 let none = EventPlace(incarnation: 0, position: EventPosition(batch: 0))
                 become(.at(end.map { EventPlace(incarnation: $0.incarnation, position: $0.position) } ?? none))

@@ -120,7 +120,7 @@ enum GatewayLimits {
     /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
     static let streamBytes = 512 << 10
     /// How long a scheduler is waited for that is to say where its events stand: it does so at once, if it is there.
-    static let firstWord = Duration.seconds(2)
+    static let firstWord = Duration.seconds(1)
     /// What was missed is read in the journal for so long; then streams are told of a gap, and hear again what happens
     /// now.
     static let secondsBehind: Int64 = 30
