@@ -94,8 +94,8 @@ struct DependencyTests {
         #expect(finals.map(\.record.state) == [.failed, state, state])
         #expect(
             scheduler.errors.suffix(2) == [
-                ErrorText("dependency", "not run: job \(Self.first) (text) ended as failed"),
-                ErrorText("dependency", "not run: job \(Self.first + 1) (text) ended as \(state)"),
+                ErrorText("dependency", "not run: a job it waits for (kind text) ended as failed\njob \(Self.first)"),
+                ErrorText("dependency", "not run: a job it waits for (kind text) ended as \(state)\njob \(Self.first + 1)"),
             ])
         #expect(scheduler.core.openJobs == 1)
     }
@@ -122,7 +122,9 @@ struct DependencyTests {
         scheduler.cancel(Self.first, client: client)
         scheduler.settle()
         #expect(scheduler.final(of: Self.first + 1) == .cancelled)
-        #expect(scheduler.errors.map(\.message) == ["not run: job \(Self.first) (text) ended as cancelled"])
+        #expect(
+                scheduler.errors.map(\.message)
+                    == ["not run: a job it waits for (kind text) ended as cancelled\njob \(Self.first)"])
         #expect(scheduler.core.openJobs == 1)
     }
 

@@ -109,6 +109,33 @@ struct OperatorTests {
         #expect(scheduler.core.openJobs == 4)
     }
 
+    @Test(
+        "Who cancels all of a request cancels what waits in it too, however it is named",
+        arguments: [\OrderFilter.everything, \.kind, \.requests] as [PartialKeyPath<OrderFilter> & Sendable])
+    func wholeRequest(by part: PartialKeyPath<OrderFilter> & Sendable) throws {
+        let scheduler = TestScheduler()
+        let client = scheduler.client()
+        let jobs = (0..<3).map { index in
+            var job = TestScheduler.Job()
+            if index > 0 { job.options.after = [JobDependency(on: UInt16(index - 1), failsDependant: true)] }
+            return job
+        }
+        try scheduler.submit([jobs, [TestScheduler.Job()]], sequence: 1, client: client)
+        scheduler.settle()
+        scheduler.order(
+            .cancel(1) {
+                switch part {
+                case \.kind: $0.kind = "text"
+                case \.requests: $0.requests = [JobID(rawValue: TestScheduler.firstID)]
+                default: $0.everything = true
+                }
+            }, client: client)
+        scheduler.settle()
+        #expect((0..<3).map { scheduler.final(of: TestScheduler.firstID + $0) } == [.cancelled, .cancelled, .cancelled])
+        #expect(scheduler.replies().map(\.reached) == [part == \.requests ? 3 : 4])
+        #expect(scheduler.errors.isEmpty, "none of them failed because of another")
+    }
+
     @Test("One order cancels a bounded number, and says that there are more")
     func bounded() throws {
         let scheduler = TestScheduler()

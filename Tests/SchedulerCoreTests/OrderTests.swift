@@ -127,6 +127,58 @@ struct OrderTests {
         #expect(drain(scheduler, worker).map { $0 - TestScheduler.firstID } == [0, 1, 2, 3, 4])
     }
 
+    @Test("However many come back together, from a worker that is lost or asked, the first in is the first out")
+    func manyReturned() throws {
+        for isLost in [true, false] {
+            let scheduler = TestScheduler()
+            let client = scheduler.client()
+            let worker = scheduler.worker(1, credit: 300, slots: isLost ? 300 : 1)
+            try scheduler.submit(jobs(350, "acme"), sequence: 1, client: client)
+            scheduler.settle()
+            #expect(scheduler.held(by: worker).count == 300)
+            if isLost {
+                scheduler.disconnect(worker)
+                scheduler.tick(after: 60 * TestScheduler.second)
+            } else {
+                scheduler.order(.pause(1), client: client)
+                scheduler.settle()
+                let asked = Set(scheduler.revoked().map(\.token))
+                for lease in scheduler.held(by: worker) where asked.contains(lease.token) {
+                    scheduler.report(lease, .returned, ranMicroseconds: 0, by: worker)
+                }
+                scheduler.offer(0, worker)
+                scheduler.order(.resume(2), client: client)
+            }
+            scheduler.settle()
+            let other = scheduler.worker(2, credit: 1, slots: 1)
+            let order = drain(scheduler, other)
+            // What never was in a worker stands apart from what was in a lost one.
+            let back = order.filter { $0 < TestScheduler.firstID + 300 }
+            #expect(back.count >= 299 && back == back.sorted(), "lost: \(isLost)")
+        }
+    }
+
+    @Test("A small share of jobs that take days neither overflows nor ends fairness")
+    func smallestShare() throws {
+        let scheduler = TestScheduler()
+        var policies = Policies()
+        for tenant in ["a", "b"] {
+            policies.tenants[tenant] = Policies.Tenant()
+            policies.tenants[tenant]?.weight = 0.001
+        }
+        scheduler.core.follow(policies, at: scheduler.now)
+        let client = scheduler.client()
+        let worker = scheduler.worker(1, credit: 1, slots: 1)
+        let day: UInt64 = 86_400_000_000
+        try scheduler.submit(jobs(300, "a"), sequence: 1, client: client)
+        #expect(drain(scheduler, worker, runMicroseconds: day).count == 300)
+        try scheduler.submit(jobs(200, "a"), sequence: 301, client: client)
+        try scheduler.submit(jobs(200, "b"), sequence: 501, client: client)
+        let order = drain(scheduler, worker, runMicroseconds: day, count: 200)
+        let later = order.filter { $0 >= TestScheduler.firstID + 500 }.count
+        #expect((98...102).contains(later), "of b: \(later) of 200")
+    }
+
     @Test("Kinds take turns: one kind's backlog does not hold up another's")
     func kindsTakeTurns() throws {
         let scheduler = TestScheduler()

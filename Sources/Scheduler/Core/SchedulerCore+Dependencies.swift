@@ -53,7 +53,9 @@ extension SchedulerCore {
                 else { continue }
                 endDependant(
                     target, fails: dependant.failsDependant,
-                    "job \(jobs[cause].id) (\(kindName(jobs[cause].kind))) ended as \(jobs[cause].state)")
+                    // Dead letters are grouped by the first line, which therefore names no job.
+                    "a job it waits for (kind \(kindName(jobs[cause].kind))) ended as \(jobs[cause].state)\n"
+                        + "job \(jobs[cause].id)")
                 ended.append(target)
             }
         }

@@ -15,6 +15,10 @@ extension SchedulerCore {
         tellDrains(into: &out)
         if !tripped.isEmpty { recallTripped(at: now, into: &out) }
         guard pauses.everything == nil else { return }
+        if tenants.areFar {
+            tenants.rebase()
+            relistAll()
+        }
         lookAtWorkers(at: now)
         repeat {
             deal(toFreeSlots: true, at: now)

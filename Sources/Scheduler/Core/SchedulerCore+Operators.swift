@@ -225,11 +225,18 @@ extension SchedulerCore {
         let found = matches(filter, tagged)
         guard !isDryRun else { return Reach(count: found.count) }
         var reach = Reach(hasMore: found.count > Limits.orderReach)
-        for slot in found.prefix(Limits.orderReach) {
+        for slot in dependantsFirst(found).prefix(Limits.orderReach) {
             reach.ids.append(jobs[slot].id)
             stop(slot, .cancelling, into: &out)
         }
         return reach
+    }
+
+    /// Who waits for others ends as cancelled before they do, and not because of them.
+    private func dependantsFirst(_ slots: [Int32]) -> [Int32] {
+        let inGraphs = slots.filter { jobs[$0].flags.contains(.inGraph) }
+        guard !inGraphs.isEmpty else { return slots }
+        return inGraphs.sorted { jobs[$0].id > jobs[$1].id } + slots.filter { !jobs[$0].flags.contains(.inGraph) }
     }
 
     /// Open jobs that nothing stops yet and that fit all of the filter.

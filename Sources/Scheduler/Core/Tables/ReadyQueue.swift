@@ -21,6 +21,13 @@ package struct ReadyQueue: Sendable {
         var level: UInt8 = 0
         /// It stands in a heap, or with its tenant's parked lanes.
         var isListed = false
+        /// The job that came back last, or one before it: many come back together, and stand together. -1: none.
+        var cameBack: Int32 = -1
+
+        mutating func remove(_ slot: Int32, in table: inout JobTable) {
+            if slot == cameBack { cameBack = table[slot].previous }
+            jobs.remove(slot, in: &table)
+        }
     }
     package let kind: Int32
     package let labels: LabelSet
@@ -67,13 +74,14 @@ package struct ReadyQueue: Sendable {
     ) {
         let lane = lane(of: jobs[slot].tenant, level: jobs[slot].priority)
         jobs[slot].lane = lane
-        lanes[Int(lane)].jobs.insertByAge(slot, in: &jobs)
+        lanes[Int(lane)].jobs.insertByAge(slot, near: lanes[Int(lane)].cameBack, in: &jobs)
+        lanes[Int(lane)].cameBack = slot
         count += 1
         if !lanes[Int(lane)].isListed { list(lane, isLimited: isLimited, pass: pass) }
     }
 
     package mutating func remove(_ slot: Int32, in jobs: inout JobTable) {
-        lanes[Int(jobs[slot].lane)].jobs.remove(slot, in: &jobs)
+        lanes[Int(jobs[slot].lane)].remove(slot, in: &jobs)
         count -= 1
     }
 
@@ -199,7 +207,7 @@ package struct ReadyQueue: Sendable {
 
     /// Takes the job that `next` chose.
     package mutating func take(_ choice: Choice, in jobs: inout JobTable) {
-        lanes[Int(choice.lane)].jobs.remove(choice.slot, in: &jobs)
+        lanes[Int(choice.lane)].remove(choice.slot, in: &jobs)
         count -= 1
         picks &+= 1
     }
@@ -229,16 +237,44 @@ struct Takers: Sendable {
 }
 
 extension JobList {
-    /// Inserts by id, looking from the front for a bounded number of steps: past them the order
-    /// between two old jobs no longer matters to anybody, and a long walk would. (Ids rise with age, and
-    /// a job that had its turn is older than nearly all that wait.)
-    fileprivate mutating func insertByAge(_ slot: Int32, in jobs: inout JobTable) {
-        var place = head
-        var steps = 0
-        while place >= 0, jobs[place].id < jobs[slot].id, steps < 64 {
-            place = jobs[place].next
-            steps += 1
+    /// Inserts by id, looking a bounded number of steps from three places: the job that came back last, the front (a job
+    /// that had its turn is older than nearly all that wait) and the end. Many that come back in any order that rises or
+    /// falls find their places; of others, beyond so many steps, the order is not kept: a long walk would cost more.
+    fileprivate mutating func insertByAge(_ slot: Int32, near last: Int32, in jobs: inout JobTable) {
+        let id = jobs[slot].id
+        if last >= 0, let place = jobs[last].id < id ? after(last, id, jobs) : before(last, id, jobs) {
+            return insert(slot, at: place, in: &jobs)
         }
+        guard head >= 0, jobs[head].id < id else { return prepend(slot, in: &jobs) }
+        let place = after(head, id, jobs) ?? before(tail, id, jobs) ?? jobs[head].next
+        insert(slot, at: place, in: &jobs)
+    }
+
+    private static let steps = 64
+
+    /// Where an id belongs behind a lower one: before which job, -1: at the end; nil: far from here.
+    private func after(_ lower: Int32, _ id: UInt64, _ jobs: borrowing JobTable) -> Int32? {
+        var place = jobs[lower].next
+        for _ in 0..<Self.steps {
+            guard place >= 0, jobs[place].id < id else { return place }
+            place = jobs[place].next
+        }
+        return nil
+    }
+
+    /// The same before a higher one.
+    private func before(_ higher: Int32, _ id: UInt64, _ jobs: borrowing JobTable) -> Int32? {
+        var place = higher
+        guard jobs[place].id > id else { return -1 }
+        for _ in 0..<Self.steps {
+            let previous = jobs[place].previous
+            guard previous >= 0, jobs[previous].id > id else { return place }
+            place = previous
+        }
+        return nil
+    }
+
+    private mutating func insert(_ slot: Int32, at place: Int32, in jobs: inout JobTable) {
         if place < 0 { append(slot, in: &jobs) } else { insert(slot, before: place, in: &jobs) }
     }
 }

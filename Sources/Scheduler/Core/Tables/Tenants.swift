@@ -40,10 +40,18 @@ package struct TenantRecord: Sendable {
     mutating func becameActive(at virtualTime: Int64) { pass = max(pass, virtualTime) }
 
     mutating func charge(_ nanoseconds: Int64) {
-        let due = nanoseconds - overcharged
+        let due = min(nanoseconds, Self.mostCharge) - overcharged
         overcharged = due < 0 ? -due : 0
-        if due > 0 { pass += max(1, due &* 1_000 / weight) }
+        if due > 0 { pass = min(Self.mostPass, pass + max(1, due * 1_000 / weight)) }
     }
+
+    /// A day: what one lease is charged at most.
+    private static let mostCharge: Int64 = 86_400_000_000_000
+    /// Half of the range, so that no charge leaves it.
+    private static let mostPass: Int64 = 1 << 62
+
+    /// Counts from another start.
+    fileprivate mutating func rebase(by base: Int64) { pass = max(0, pass - base) }
 
     /// What a lease was charged was too much by so much (or too little, below 0).
     mutating func settle(overcharged more: Int64) {
@@ -60,6 +68,9 @@ package struct Tenants: Sendable {
     private(set) var newlyParked: [Int32] = []
     /// How far the tenant that went last had got: one that comes with work starts from there.
     private var virtualTime: Int64 = 0
+    /// Beyond it passes are counted anew.
+    private var farAway = Self.far
+    private static let far: Int64 = 1 << 61
 
     package init() {}
 
@@ -90,6 +101,19 @@ package struct Tenants: Sendable {
         records[Int(tenant)].leased += 1
         records[Int(tenant)].charge(expected)
         records[Int(tenant)].limit.started(at: now.monotonic)
+    }
+
+    /// Whether somebody's pass comes near the end of the range: a tenant of a small weight whose jobs take hours.
+    var areFar: Bool { virtualTime >= farAway }
+
+    /// Counts all passes from where the last of those with work is; heaps that are ordered by them are to be made anew.
+    mutating func rebase() {
+        var base = virtualTime
+        for record in records where record.queued > 0 { base = min(base, record.pass) }
+        for index in records.indices { records[index].rebase(by: base) }
+        virtualTime -= base
+        // One that nobody can serve may hold the start back: not again at once.
+        farAway = max(Self.far, virtualTime + Self.far / 8)
     }
 
     mutating func park(_ lane: ParkedLane, _ tenant: Int32) {
