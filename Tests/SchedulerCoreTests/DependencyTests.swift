@@ -95,7 +95,8 @@ struct DependencyTests {
         #expect(
             scheduler.errors.suffix(2) == [
                 ErrorText("dependency", "not run: a job it waits for (kind text) ended as failed\njob \(Self.first)"),
-                ErrorText("dependency", "not run: a job it waits for (kind text) ended as \(state)\njob \(Self.first + 1)"),
+                ErrorText(
+                    "dependency", "not run: a job it waits for (kind text) ended as \(state)\njob \(Self.first + 1)"),
             ])
         #expect(scheduler.core.openJobs == 1)
     }
@@ -123,8 +124,8 @@ struct DependencyTests {
         scheduler.settle()
         #expect(scheduler.final(of: Self.first + 1) == .cancelled)
         #expect(
-                scheduler.errors.map(\.message)
-                    == ["not run: a job it waits for (kind text) ended as cancelled\njob \(Self.first)"])
+            scheduler.errors.map(\.message)
+                == ["not run: a job it waits for (kind text) ended as cancelled\njob \(Self.first)"])
         #expect(scheduler.core.openJobs == 1)
     }
 

@@ -131,7 +131,8 @@ struct OperatorTests {
                 }
             }, client: client)
         scheduler.settle()
-        #expect((0..<3).map { scheduler.final(of: TestScheduler.firstID + $0) } == [.cancelled, .cancelled, .cancelled])
+        #expect(
+            (0..<3).map { scheduler.final(of: TestScheduler.firstID + $0) } == [.cancelled, .cancelled, .cancelled])
         #expect(scheduler.replies().map(\.reached) == [part == \.requests ? 3 : 4])
         #expect(scheduler.errors.isEmpty, "none of them failed because of another")
     }
