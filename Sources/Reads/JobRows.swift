@@ -19,25 +19,7 @@ let fullColumns: [Column] = [
 ]
 
 /// A job with its attempts: its leases, each with how it ended.
-private let lookColumns = fullColumns + [.json("attempts", "coalesce(t.attempts_json, '[]')")]
-
-/// Jobs with ids from $1 to $2, each with its attempts. (LATERAL and LIMIT: whatever the planner expects, errors are found
-/// by key.)
-private let lookSQL = """
-    WITH tries AS MATERIALIZED (
-        SELECT l.job, json_agg(json_build_object('attempt', l.attempt, 'worker', l.worker_name, 'leased_at', l.leased_at,
-                'started_at', o.started_at, 'ended_at', o.ended_at, 'ending', o.ending, 'retry_at', o.retry_at,
-                'error_class', statex.error_class(r.body), 'error', statex.error_message(r.body)) ORDER BY l.token)
-            AS attempts_json
-        FROM statex.leases_of($1::bigint, $2::bigint) l
-        LEFT JOIN statex.outcomes_of($1::bigint, $2::bigint) o ON o.job = l.job AND o.token = l.token
-        LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE o.ending = 'failed' AND e.job = l.job
-            AND e.token = l.token AND e.encoding = 0 AND e.ending = 2 LIMIT 1) r ON true
-        GROUP BY l.job
-    )
-    SELECT \(lookColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint) LEFT JOIN tries t ON t.job = id
-    WHERE $3::text IS NULL OR tenant = $3 ORDER BY id
-    """
+private let lookColumns = fullColumns + [.json("attempts", "coalesce(attempts_json, '[]')")]
 
 /// One job as the command line shows it, from `statex.job`.
 package struct JobRecord: Sendable {
@@ -129,7 +111,12 @@ extension JournalReader {
 
     private borrowing func looks(from first: UInt64, to last: UInt64, for viewer: Viewer) throws(ReadError) -> [JobRows]
     {
-        try prepared(lookSQL, [String(first), String(last), viewer.tenant]).map { JobRows(Listing(lookColumns, [$0])) }
+        try prepared(
+            """
+            SELECT \(lookColumns.selection) FROM statex.jobs_between($1::bigint, $2::bigint)
+            WHERE $3::text IS NULL OR tenant = $3 ORDER BY id
+            """, [String(first), String(last), viewer.tenant]
+        ).map { JobRows(Listing(lookColumns, [$0])) }
     }
 
     /// One request with all of its jobs (retries by hand are jobs of their own); nil: there is none that `viewer`

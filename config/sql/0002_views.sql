@@ -1,7 +1,9 @@
 -- Plain rows for people and other services: nobody has to know about chunks to ask a question in SQL.
 
+-- STABLE, as what it is made of: a function that promises more than its body is called, not written into the query, and
+-- calls were a quarter of the time of a look at one job. (The same below.)
 CREATE FUNCTION statex.time(microseconds bigint) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT 'epoch'::timestamptz + microseconds * interval '1 microsecond' $$;
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT 'epoch'::timestamptz + microseconds * interval '1 microsecond' $$;
 
 CREATE FUNCTION statex.state_name(state integer) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -158,10 +160,10 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The class and the message of an error's bytes; NULL if they hold none.
-CREATE FUNCTION statex.error_class(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION statex.error_class(body bytea) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 FOR get_byte(body, 0)), 'UTF8') END
 $$;
-CREATE FUNCTION statex.error_message(body bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+CREATE FUNCTION statex.error_message(body bytea) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN length(body) > get_byte(body, 0) THEN convert_from(substring(body FROM 2 + get_byte(body, 0)), 'UTF8') END
 $$;
 
@@ -203,40 +205,56 @@ RETURNS TABLE (id bigint, request bigint, index integer, request_jobs integer, a
                attempts integer, attempts_allowed integer, created_at timestamptz, run_at timestamptz,
                deadline timestamptz, leased_at timestamptz, started_at timestamptz, ended_at timestamptz,
                retry_at timestamptz, worker text, tags text[], labels text[], traceparent text, retry_of bigint,
-               retried_as bigint, error_class text, error text)
+               retried_as bigint, error_class text, error text, attempts_json json)
 LANGUAGE sql STABLE AS $$
-    WITH leases AS (
-        SELECT DISTINCT ON (job) job, token, attempt, worker_name, leased_at FROM statex.leases_of(low, high)
-        ORDER BY job, token DESC
+    WITH given AS (
+        SELECT job, token, attempt, worker_name, leased_at FROM statex.leases_of(low, high)
     ), ended AS (
-        SELECT job, token, final, state, batch, started_at, ended_at, retry_at FROM statex.outcomes_of(low, high)
+        SELECT job, token, ending, final, state, batch, started_at, ended_at, retry_at FROM statex.outcomes_of(low, high)
+    ), leases AS (
+        SELECT DISTINCT ON (job) job, token, attempt, worker_name, leased_at FROM given ORDER BY job, token DESC
     ), latest AS (
-        SELECT DISTINCT ON (job) job, token, retry_at FROM ended ORDER BY job, batch DESC, token DESC
-    ), finals AS (
-        SELECT job, token, state, started_at, ended_at FROM ended WHERE final
+        -- The final one, if there is one.
+        SELECT DISTINCT ON (job) job, token, final, state, started_at, ended_at, retry_at FROM ended
+        ORDER BY job, final DESC, batch DESC, token DESC
+    ), standing AS (
+        -- A part of its own (OFFSET 0): beside what is found by key it is cheap whatever way it is joined, and a planner
+        -- that knows little then chose a loop in a loop over a full page.
+        SELECT j.*, l.token AS lease, l.attempt, l.leased_at, l.worker_name, o.token AS outcome, o.final, o.state,
+               o.started_at, o.ended_at, o.retry_at
+        FROM statex.all_jobs j
+        LEFT JOIN leases l ON l.job = j.id
+        LEFT JOIN latest o ON o.job = j.id
+        WHERE j.id BETWEEN low AND high OFFSET 0
     )
     SELECT j.id, coalesce(x.request, j.id - (j.opts & 4095)), (j.opts & 4095)::integer,
            ((j.opts >> 12) & 8191)::integer, (SELECT array_agg(a & 4095 ORDER BY a & 4095) FROM unnest(x.after_jobs) AS a),
            k.name, t.name,
-           coalesce(f.state, statex.open_state(l.token, o.token, o.retry_at, x.run_at, j.id - (j.opts & 4095),
+           coalesce(j.state, statex.open_state(j.lease, j.outcome, j.retry_at, x.run_at, j.id - (j.opts & 4095),
                CASE WHEN x.retry_of IS NULL THEN x.after_jobs END)),
-           ((j.opts >> 25) & 255)::integer, coalesce(l.attempt, 0), ((j.opts >> 33) & 255)::integer,
-           statex.time(j.created), statex.time(x.run_at), statex.time(x.deadline), l.leased_at,
-           CASE WHEN f.token > 0 THEN f.started_at END, f.ended_at, CASE WHEN f.job IS NULL THEN o.retry_at END, l.worker_name,
-           x.tags, (SELECT array_agg(n.name ORDER BY n.name) FROM statex.names n WHERE n.number = ANY (x.labels)),
-           x.traceparent, x.retry_of, CASE WHEN f.state IN ('failed', 'dead')
-               THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id) END,
-           statex.error_class(r.body), statex.error_message(r.body)
-    FROM statex.all_jobs j
-    LEFT JOIN LATERAL (SELECT * FROM statex.job_options y WHERE (j.opts >> 45) & 1 = 1 AND y.id = j.id LIMIT 1) x ON true
+           ((j.opts >> 25) & 255)::integer, coalesce(j.attempt, 0), ((j.opts >> 33) & 255)::integer,
+           statex.time(j.created), statex.time(x.run_at), statex.time(x.deadline), j.leased_at,
+           CASE WHEN j.final AND j.outcome > 0 THEN j.started_at END, CASE WHEN j.final THEN j.ended_at END,
+           CASE WHEN NOT j.final THEN j.retry_at END, j.worker_name, x.tags,
+           (SELECT array_agg(n.name ORDER BY n.name) FROM statex.names n WHERE n.number = ANY (x.labels)),
+           x.traceparent, x.retry_of, CASE WHEN j.state IN ('failed', 'dead')
+               THEN (SELECT min(n.id) FROM statex.job_options n WHERE n.retry_of = j.id AND n.id > low) END,
+           statex.error_class(r.body), statex.error_message(r.body),
+           (SELECT json_agg(json_build_object('attempt', g.attempt, 'worker', g.worker_name, 'leased_at', g.leased_at,
+                   'started_at', e.started_at, 'ended_at', e.ended_at, 'ending', e.ending, 'retry_at', e.retry_at,
+                   'error_class', statex.error_class(b.body), 'error', statex.error_message(b.body)) ORDER BY g.token)
+            FROM given g LEFT JOIN ended e ON e.job = g.job AND e.token = g.token
+            LEFT JOIN LATERAL (SELECT y.body FROM statex.results y WHERE e.ending = 'failed' AND y.job = g.job
+                AND y.job BETWEEN low AND high AND y.token = g.token AND y.encoding = 0 AND y.ending = 2 LIMIT 1) b ON true
+            WHERE g.job = j.id)
+    FROM standing j
+    LEFT JOIN LATERAL (SELECT * FROM statex.job_options y WHERE (j.opts >> 45) & 1 = 1 AND y.id = j.id
+        AND y.id BETWEEN low AND high LIMIT 1) x ON true
     LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.kind LIMIT 1) k ON true
     LEFT JOIN LATERAL (SELECT n.name FROM statex.names n WHERE n.number = j.tenant LIMIT 1) t ON true
-    LEFT JOIN leases l ON l.job = j.id
-    LEFT JOIN latest o ON o.job = j.id
-    LEFT JOIN finals f ON f.job = j.id
-    LEFT JOIN LATERAL (SELECT e.body FROM statex.results e WHERE f.state <> 'succeeded' AND e.job = j.id
-        AND e.token = coalesce(f.token, o.token) AND e.encoding = 0 AND e.ending = 2 LIMIT 1) r ON true
-    WHERE j.id BETWEEN low AND high
+    LEFT JOIN LATERAL (SELECT y.body FROM statex.results y WHERE j.state <> 'succeeded' AND y.job = j.id
+        AND y.job BETWEEN low AND high AND y.token = j.outcome AND y.encoding = 0 AND y.ending = 2
+        LIMIT 1) r ON true
 $$;
 
 -- The job, or the retry by hand of it (or of that one, …), that succeeded; NULL: none did.
