@@ -274,7 +274,7 @@ let package = Package(
         test("S3Tests", ["StatexS3", "StatexObjects", "S3TestServer"], exclude: ["Server", "sign.py"]),
         test("ConfigurationTests", ["StatexConfiguration", "StatexSchedules", "StatexWebhooks"]),
         test("SchedulesTests", ["StatexSchedules", "StatexConfiguration"]),
-        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers", "StatexStack"]),
+        test("CommandTests", ["statex", "StatexConfiguration", "StatexHandlers", "StatexProtocol", "StatexStack"]),
         library("EventPublisher", "Tests/EventPublisher", ["StatexProtocol", "StatexZeroMQ"]),
         test(
             "ClientTests", ["EventPublisher", "StatexClient", "StatexProtocol", "StatexZeroMQ"], exclude: ["Python"]),

@@ -56,14 +56,6 @@ package struct OrderSender: Sendable {
         return (first, last)
     }
 
-    /// What came of an order about dead letters.
-    package struct LetterOutcome: Sendable {
-        /// What each order was answered, if in words.
-        package var messages: [String] = []
-        /// Why some of those that were named last were not reached.
-        package var shortfall: String?
-    }
-
     /// An order about dead letters, a few at a time.
     /// - Parameters:
     ///   - rate: so many a second at most.
@@ -71,7 +63,7 @@ package struct OrderSender: Sendable {
     package mutating func give(
         _ action: OrderAction, letters: [JobID], perSecond rate: Double?, told: (Int) -> Void = { _ in }
     ) async throws(ClientError) -> LetterOutcome {
-        var outcome = LetterOutcome()
+        var outcome = LetterOutcome(action)
         let started = ContinuousClock.now
         let step = rate.map { max(1, min(Self.lettersAtOnce, Int($0 / 10))) } ?? Self.lettersAtOnce
         for start in stride(from: 0, to: letters.count, by: step) {
@@ -85,8 +77,7 @@ package struct OrderSender: Sendable {
             let before = reached
             let (first, last) = try await giveAll(action, filter)
             told(reached)
-            if !first.message.isEmpty { outcome.messages.append(first.message) }
-            if reached - before < filter.jobs.count, !last.message.isEmpty { outcome.shortfall = last.message }
+            outcome.add(filter.jobs.count, reached: reached - before, first: first, last: last)
         }
         return outcome
     }

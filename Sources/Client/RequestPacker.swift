@@ -159,7 +159,9 @@ struct RequestPacker {
         }
         for word in words {
             guard (1...bytes).contains(word.utf8.count), !word.utf8.contains(0) else {
-                throw .invalid("a \(field) has \(word.utf8.count) bytes, it takes 1 to \(bytes), none of them NUL")
+                let article = field == "affinity" ? "an" : "a"
+                throw .invalid(
+                    "\(article) \(field) has \(word.utf8.count) bytes, it takes 1 to \(bytes), none of them NUL")
             }
         }
     }

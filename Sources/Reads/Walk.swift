@@ -66,15 +66,19 @@ extension JournalReader {
 }
 
 extension JobID {
-    // Ids begin with the hour.
-
     /// One hour more, for a clock that was set back.
     static func highest(submittedBefore time: Int64?) -> UInt64 {
-        guard let time, time >= 0, time < 1 << 52 else { return UInt64.max >> 1 }
-        return (UInt64(time) / 3_600_000_000 + 2) << (shardBits + counterBits)
+        time.map { first(ofHour: hour(of: $0) + 2) } ?? UInt64.max >> 1
     }
 
     fileprivate static func lowest(submittedSince time: Int64?) -> UInt64 {
-        time.map { UInt64(max(0, $0) / 3_600_000_000) << (shardBits + counterBits) } ?? 0
+        time.map { first(ofHour: hour(of: $0)) } ?? 0
+    }
+
+    private static func hour(of time: Int64) -> UInt64 { UInt64(max(0, time)) / 3_600_000_000 }
+
+    /// Ids begin with the hour. Its bits last until 2089, times until 2199: of what is later there is no id.
+    private static func first(ofHour hour: UInt64) -> UInt64 {
+        JobID(hour: hour, shard: 0, counter: 0)?.rawValue ?? UInt64.max >> 1
     }
 }

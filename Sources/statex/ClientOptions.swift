@@ -7,6 +7,8 @@ import StatexProtocol
 /// The flags of every command that speaks to a scheduler as a client.
 struct ClientOptions: ParsableArguments {
     @Option(help: "Where the scheduler takes submits (key submit_endpoint).") var endpoint: String?
+    @Option(help: ArgumentHelp("The folder of the statex up that is meant (key data_dir).", valueName: "folder"))
+    var dataDir: String?
     @OptionGroup var keys: PeerKeyOptions
     @OptionGroup var configuration: ConfigurationOptions
     @Option(
@@ -24,7 +26,7 @@ struct ClientOptions: ParsableArguments {
     /// - Parameter objects: the folder that a flag names instead of the configured ones.
     func load(objects: String? = nil) throws -> LoadedConfiguration {
         try configuration.load([
-            "endpoint:submit_endpoint": endpoint, "objects": objects, "peer_key": keys.peerKey,
+            "endpoint:submit_endpoint": endpoint, "data_dir": dataDir, "objects": objects, "peer_key": keys.peerKey,
             "server_public_key": keys.serverPublicKey,
         ])
     }

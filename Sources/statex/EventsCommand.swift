@@ -48,7 +48,9 @@ struct EventsCommand: ParsableCommand {
         guard let when = When(argument: since) else {
             throw ending(.usage, "--since \(printable(since)): it takes the sequence of an event, or \(When.format)")
         }
-        return .time(when.before.microseconds)
+        let time = when.before
+        try When.check((time, "--since"))
+        return .time(time.microseconds)
     }
 
     private func list(_ loaded: LoadedConfiguration, from start: EventStart) throws {

@@ -23,10 +23,7 @@ struct JobChoices: ParsableArguments {
 
     func validate() throws {
         guard delay == nil || at == nil else { throw ValidationError("give --delay or --at, not both") }
-        for (time, flag) in [(at, "--at"), (deadline, "--deadline")] {
-            guard let time, !JobSpec.mayName(time.after) else { continue }
-            throw ValidationError("\(flag) takes a time from 1970 to 2199")
-        }
+        try When.check((at?.after, "--at"), (deadline?.after, "--deadline"))
         if let traceparent, TraceContext(traceparent) == nil {
             throw ValidationError("--traceparent takes \(TraceContext.rule)")
         }

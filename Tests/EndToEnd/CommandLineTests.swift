@@ -33,6 +33,9 @@ extension EndToEnd {
             ["submit", "--text", "a", "--priority", "-1"], ["simulate", "--seeds", "0"], ["audit", "--before", "1.x"],
             ["simulate", "--seeds", "1", "--trace", "--json"], ["simulate", "--seeds", "1", "--shrink", "--json"],
             ["submit", "--text", "a", "--delay", "1s", "--at", "1h"],
+            ["jobs", "--since", "300000-01-01T00:00:00Z"], ["dead", "drop", "--until", "300000-01-01T00:00:00Z"],
+            ["audit", "--since", "2200-01-01T00:00:00Z"], ["events", "--since", "300000-01-01T00:00:00Z"],
+            ["pause", "--kind", "a b"], ["resume", "--tenant", ""],
         ])
         func `wrong arguments and settings end every command with 2 and a reason`(arguments: [String]) throws {
             let run = try CommandRun(
@@ -89,6 +92,8 @@ extension EndToEnd {
             #expect(try run("status", "--endpoint", endpoint, "--timeout", "0.1").end == .exited(4))
             #expect(try run("submit", "--text", "a", "--endpoint", endpoint, "--timeout", "0.1").end == .exited(4))
             #expect(try run("verify", "--database", "postgresql://x@/x?host=\(directory)").end == .exited(4))
+            let workers = try run("workers", "--data-dir", directory, "--timeout", "0.1")
+            #expect(workers.end == .exited(4) && workers.errors.contains(directory + "/run/submit.sock"), "\(workers)")
             for command in ["verify", "jobs", "audit"] {
                 let run = try run(command, "--data-dir", directory)
                 #expect(run.end == .exited(4))

@@ -117,13 +117,19 @@ extension EndToEnd {
                         "--wait",
                     ], in: stack.directory)
                 #expect(good.end == .exited(0) && good.output.hasSuffix("\n    >> ab\n"), "\(good)")
-                let bad = try CommandRun(
-                    [
-                        "submit", "--endpoint", stack.submitEndpoint(), "--kind", "fail", "--payload",
-                        #"{"retryable": false}"#, "--then", "echo", "--fail-dependants", "--wait",
-                    ], in: stack.directory)
+                let failing = [
+                    "submit", "--endpoint", stack.submitEndpoint(), "--kind", "fail", "--payload",
+                    #"{"retryable": false}"#, "--then", "echo", "--fail-dependants", "--wait",
+                ]
+                let bad = try CommandRun(failing, in: stack.directory)
                 #expect(bad.end == .exited(1))
-                #expect(bad.output.contains("failed, attempts 0\n    dependency: not run: job "), "\(bad)")
+                #expect(
+                    bad.output.contains("failed, attempts 0\n    dependency: not run: a job it waits for "), "\(bad)")
+                // However many jobs were at fault, those that waited for them failed in the same way.
+                #expect(try CommandRun(failing, in: stack.directory).end == .exited(1))
+                let groups = try stack.ask("dead", "--group").list("groups")
+                let skipped = groups.filter { $0["error_class"] as? String == "dependency" }
+                #expect(skipped.map { $0["count"] as? Int } == [2], "\(groups)")
                 let wrong = try CommandRun(
                     ["submit", "--kind", "a", "--payload", "", "--then", "b", "--then", "c", "--with", ""],
                     in: stack.directory)

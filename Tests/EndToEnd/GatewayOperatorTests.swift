@@ -53,6 +53,10 @@ extension EndToEnd {
                 #expect(try await ids("?kind=echo") == [failed, done])
                 #expect(try await ids("?tenant=acme") == [open, done])
                 #expect(try await ids("?until=2020-01-01T00:00:00Z") == [])
+                #expect(try await ids("?since=2199-12-31T23:59:59Z&state=open") == [])
+                for path in ["requests", "jobs"] {
+                    #expect(try await list(visitor, "/v1/\(path)?since=2100-01-01T00:00:00Z", path).isEmpty)
+                }
                 let page = try await visitor.get("/v1/requests?limit=3").json
                 #expect(page["next"] as? String == failed)
                 #expect(try await ids("?limit=3&cursor=\(failed)") == [done])
@@ -164,7 +168,11 @@ extension EndToEnd {
                 #expect(try await list(visitor, "/v1/dead-letters?tenant=globex", "letters").isEmpty)
                 let kept = try await list(visitor, "/v1/dead-letters?tenant=globex&all=true", "letters")
                 #expect(kept.count == 1 && kept[0]["dropped"] as? Bool == true)
-                #expect(try await visitor.post("/v1/jobs/\(second)/retry").status == 409)
+                let gone = try await visitor.post("/v1/jobs/\(second)/retry")
+                #expect(
+                    gone.status == 409 && gone.text.contains("it was dropped, or what it waits for"), "\(gone.text)")
+                #expect(
+                    try await list(visitor, "/v1/dead-letters?all=true&since=2100-01-01T00:00:00Z", "letters").isEmpty)
                 let running = try await submit(visitor, #"{"jobs":[{"kind":"nobody"}]}"#)
                 #expect(try await visitor.post("/v1/jobs/\(running)/retry").json["code"] as? String == "not_dead")
             }

@@ -49,6 +49,35 @@ extension EndToEnd {
             }
         }
 
+        @Test func `whoever claims a connection's name gets one of its own, and is served`() async throws {
+            try await TestStack.with { stack in
+                let site = try KeyedSite(stack)
+                try site.holder("w", "worker")
+                let alice = try site.holder("alice", "client", tenants: ["default"])
+                let mallory = try site.holder("mallory", "client", tenants: ["other"])
+                let scheduler = try site.startScheduler()
+                var victim = try RawPeer(site.submit, alice)
+                _ = try victim.submit(tenants: ["default"])
+                // Of those that claim the same name only the first would get through, and none of those that claim one
+                // that is taken. The first numbers are those that libzmq counted from before it was seeded.
+                for number: UInt8 in 0x60..<0x80 {
+                    for claim in [[0, 0xE4, 0x3C, 0x98, number], [UInt8](repeating: number, count: 16)] {
+                        var one = try RawPeer(site.submit, mallory, claiming: claim)
+                        var two = try RawPeer(site.submit, mallory, claiming: claim)
+                        try one.greet(RawPeer.hello(.client))
+                        try two.greet(RawPeer.hello(.client))
+                        #expect(one.stamp.session != two.stamp.session)
+                    }
+                }
+                _ = try site.startWorker("w")
+                let client = try await site.client("alice")
+                let handle = try await client.submit(Request(kind: "echo", payload: .text("a")))
+                #expect(try await handle.result().state == .succeeded)
+                #expect(scheduler.end == nil)
+                await client.close()
+            }
+        }
+
         @Test func `thousands of connections that never finish a handshake keep nobody out`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)

@@ -97,6 +97,22 @@ extension EndToEnd {
             }
         }
 
+        @Test func `who submits for a tenant cannot take the key of a message, though its id can be foretold`()
+            async throws
+        {
+            try await TestStack.withReceiver { stack, receiver, _ in
+                _ = try stack.startGateway()
+                let client = try await stack.client()
+                let one = try await client.submit(Request(kind: "echo", payload: .text("1"), tenant: "acme"))
+                try await receiver.received("the first") { $0.map(\.request) == [one.id.description] }
+                // Were this the key of the delivery, it would be a conflict now, and a message suppressed before.
+                let id = try #require(receiver.messages.first?.id)
+                let two = try await client.submit(Request(kind: "echo", payload: .text("2"), tenant: "acme", key: id))
+                try await receiver.received("the second") { $0.last?.request == two.id.description }
+                await client.close()
+            }
+        }
+
         @Test func `a receiver that fails is tried again, with the same id, until it answers`() async throws {
             try await TestStack.withReceiver(answering: [500, 503, 200]) { stack, receiver, _ in
                 let visitor = try GatewayVisitor(stack.startGateway())

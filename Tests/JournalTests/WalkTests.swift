@@ -203,13 +203,35 @@ extension JournalTests {
         func times() throws {
             let reader = try JournalReader(url: database().url, name: "test")
             let begun = Int64(480_000) * 3_600_000_000
+            // No id has an hour after 2089, and the last moment that may be asked for is of 2199.
+            let (late, last) = (Int64(4_102_444_800_000_000), Int64(7_258_118_399_999_999))
+            let walk = Walk(limit: 1_000, patience: .seconds(60))
             for (since, until, count): (Int64?, Int64?, Int) in [
                 (begun, nil, 150), (begun + 3_600_000_000, nil, 0), (nil, begun, 0), (nil, begun + 1, 150),
+                (late, nil, 0), (last, nil, 0), (nil, late, 150), (begun, last, 150), (late, last, 0), (0, 0, 0),
             ] {
-                var filter = JobFilter()
+                var jobs = JobFilter()
+                (jobs.since, jobs.until) = (since, until)
+                var requests = RequestFilter()
+                (requests.since, requests.until) = (since, until)
+                for list in [
+                    try reader.jobs(jobs, walk, for: .everything),
+                    try reader.requests(requests, walk, for: .everything),
+                ] {
+                    #expect(list.rows.count == count && list.next == nil, "\(since ?? 0) \(until ?? 0)")
+                }
+                // What is open is looked for in another way; nothing is here.
+                jobs.states = [.queued]
+                requests.states = [.open]
+                #expect(try reader.jobs(jobs, walk, for: .everything).rows.isEmpty)
+                #expect(try reader.requests(requests, walk, for: .everything).rows.isEmpty)
+            }
+            for (since, until, count): (Int64?, Int64?, Int) in [(late, nil, 0), (nil, late, 12), (nil, last, 12)] {
+                var filter = LetterFilter()
                 (filter.since, filter.until) = (since, until)
-                let list = try reader.jobs(filter, Walk(limit: 1_000, patience: .seconds(60)), for: .everything)
+                let list = try reader.deadLetters(filter, all: true, walk, for: .everything)
                 #expect(list.rows.count == count && list.next == nil, "\(since ?? 0) \(until ?? 0)")
+                #expect(try reader.deadLetterIDs(filter, of: [], limit: 100, for: .everything).count == count)
             }
         }
     }

@@ -107,7 +107,8 @@ struct JobRoutes: Sendable {
         // Between the look and the order somebody else may have done it.
         let retried = try await find(call).1.retriedAs
         guard matched > 0 || retried != nil else {
-            throw Problem.conflict("not_retried", message.isEmpty ? "it was dropped" : message)
+            let unsaid = "it was dropped, or what it waits for has not succeeded"
+            throw Problem.conflict("not_retried", message.isEmpty ? unsaid : message)
         }
         var text = JSONText()
         text.object {

@@ -58,7 +58,7 @@ final class LetterOrders: Sendable {
                 let outcome = try await sender.give(action, letters: letters, perSecond: rate) { reached in
                     state.withLock { $0.reached = reached }
                 }
-                state.withLock { $0.shortfall = outcome.shortfall }
+                state.withLock { $0.shortfall = outcome.shortfall ?? outcome.unexplained }
             } catch {
                 state.withLock { $0.failure = error }
             }

@@ -22,6 +22,7 @@ struct AuditCommand: AsyncParsableCommand {
         guard before.map({ AuditCursor($0) != nil }) ?? true else {
             throw ValidationError("--before takes the number of a commit, or what the list before ended with")
         }
+        try When.check((since?.before, "--since"))
     }
 
     func run() async throws {

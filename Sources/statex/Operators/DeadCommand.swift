@@ -88,8 +88,9 @@ struct RetryCommand: AsyncParsableCommand {
             Each becomes a new job of the same request, with an id of its own and the same payload and options; the \
             old one keeps its outcome. A dead letter is retried once: ordered again, it makes no second job. An id of \
             a request means all of its dead letters. Those for which max_open_jobs or max_open_bytes, the tenant's or \
-            the whole, has no room are left, and it says how many and why. Exits 3 when the scheduler refused or there \
-            was room for none, 4 when it or the database was not there, 5 when no dead letter of the ids was left.
+            the whole, has no room are left, and it says how many and why; so are those that wait for a job \
+            which has not succeeded, itself or by a retry. Exits 3 when the scheduler refused or there was room for \
+            none, 4 when it or the database was not there, 5 when no dead letter of the ids was left or may run yet.
             """)
 
     @OptionGroup var letters: LetterOrder
@@ -131,10 +132,12 @@ struct LetterOrder: ParsableArguments {
             let left = letters.count - giver.reached
             message = outcome.shortfall.map { "\(left) of \(letters.count) not, in the last order: \($0)" } ?? ""
         }
+        if let unexplained = outcome.unexplained { message += (message.isEmpty ? "" : "; ") + unexplained }
         giver.report(action, "dead letter", message: message)
         await client.close()
         if !ids.isEmpty, giver.reached == 0 {
-            throw ending(.unknown, "no dead letter of these ids that nobody retried or dropped (statex dead --all)")
+            let none = "no dead letter of these ids that nobody retried or dropped (statex dead --all)"
+            throw ending(.unknown, outcome.unexplained ?? none)
         }
     }
 }

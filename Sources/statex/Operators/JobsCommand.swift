@@ -24,6 +24,7 @@ struct JobsCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (1...10_000).contains(limit) else { throw ValidationError("--limit takes 1 to 10000") }
+        try When.check((since?.before, "--since"), (until?.before, "--until"))
     }
 
     func run() async throws {

@@ -5,7 +5,7 @@ import StatexStack
 
 /// The flags of every command that reads lists from the journal. It reads only; orders go to the scheduler.
 struct JournalOptions: ParsableArguments {
-    @OptionGroup var place: JournalPlace
+    @Option(help: ArgumentHelp(JournalPlace.databaseHelp)) var database: String?
     @OptionGroup var client: ClientOptions
 
     /// How long a list looks back.
@@ -13,7 +13,7 @@ struct JournalOptions: ParsableArguments {
 
     func load() throws -> LoadedConfiguration {
         try client.configuration.load([
-            "endpoint:submit_endpoint": client.endpoint, "database": place.database, "data_dir": place.dataDir,
+            "endpoint:submit_endpoint": client.endpoint, "database": database, "data_dir": client.dataDir,
             "peer_key": client.keys.peerKey, "server_public_key": client.keys.serverPublicKey,
         ])
     }
@@ -29,13 +29,15 @@ struct JournalOptions: ParsableArguments {
     }
 }
 
-/// Where the journal is.
+/// Where the journal is, of commands that do not speak to a scheduler as a client.
 struct JournalPlace: ParsableArguments {
-    @Option(help: "The Postgres of the journal, as a libpq URL (key database; default: that of statex up).")
-    var database: String?
+    @Option(help: ArgumentHelp(JournalPlace.databaseHelp)) var database: String?
     @Option(
         help: ArgumentHelp("The folder of the statex up whose journal is meant (key data_dir).", valueName: "folder"))
     var dataDir: String?
+
+    static let databaseHelp =
+        "The Postgres of the journal, as a libpq URL (key database; default: that of statex up)."
 }
 
 extension LoadedConfiguration {

@@ -11,6 +11,8 @@ struct LetterOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Ended after: \(When.format).", valueName: "time")) var since: When?
     @Option(help: ArgumentHelp("Ended before.", valueName: "time")) var until: When?
 
+    func validate() throws { try When.check((since?.before, "--since"), (until?.before, "--until")) }
+
     var filter: LetterFilter {
         var filter = LetterFilter()
         filter.kind = kind

@@ -14,6 +14,12 @@ struct PauseCommand: AsyncParsableCommand {
     @OptionGroup var order: OrderOptions
     @OptionGroup var options: ClientOptions
 
+    /// (What another program paused under whatever name, `resume` takes back.)
+    func validate() throws {
+        guard let kind = subject.kind, !KindName.isValid(kind) else { return }
+        throw ValidationError("--kind \(printable(kind)): a kind is \(KindName.rule)")
+    }
+
     func run() async throws { try await subject.order(.pause, order, options) }
 }
 
@@ -41,6 +47,10 @@ struct PauseSubject: ParsableArguments {
     func validate() throws {
         guard [kind != nil, tenant != nil, all].count(where: { $0 }) == 1 else {
             throw ValidationError("give one of --kind, --tenant, --all")
+        }
+        for (name, option) in [(kind, "--kind"), (tenant, "--tenant")] {
+            guard let name, !(1...Limits.nameBytes).contains(name.utf8.count) else { continue }
+            throw ValidationError("\(option) has \(name.utf8.count) bytes, it takes 1 to \(Limits.nameBytes)")
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import StatexClient
 
 /// A time as people write it: how long ago, or how long from now (`90s`, `15m`, `2h`, `1d`), or a moment
 /// (`2026-11-26T01:00:00Z`).
@@ -27,6 +28,14 @@ struct When: ExpressibleByArgument {
         switch value {
         case .moment(let moment): moment
         case .distance(let distance): Date().addingTimeInterval(sign * distance.inSeconds)
+        }
+    }
+
+    /// Refuses a time of an option that the protocol and the journal do not have.
+    static func check(_ times: (date: Date?, option: String)...) throws {
+        for (date, option) in times {
+            guard let date, !JobSpec.mayName(date) else { continue }
+            throw ValidationError("\(option) takes a time from 1970 to 2199")
         }
     }
 
@@ -60,6 +69,7 @@ extension Duration {
 }
 
 extension Date {
-    /// Microseconds since 1970, as the journal has times.
+    /// Microseconds since 1970, as the journal has times. It was checked, or is about now: what Foundation reads as a date
+    /// may be of a year that no integer holds.
     var microseconds: Int64 { Int64((timeIntervalSince1970 * 1_000_000).rounded()) }
 }

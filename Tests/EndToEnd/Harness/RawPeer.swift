@@ -1,20 +1,26 @@
 import CLinux
 import StatexKeys
 import StatexProtocol
-import StatexZeroMQ
+
+@testable import StatexZeroMQ
 
 /// A peer by hand, with whatever key: it says what it is told to.
 struct RawPeer: ~Copyable {
     let socket: Socket
     private(set) var stamp = SessionStamp()
 
-    init(_ endpoint: String, _ keys: PeerKeys?) throws {
+    /// - Parameter claiming: what it wants the scheduler's ROUTER to call it.
+    init(_ endpoint: String, _ keys: PeerKeys?, claiming: [UInt8] = []) throws {
         let socket = try Socket(.dealer, in: RawClient.context.get())
         try socket.setDealerOptions()
+        if !claiming.isEmpty { try socket.set(Self.routingID, claiming) }
         var keys = keys
         try socket.connect(endpoint, with: &keys)
         self.socket = socket
     }
+
+    /// ZMQ_ROUTING_ID.
+    private static var routingID: Int32 { 5 }
 
     static func hello(_ role: Role, incarnation: UInt64 = .random(in: 1 ... .max), producer: Producer? = nil) -> Hello {
         var hello = Hello(role: role, incarnation: incarnation, name: "by hand")

@@ -25,7 +25,8 @@ extension QueueBehaviour {
         QueueBehaviour("what waits for a job that fails is skipped, and says why") { queue in
             let result = try await queue.submit(chain("fail", #"{"retryable": false}"#)).result()
             try require(result.jobs.map(\.state) == [.failed, .cancelled, .cancelled], "\(result)")
-            let why = ErrorText("dependency", "not run: job \(result.id) (fail) ended as failed")
+            let why = ErrorText(
+                "dependency", "not run: a job it waits for (kind fail) ended as failed\njob \(result.id)")
             try require(result.jobs[1].error == why && result.jobs[1].attempts == 0, "\(result)")
             try require(result.state == .failed, "\(result.state)")
         },
