@@ -2,6 +2,8 @@
 package struct WebhookSnapshot: Sendable {
     package var isRelaying = false
     package var submitted: UInt64 = 0
+    /// Deliveries that no job was made of, and none will be.
+    package var givenUp: UInt64 = 0
     /// Deliveries that are yet to be submitted.
     package var waiting = 0
 
@@ -12,6 +14,9 @@ package struct WebhookSnapshot: Sendable {
             "statex_webhook_relays", "Whether this gateway makes deliveries of events: 1, or stands by: 0.",
             isRelaying ? 1 : 0)
         text.counter("statex_webhook_deliveries_total", "Deliveries that were submitted as jobs.", submitted)
+        text.counter(
+            "statex_webhook_deliveries_given_up_total", "Deliveries that were refused for good and not submitted.",
+            givenUp)
         text.gauge("statex_webhook_deliveries_waiting", "Deliveries that are yet to be submitted.", Double(waiting))
     }
 }

@@ -47,6 +47,10 @@ package struct WebhookSecrets: Sendable, CustomStringConvertible {
     /// Vouches for a delivery inside of Statex, with the newest secret.
     func seal(_ bytes: [UInt8]) -> String { keys.first.map { Self.code(bytes, $0).base64EncodedString() } ?? "" }
 
+    /// Of a delivery's job, with the secret that seals it: the two change together. No id has a line end, and what is
+    /// signed or sealed begins with one, followed by a dot or by three more lines: so this is the code of neither.
+    func key(of id: String) -> Data { keys.first.map { Self.code(Array("key\n\(id)".utf8), $0) } ?? Data() }
+
     func isSeal(_ seal: String, of bytes: [UInt8]) -> Bool {
         guard let code = Data(base64Encoded: seal) else { return false }
         return keys.contains { HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: bytes, using: $0) }

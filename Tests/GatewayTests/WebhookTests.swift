@@ -176,4 +176,20 @@ struct WebhookTests {
                 """)
         #expect(first.id == WebhookDelivery.id(of: "7-1-0", to: "one", "https://h/"))
     }
+
+    @Test func `a delivery is submitted under a key that its tenant cannot foretell`() throws {
+        let secrets = try WebhookSecrets("whsec_" + String(repeating: "A", count: 32))
+        let item = WebhookOutbox.Waiting(
+            delivery: Self.delivery("7-1-0-ab"), tenant: "acme", trace: nil, place: Self.place(1))
+        let request = item.request(by: secrets)
+        #expect(request.tenant == "acme" && request.key == item.delivery.key(by: secrets))
+        #expect(request.key?.contains("7-1-0") == false && request.key == item.request(by: secrets).key)
+        #expect(request.key?.utf8.count ?? .max <= Limits.userKeyBytes)
+    }
+
+    @Test func `a key that something else has is no delivery`() {
+        #expect(WebhookFate(ClientError.keyConflict("taken")) == .givenUp("taken"))
+        #expect(WebhookFate(ClientError.invalid("no")) == .givenUp("no"))
+        #expect(WebhookFate(ClientError.busy("full")) == .open && WebhookFate(ClientError.closed) == .open)
+    }
 }

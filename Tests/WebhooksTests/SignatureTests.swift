@@ -45,6 +45,19 @@ struct SignatureTests {
         }
     }
 
+    @Test func `a job's key follows from its id and the newest secret, and is not known without it`() throws {
+        let (old, new) = ("whsec_" + String(repeating: "A", count: 32), "whsec_" + String(repeating: "B", count: 44))
+        func key(_ id: String, _ secrets: String) throws -> String {
+            WebhookDelivery(id: id, subscription: "s", url: "https://h/", body: "{}").key(
+                by: try WebhookSecrets(secrets))
+        }
+        let one = try key("5f-1-2", new)
+        #expect(try one == key("5f-1-2", "\(new)\n\(old)"))
+        #expect(
+            one.utf8.count == 64 && one.utf8.allSatisfy("0123456789abcdef".utf8.contains) && !one.contains("5f-1-2"))
+        #expect(try Set([one, key("5f-1-3", new), key("5f-1-2", old)]).count == 3)
+    }
+
     @Test func `an id follows from the event and the receiver alone`() {
         let id = WebhookDelivery.id(of: "5f-1-2", to: "acme", "https://h/")
         #expect(id == WebhookDelivery.id(of: "5f-1-2", to: "acme", "https://h/"))

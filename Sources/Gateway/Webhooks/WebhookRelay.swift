@@ -1,8 +1,8 @@
 // Turns events into deliveries: jobs that a worker runs (docs/webhooks.md).
 //
 // It follows the events from a place that Postgres keeps, and moves that place only behind what was submitted durably.
-// Each delivery has a key that follows from its event, so that what is submitted again, after a crash or by another
-// gateway, is the same job. One gateway relays at a time; the others stand by.
+// Each delivery has a key that follows from its event and its subscription's secret, so that what is submitted again,
+// after a crash or by another gateway, is the same job. One gateway relays at a time; the others stand by.
 
 import Dispatch
 import Logging
@@ -220,14 +220,21 @@ final class WebhookRelay: Service {
             }
         }
         var settled: Set<Int> = []
+        var submitted: UInt64 = 0
         for (item, answer) in zip(requests, submit(requests.map(\.request))) {
-            if isSettled(answer) {
-                settled.insert(item.place)
-            } else if case .failure(.busy) = answer {
-                resting[item.request.tenant] = .now + Self.restOfTenant
+            if case .failure(.busy) = answer { resting[item.request.tenant] = .now + Self.restOfTenant }
+            switch WebhookFate(answer) {
+            case .submitted: submitted += 1
+            case .open: continue
+            case .givenUp(let reason):
+                logger.error("webhooks: \(outbox.waiting[item.place].delivery.id) is not delivered: \(reason)")
             }
+            settled.insert(item.place)
         }
-        state.withLock { [count = settled.count] in $0.figures.submitted += UInt64(count) }
+        state.withLock { [submitted, givenUp = UInt64(settled.count) - submitted] in
+            $0.figures.submitted += submitted
+            $0.figures.givenUp += givenUp
+        }
         outbox.settle(settled)
         return !settled.isEmpty
     }
@@ -235,26 +242,10 @@ final class WebhookRelay: Service {
     private func request(for item: WebhookOutbox.Waiting) -> Request? {
         guard let subscription = settings.subscription(item.delivery.subscription, of: item.tenant) else { return nil }
         do throws(WebhookSecretError) {
-            let payload = item.delivery.payload(sealedBy: try subscription.readSecrets())
-            var job = JobSpec(kind: WebhookDelivery.kind, payload: .bytes(payload))
-            job.traceparent = item.trace
-            return Request([job], tenant: item.tenant, key: item.delivery.id)
+            return item.request(by: try subscription.readSecrets())
         } catch {
             complain("webhooks.\(subscription.name): \(error)")
             return nil
-        }
-    }
-
-    private func isSettled(_ answer: Swift.Result<RequestHandle, ClientError>) -> Bool {
-        switch answer {
-        // With another content: the secret that seals it changed since it was submitted.
-        case .success, .failure(.keyConflict): return true
-        case .failure(.busy), .failure(.unreachable), .failure(.closed), .failure(.cancelled), .failure(.object),
-            .failure(.unknown):
-            return false
-        case .failure(.invalid(let reason)), .failure(.refused(_, let reason)):
-            logger.error("webhooks: a delivery was refused for good: \(reason)")
-            return true
         }
     }
 

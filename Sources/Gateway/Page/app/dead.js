@@ -1,5 +1,5 @@
 // Dead letters by what went wrong, and orders for all that fit a filter: never without having counted them first.
-import { h, name, replace } from "./dom.js";
+import { clean, h, name, replace } from "./dom.js";
 import { post } from "./api.js";
 import { repeat } from "./connection.js";
 import { ask } from "./dialog.js";
@@ -22,6 +22,8 @@ export function dead({ signal, query }) {
   let cursor = "";
   let next = null;
   let current;
+  // As they were seen last; and whether that is all of them.
+  let seen = { groups: [], whole: true };
 
   const groups = table({
     caption: "Dead letters by kind and error", empty: "Nothing failed for good. ", keyOf: (group) => JSON.stringify([filter, group.kind, group.error_class, group.first_line]),
@@ -31,7 +33,7 @@ export function dead({ signal, query }) {
       { title: "Error", head: true, class: "error", fixed: true, cell: (group) => [h("a", { href: addressOf("dead", { ...filter, kind: group.kind, error_class: group.error_class }) }, name(group.error_class || "unknown", 40)), " ", name(group.first_line, 160)] },
       { title: "Newest", class: "number wide", cell: (group) => time(group.newest) },
       { title: "Oldest", class: "number wide", cell: (group) => time(group.oldest) },
-      ...(mayOperate ? [{ title: h("span", { class: "hidden" }, "Order"), class: "order wide", fixed: true, cell: (group) => orders({ ...filter, kind: group.kind, error_class: group.error_class }) }] : []),
+      ...(mayOperate ? [{ title: h("span", { class: "hidden" }, "Order"), class: "order wide", fixed: true, cell: (group) => orders({ ...filter, kind: group.kind, error_class: group.error_class }, group) }] : []),
     ],
   });
   const letters = table({
@@ -66,7 +68,8 @@ export function dead({ signal, query }) {
       walk(path, filter, { cursor, wanted: () => pageLength - found.length, take: (answer) => { found = found.concat(answer.letters); } }, signal),
       walk(path, { ...filter, group: "true" }, { wanted: () => 1_000, take: (answer) => { parts = parts.concat(answer.groups); } }, signal),
     ]);
-    groups.show(together(parts));
+    seen = { groups: together(parts), whole: !grouped.next };
+    groups.show(seen.groups);
     letters.show(found);
     next = single.next;
     older.hidden = !next;
@@ -83,10 +86,18 @@ export function dead({ signal, query }) {
     repeat(page, { every: 5, signal: AbortSignal.any([signal, current.signal]), onProblem: (problem) => replace(said, show(problem)) });
   }
 
-  function orders(what) {
+  /** @param group the row that they stand in: they reach more, if other rows are of the same kind and class */
+  function orders(what, group) {
+    const row = group ? `, among them: ${clean(group.first_line).slice(0, 160)}` : "";
     return [["Retry", retry], ["Drop", drop]].map(([word, order]) => h("button", {
-      type: "button", class: "small", "data-focus": word, onclick: () => order(what, begin), "aria-label": `${word} ${words(what)}`,
+      type: "button", class: "small", "data-focus": word, onclick: () => order(what, begin, (matched) => group && others(group, matched)), "aria-label": `${word} ${words(what)}${row}`,
     }, `${word} …`));
+  }
+
+  /** Said before an order from a group's row: the filter has no words for the text of an error. */
+  function others(group, matched) {
+    const more = matched - (seen.groups.find((other) => keyOf(other) === keyOf(group))?.count ?? 0);
+    return more > 0 && h("p", { class: "notice" }, h("strong", {}, seen.whole ? "" : "Up to ", count(more)), more === 1 ? " of them is not in this row" : " of them are not in this row", " (", name(group.first_line, 80), "): an order reaches all of a kind and error class, whatever the text.");
   }
 
   if (mayOperate) replace(all, "All that fit: ", orders(filter));
@@ -100,9 +111,11 @@ export function dead({ signal, query }) {
   };
 }
 
+function keyOf(group) { return JSON.stringify([group.kind, group.error_class, group.first_line]); }
+
 /** Groups that came in steps, the largest first. */
 function together(parts) {
-  const alike = Map.groupBy(parts, (part) => JSON.stringify([part.kind, part.error_class, part.first_line]));
+  const alike = Map.groupBy(parts, (part) => keyOf(part));
   const whole = [...alike.values()].map((those) => ({
     ...those[0], count: those.reduce((sum, part) => sum + part.count, 0),
     newest: those.map((part) => part.newest).sort().at(-1), oldest: those.map((part) => part.oldest).sort()[0],
@@ -120,21 +133,21 @@ function asked(filter) {
   return Object.values(filter).some((value) => value) ? filter : { all: true };
 }
 
-/** What is counted, and that the filter has no words for the text of an error. */
-async function counted(order, filter, nothing) {
+/** What is counted, and what of it nobody may expect. */
+async function counted(order, filter, nothing, others) {
   const { matched } = await post(`${path}/${order}`, { ...asked(filter), dry_run: true });
-  return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing) };
+  return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing), more: others(matched) };
 }
 
-function retry(filter, soon) {
+function retry(filter, soon, others) {
   const rate = h("input", { type: "number", min: 1, max: 10_000, placeholder: "as fast as it goes", id: "rate" });
   ask({
     title: "Retry dead letters?", action: "Retry",
     async look() {
-      const { matched, body } = await counted("retry", filter, "There is nothing to retry.");
+      const { matched, body, more } = await counted("retry", filter, "There is nothing to retry.", others);
       return {
         ready: matched > 0, action: `Retry ${count(matched)}`,
-        body: [body, matched > 0 && [h("p", {}, "Each becomes a new job that starts from the beginning. That cannot be undone, only cancelled."), h("label", { for: "rate" }, "Jobs a second"), rate]],
+        body: [body, more, matched > 0 && [h("p", {}, "Each becomes a new job that starts from the beginning. That cannot be undone, only cancelled."), h("label", { for: "rate" }, "Jobs a second"), rate]],
       };
     },
     async act() {
@@ -144,14 +157,14 @@ function retry(filter, soon) {
   });
 }
 
-function drop(filter, soon) {
+function drop(filter, soon, others) {
   ask({
     title: "Drop dead letters?", action: "Drop", danger: true,
     async look() {
-      const { matched, body } = await counted("drop", filter, "There is nothing to drop.");
+      const { matched, body, more } = await counted("drop", filter, "There is nothing to drop.", others);
       return {
         ready: matched > 0, action: `Drop ${count(matched)}`,
-        body: [body, matched > 0 && h("p", {}, "They leave these lists and can never be retried. This cannot be undone. Their history stays in the journal.")],
+        body: [body, more, matched > 0 && h("p", {}, "They leave these lists and can never be retried. This cannot be undone. Their history stays in the journal.")],
       };
     },
     async act() {

@@ -89,33 +89,45 @@ export function submit({ signal }) {
 
   async function order(event) {
     event.preventDefault();
-    if (recording) await toggle();
+    if (sending) return;
+    sending = new AbortController();
+    // Before anything is waited for: a second click is none, and nothing is written that would go with what was sent.
+    const held = document.activeElement;
+    entry.disabled = send.disabled = true;
+    try {
+      if (recording) await toggle();
+      await give();
+    } finally {
+      sending = null;
+      entry.disabled = send.disabled = false;
+      stop.hidden = true;
+      bar.hidden = true;
+      sent.textContent = "";
+      if (document.activeElement === document.body) held?.focus({ preventScroll: true });
+    }
+  }
+
+  async function give() {
     const request = asked();
     if (request.jobs.length === 0) {
       replace(said, show(new Problem({ status: -1, title: "There is nothing to submit", detail: "Write a text, record something, or choose a file." })));
+      entry.disabled = false;
       return text.focus();
     }
     replace(said);
-    sending = new AbortController();
-    send.disabled = true;
-    stop.hidden = files.length === 0;
+    const those = files;
+    stop.hidden = those.length === 0;
     key ??= `page-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
     const headers = { "Idempotency-Key": key };
     try {
-      const made = files.length
+      const made = those.length
         ? await upload("/v1/requests", formOf(request), { headers, signal: sending.signal, onProgress: told })
         : await post("/v1/requests", request, { headers, signal: sending.signal });
-      accepted(made);
+      accepted(made, those);
     } catch (error) {
       if (error instanceof Problem) {
         replace(said, show(error));
       } else if (error.name !== "AbortError") throw error;
-    } finally {
-      sending = null;
-      send.disabled = false;
-      stop.hidden = true;
-      bar.hidden = true;
-      sent.textContent = "";
     }
   }
 
@@ -148,11 +160,12 @@ export function submit({ signal }) {
     setText(sent, Number.isFinite(total) ? `${bytes(loaded)} of ${bytes(total)}` : bytes(loaded));
   }
 
-  function accepted(made) {
+  /** @param those the files that went; one that was dropped or recorded meanwhile stays for the next request */
+  function accepted(made, those) {
     announce("Submitted. Results appear below.");
     key = null;
     text.value = "";
-    files = [];
+    files = files.filter((one) => !those.includes(one));
     draw();
     const progress = new RequestProgress(made.id, signal);
     followed.push(progress);
@@ -163,12 +176,13 @@ export function submit({ signal }) {
     shown.scrollIntoView({ block: "nearest" });
   }
 
-  const form = h("form", { class: "submit", onsubmit: order, oninput: changed },
+  const entry = h("fieldset", { class: "entry", "aria-label": "What is submitted" },
     h("label", { for: "text" }, "Text"), text, drop, list,
     h("details", {}, h("summary", {}, "Options"), h("div", { class: "options" },
       h("label", { for: "priority" }, "Priority", priority), h("label", { for: "tags" }, "Tags, with commas between", tags), h("label", { for: "delay" }, "Start after seconds", delay))),
-    h("datalist", { id: "kinds" }, ["text", "audio", "file"].map((kind) => h("option", { value: kind }))),
-    said, h("div", { class: "buttons" }, send, stop, bar, sent));
+    h("datalist", { id: "kinds" }, ["text", "audio", "file"].map((kind) => h("option", { value: kind }))));
+  const form = h("form", { class: "submit", onsubmit: order, oninput: changed },
+    entry, said, h("div", { class: "buttons" }, send, stop, bar, sent));
 
   return { title: "Submit", element: h("div", {}, h("h1", {}, "Submit"), session.allows("submit") ? h("div", { class: "submitting" }, form, results) : h("p", { class: "notice" }, "Your token may look, but not submit.")) };
 }
