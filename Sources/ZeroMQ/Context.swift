@@ -12,6 +12,8 @@ package final class ZeroMQContext: Sendable {
         self.pointer = pointer
         // Closing a socket must never hang on unsent messages: durability is not the socket's job.
         zmq_ctx_set(pointer, ZMQ_BLOCKY, 0)
+        // One, as by itself: `RoundTrip` is a proof because there are not two.
+        zmq_ctx_set(pointer, ZMQ_IO_THREADS, 1)
     }
 
     deinit {

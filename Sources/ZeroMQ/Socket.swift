@@ -9,7 +9,6 @@ package struct Socket: ~Copyable {
         case pair
         case publisher
         case subscriber
-        case reply
 
         var number: Int32 {
             switch self {
@@ -18,7 +17,6 @@ package struct Socket: ~Copyable {
             case .pair: ZMQ_PAIR
             case .publisher: ZMQ_XPUB
             case .subscriber: ZMQ_SUB
-            case .reply: ZMQ_REP
             }
         }
     }
@@ -35,6 +33,9 @@ package struct Socket: ~Copyable {
     private let context: ZeroMQContext
 
     package init(_ kind: Kind, in context: ZeroMQContext) throws(ZeroMQError) {
+        // A ROUTER counts its connections on from `rand()`, which nobody else seeds: it would be the same after each
+        // start. (libzmq takes `rand()` for nothing else that matters.)
+        if kind == .router { srand(.random(in: .min ... .max)) }
         guard let pointer = zmq_socket(context.pointer, kind.number) else { throw .last("zmq_socket") }
         self.pointer = pointer
         self.context = context
@@ -187,28 +188,15 @@ package struct Socket: ~Copyable {
         }
     }
 
+    borrowing func set(_ option: Int32, _ bytes: [UInt8]) throws(ZeroMQError) {
+        guard zmq_setsockopt(pointer, option, bytes, bytes.count) == 0 else { throw .last("socket option \(option)") }
+    }
+
     borrowing func set64(_ option: Int32, _ value: Int64) throws(ZeroMQError) {
         var value = value
         guard zmq_setsockopt(pointer, option, &value, MemoryLayout<Int64>.size) == 0 else {
             throw .last("socket option \(option)")
         }
-    }
-}
-
-/// The name that a ROUTER gave to a connection: one zero byte and four that count. Opaque.
-package struct RoutingID: Hashable, Sendable {
-    private let number: UInt32
-
-    /// nil: not a name that a ROUTER gives. (A peer that chose its own name is not of Statex.)
-    package init?(_ bytes: borrowing RawSpan) {
-        guard bytes.byteCount == 5, bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self) == 0 else { return nil }
-        number = bytes.unsafeLoadUnaligned(fromByteOffset: 1, as: UInt32.self)
-    }
-
-    func withSpan<R, E: Error>(_ body: (borrowing RawSpan) throws(E) -> R) throws(E) -> R {
-        var bytes: [5 of UInt8] = [0, 0, 0, 0, 0]
-        for index in 0..<4 { bytes[index + 1] = UInt8(truncatingIfNeeded: number >> (8 * UInt32(index))) }
-        return try body(bytes.span.bytes)
     }
 }
 

@@ -77,7 +77,7 @@ extension Broker {
             // It may have been allowed again, and said HELLO.
             let known = peer.role == .worker ? workerPeers[peer.routing] : clientPeers[peer.routing]
             guard known == nil, hasKeys(peer.role) else { continue }
-            // The ROUTER's name for it is never another's: while that leads somewhere, the descriptor is its own.
+            // Its name is never another's: while that leads somewhere, the descriptor is its own.
             scratch.removeAll()
             Heartbeat().write(to: &scratch, stamp: stamp)
             guard sent(scratch.bytes, to: peer) != .unroutable else { continue }

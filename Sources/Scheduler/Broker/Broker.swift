@@ -255,8 +255,10 @@ package struct Broker: ~Copyable {
                 let more = worker ? try workers.socket.receive(into: frame) : try clients.socket.receive(into: frame)
                 guard more else { break }
             }
-            guard let routing = RoutingID(identity.bytes) else { continue }
-            received(routing, role: worker ? .worker : .client, frame, isWhole: !extra)
+            let role = worker ? Role.worker : .client
+            // Who named itself is not heard: where there are keys each connection has a name of ours.
+            guard let routing = RoutingID(identity.bytes), routing.isNamed == hasKeys(role) else { continue }
+            received(routing, role: role, frame, isWhole: !extra)
         }
     }
 
