@@ -124,7 +124,7 @@ let package = Package(
         library(
             "StatexS3", "Sources/S3",
             [
-                "StatexObjects",
+                "StatexKeys", "StatexObjects",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -219,7 +219,7 @@ let package = Package(
         // Operating it.
         library(
             "StatexConfiguration", "Sources/Configuration",
-            ["Yams", "StatexProtocol", "StatexSchedules", "StatexObjects", "StatexWebhooks"]),
+            ["Yams", "StatexKeys", "StatexProtocol", "StatexSchedules", "StatexObjects", "StatexWebhooks"]),
         library(
             "StatexStack", "Sources/Stack",
             ["StatexPostgres", "StatexConfiguration", "StatexObjects", "StatexWebhooks", "CLinux"]),

@@ -1,4 +1,5 @@
 import Glibc
+import StatexKeys
 
 /// What is wrong with the configuration: everything at once, so that an operator fixes it in one go.
 package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
@@ -50,7 +51,10 @@ extension String {
 }
 
 /// Reads a whole regular file of at most `limit` bytes.
-func readSmallFile(_ path: String, limit: Int, for key: String) throws(ConfigurationError) -> String {
+/// - Parameter isSecret: one that others may read or write is refused.
+func readSmallFile(
+    _ path: String, limit: Int, for key: String, isSecret: Bool = false
+) throws(ConfigurationError) -> String {
     guard !path.utf8.contains(0) else { throw ConfigurationError("\(key): \(path.shown) contains a NUL byte") }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else {
@@ -60,6 +64,11 @@ func readSmallFile(_ path: String, limit: Int, for key: String) throws(Configura
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
         throw ConfigurationError("\(key): \(path.shown) is not a regular file")
+    }
+    if isSecret {
+        do throws(KeyError) { try checkSecretFile(descriptor, path) } catch {
+            throw ConfigurationError("\(key): \(error)")
+        }
     }
     var bytes = [UInt8](repeating: 0, count: limit + 1)
     var count = 0

@@ -88,7 +88,7 @@ package struct TokenConfiguration: Sendable, Equatable {
         let isSecret = algorithm == .hs256
         return try readSmallFile(
             keyFile, limit: isSecret ? Self.longestSecret : Self.longestKeys,
-            for: isSecret ? "gateway_tokens.secret_file" : "gateway_tokens.jwks_file"
+            for: isSecret ? "gateway_tokens.secret_file" : "gateway_tokens.jwks_file", isSecret: isSecret
         ).trimmed
     }
 }

@@ -63,7 +63,7 @@ package struct WebhookConfiguration: Sendable, Equatable {
     package func readSecrets() throws(WebhookSecretError) -> WebhookSecrets {
         let text: String
         do throws(ConfigurationError) {
-            text = try readSmallFile(secretFile, limit: Self.longestSecrets, for: "secret_file")
+            text = try readSmallFile(secretFile, limit: Self.longestSecrets, for: "secret_file", isSecret: true)
         } catch {
             throw WebhookSecretError(error.description)
         }

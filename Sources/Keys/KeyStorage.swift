@@ -11,6 +11,26 @@ func makeKeyDirectory(_ path: String) throws(KeyError) {
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw problem(path) }
 }
 
+/// Refuses an open file of a secret that others may write or read, as those of keys are.
+package func checkSecretFile(_ descriptor: Int32, _ path: String) throws(KeyError) {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw problem(path) }
+    try check(status, path, isSecret: true)
+}
+
+private func check(_ status: stat, _ path: String, isSecret: Bool) throws(KeyError) {
+    let mode = "mode 0\(String(status.st_mode & 0o777, radix: 8))"
+    guard status.st_mode & 0o022 == 0, status.st_uid == geteuid() || status.st_uid == 0 else {
+        throw KeyError("\(path): others may write there (\(mode), user \(status.st_uid))")
+    }
+    // Root's may be for a group that we are in, as Kubernetes hands secrets out.
+    let others: mode_t = status.st_uid == geteuid() ? 0o077 : 0o027
+    guard !isSecret || status.st_mode & others == 0 else {
+        throw KeyError(
+            "\(path): others may read this secret (\(mode)); run: chmod 0600 \(path), and make another if anybody did")
+    }
+}
+
 /// It must belong to us, or to root, and nobody else may write there.
 /// - Parameter isSecret: nobody else may read it either.
 func readKeyText(_ path: String, limit: Int, isSecret: Bool) throws(KeyError) -> String {
@@ -21,20 +41,7 @@ func readKeyText(_ path: String, limit: Int, isSecret: Bool) throws(KeyError) ->
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw problem(path) }
     guard status.st_mode & S_IFMT == S_IFREG else { throw KeyError("\(path): it is not a regular file") }
-    guard status.st_mode & 0o022 == 0, status.st_uid == geteuid() || status.st_uid == 0 else {
-        throw KeyError(
-            "\(path): others may write there (mode 0\(String(status.st_mode & 0o777, radix: 8)), user \(status.st_uid))"
-        )
-    }
-    if isSecret {
-        // Root's may be for a group that we are in, as Kubernetes hands secrets out.
-        let others: mode_t = status.st_uid == geteuid() ? 0o077 : 0o027
-        guard status.st_mode & others == 0 else {
-            throw KeyError(
-                "\(path): others may read this secret (mode 0\(String(status.st_mode & 0o777, radix: 8))); run: chmod 0600 \(path), and make a new key if anybody did"
-            )
-        }
-    }
+    try check(status, path, isSecret: isSecret)
     var bytes = [UInt8](repeating: 0, count: limit + 1)
     var count = 0
     while count <= limit {

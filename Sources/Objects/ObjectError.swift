@@ -22,12 +22,23 @@ package enum ObjectError: Error, Equatable, CustomStringConvertible {
     case hash
     case system(String, Int32)
     /// A store on the network refused, or is set up wrongly: the same again would fail again.
-    case refused(String)
+    case refused(String, status: Int? = nil)
     /// A store on the network could not be reached, or is too busy, after several tries.
-    case unavailable(String)
+    case unavailable(String, status: Int? = nil)
 
     /// Whether the same may succeed later without anybody doing anything.
     package var isTransient: Bool { if case .unavailable = self { true } else { false } }
+
+    /// What a job's own people may read. Where a store is and what it says is for the log: `description`.
+    package var outline: String {
+        func ending(_ status: Int?) -> String { status.map { " (\($0))" } ?? "" }
+        return switch self {
+        case .refused(_, let status): "the object store refused it" + ending(status)
+        case .unavailable(_, let status): "the object store is away, or too busy" + ending(status)
+        case .system(_, let number): "the object store failed: \(String(cString: strerror(number)))"
+        case .reference, .path, .notFound, .notRegular, .size, .checksum, .tooLarge, .unsupported, .hash: description
+        }
+    }
 
     package var description: String {
         switch self {
@@ -43,7 +54,7 @@ package enum ObjectError: Error, Equatable, CustomStringConvertible {
         case .unsupported:
             "this kernel has no openat2 (Linux 5.6 or newer), or a filter forbids it: object paths cannot be confined, so none is opened"
         case .hash: "libcrypto could not compute SHA-256"
-        case .refused(let problem), .unavailable(let problem): problem
+        case .refused(let problem, _), .unavailable(let problem, _): problem
         case .system(let action, let number): "\(action): \(String(cString: strerror(number)))"
         }
     }

@@ -1,4 +1,5 @@
 import Glibc
+import StatexKeys
 import StatexObjects
 
 /// Who we are to S3. The secret and the session token are shown nowhere.
@@ -36,6 +37,7 @@ package enum CredentialSource: Sendable, Equatable {
         do throws(ObjectError) {
             let file = try FileDescriptor.open(path, O_RDONLY)
             _ = try file.regularFileSize()
+            do throws(KeyError) { try checkSecretFile(file.raw, path) } catch { throw ObjectError.refused("\(error)") }
             guard let text = String(validating: try file.readAll(limit: maximumLength), as: UTF8.self) else {
                 throw .refused("it is not valid UTF-8")
             }

@@ -41,9 +41,9 @@ enum S3Failure: Error {
             var text = "\(place): \(status)"
             if !code.isEmpty { text += " \(code)" }
             if !message.isEmpty { text += ", \(quoted(message))" }
-            guard !isTransient else { return .unavailable(text + tries(attempts)) }
+            guard !isTransient else { return .unavailable(text + tries(attempts), status: status) }
             if let remedy = Self.remedy(code, status, region) { text += "; \(remedy)" }
-            return .refused(text)
+            return .refused(text, status: status)
         }
     }
 

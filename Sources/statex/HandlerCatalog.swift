@@ -127,7 +127,7 @@ struct HandlerCatalog {
             do throws(ObjectError) {
                 return try objects.read(try ObjectReference(text: text), limit: limit)
             } catch {
-                throw HandlerError("object", error.description, retryable: error.isTransient)
+                throw ObjectLog.failure("object", error, retryable: error.isTransient)
             }
         }
     }
@@ -150,7 +150,7 @@ struct HandlerCatalog {
                 let file = try objects.open(try ObjectReference(text: text))
                 return file.release()
             } catch {
-                throw HandlerError("object", error.description, retryable: error.isTransient)
+                throw ObjectLog.failure("object", error, retryable: error.isTransient)
             }
         }
     }

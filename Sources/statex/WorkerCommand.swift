@@ -89,7 +89,7 @@ struct WorkerCommand: AsyncParsableCommand {
             do throws(ObjectError) {
                 return try stores.put(bytes).text
             } catch {
-                throw HandlerError("objects", "the result could not be stored: \(error)")
+                throw ObjectLog.failure("objects", error, after: "the result could not be stored: ")
             }
         }
     }

@@ -17,6 +17,7 @@ final class ScratchFolder: Sendable {
     func write(_ text: String, to name: String = "statex.yaml") throws -> String {
         let file = path + "/" + name
         try text.write(toFile: file, atomically: false, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
         return file
     }
 }

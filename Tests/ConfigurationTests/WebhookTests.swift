@@ -1,3 +1,4 @@
+import Foundation
 import StatexWebhooks
 import Testing
 
@@ -60,6 +61,26 @@ struct WebhookTests {
             try load("webhooks: {a: {tenant: t, secret_file: /nowhere}}").configuration.webhooks.subscriptions["a"]?
                 .readSecrets()
         }
+    }
+
+    @Test(arguments: [(0o644, "run: chmod 0600 "), (0o640, "run: chmod 0600 "), (0o622, "others may write there")])
+    func `secrets that others may read or write are refused, public keys are not`(
+        mode: Int, words: String
+    ) throws {
+        let scratch = try ScratchFolder()
+        let file = try scratch.write("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        let text = "webhooks: {a: {tenant: t, secret_file: '\(file)'}}\ngateway_tokens: {secret_file: '\(file)'}"
+        let configuration = try load(text).configuration
+        let webhook = try #require(throws: WebhookSecretError.self) {
+            try configuration.webhooks.subscriptions["a"]?.readSecrets()
+        }
+        let tokens = try #require(throws: ConfigurationError.self) { try configuration.gateway.tokens?.readKeys() }
+        for problem in [webhook.description, tokens.description] {
+            #expect(problem.contains(file + ": ") && problem.contains(words), "\(problem)")
+        }
+        let keys = try load("gateway_tokens: {algorithm: RS256, jwks_file: '\(file)'}").configuration.gateway.tokens
+        #expect(try keys?.readKeys().isEmpty == false)
     }
 
     @Test func `deliveries are tried for a day and pause nobody, unless the kind says otherwise`() throws {

@@ -34,6 +34,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a tenant's token is the tenant's, unless it is said whose`() async throws {
+            try await TestStack.with { stack in
+                for (arguments, subject) in [
+                    ([], "statex"), (["--tenant", "acme"], "acme"), (["--tenant", "acme", "--subject", "ada"], "ada"),
+                ] as [([String], String)] {
+                    let run = try CommandRun(
+                        ["token", "--config", stack.directory + "/statex.yaml"] + arguments, in: stack.directory)
+                    var claims = run.output.split(separator: ".").dropFirst().first.map(String.init) ?? ""
+                    claims = claims.replacing("-", with: "+").replacing("_", with: "/")
+                    claims += String(repeating: "=", count: (4 - claims.utf8.count % 4) % 4)
+                    let data = try #require(Data(base64Encoded: claims), "\(run)")
+                    let object = try JSONSerialization.jsonObject(with: data) as? [String: Any]
+                    #expect(object?["sub"] as? String == subject)
+                }
+            }
+        }
+
         @Test func `a request is submitted, watched and its results read over HTTP; to others it is not there`()
             async throws
         {

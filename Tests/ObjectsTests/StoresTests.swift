@@ -32,6 +32,16 @@ struct StoresTests {
         #expect(throws: ObjectError.size(expected: 2, found: 1)) { _ = try stores.open(reference) }
     }
 
+    @Test func `a job's people learn what failed, and neither where a store is nor what it says`() {
+        let words = "S3 PUT s3://bucket/a at http://10.0.0.1:9000: 403 AccessDenied, 'arn:aws:iam::1'"
+        #expect(ObjectError.refused(words, status: 403).outline == "the object store refused it (403)")
+        #expect(ObjectError.refused(words).outline == "the object store refused it")
+        #expect(ObjectError.unavailable(words, status: 503).outline == "the object store is away, or too busy (503)")
+        let full = ObjectError.system("opening '/srv/objects'", ENOSPC)
+        #expect(full.outline == "the object store failed: No space left on device")
+        #expect(ObjectError.tooLarge(size: 2, limit: 1).outline == ObjectError.tooLarge(size: 2, limit: 1).description)
+    }
+
     @Test func `an object of a store that is not configured names the key to set`() throws {
         let stores = Stores(try folder("first"))
         let reference = try ObjectReference(

@@ -47,6 +47,26 @@ def test_a_drop_says_that_it_cannot_be_undone_and_can_be_left(browser, world, le
     assert world.orders[-1] == ("/v1/dead-letters/drop", {"kind": "file"})
 
 
+def test_an_order_from_a_row_says_that_it_reaches_rows_with_another_text_too(browser, world, letters):
+    letters("file", "broken_file", "disk full", 2)
+    browser.open("#/dead")
+    browser.button("Drop all of kind file, error class broken_file, among them: no pages").click()
+    browser.sees("5 dead letters fit", "dialog")
+    browser.sees("2 of them are not in this row (no pages)", "dialog")
+    browser.button("Cancel").click()
+    browser.button("Drop all of kind file, error class broken_file, among them: disk full").click()
+    browser.sees("3 of them are not in this row (disk full)", "dialog")
+    browser.button("Cancel").click()
+    # Where a row is all that fits there is nothing to say, nor of what is ordered without a row.
+    browser.button("Drop all of kind audio, error class timeout").click()
+    browser.sees("41 dead letters fit", "dialog")
+    assert "in this row" not in browser.text("dialog")
+    browser.button("Cancel").click()
+    browser.button("Retry all dead letters").click()
+    browser.sees("46 dead letters fit", "dialog")
+    assert "in this row" not in browser.text("dialog") and [body.get("dry_run") for _, body in world.orders] == [True] * 4
+
+
 def test_an_order_that_fails_stays_in_its_dialog(browser, world, letters):
     browser.expected_errors = ["503"]
     browser.open("#/dead")

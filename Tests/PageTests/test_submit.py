@@ -66,6 +66,36 @@ def test_an_upload_says_how_far_it_is_and_can_be_stopped(browser, world):
     world.uploads_pause = 0.0
 
 
+def test_nothing_that_is_written_or_added_during_an_upload_is_thrown_away(browser, world):
+    world.uploads_pause = 0.05
+    browser.open("#/submit")
+    browser.find("#text").send_keys("Minutes")
+    browser.script(DROP, [["large.bin", "application/octet-stream", 4_000_000]])
+    browser.find(".submit .primary").click()
+    browser.wait(lambda: " of 4.0 MB" in browser.text())
+    # What would not go with it cannot be written, and what is dropped waits.
+    assert not browser.find("#text").is_enabled() and not browser.button("Take out large.bin").is_enabled()
+    browser.script(DROP, [["late.bin", "application/octet-stream", 10]])
+    browser.wait(lambda: len(browser.all(".submitted > article")) == 1)
+    assert list(world.submitted[0][1]) == ["file0"] and browser.find("#text").get_attribute("value") == ""
+    assert [row.text.split()[0] for row in browser.all(".files li")] == ["late.bin"]
+    world.uploads_pause = 0.0
+    browser.find("#text").send_keys("More")
+    browser.find(".submit .primary").click()
+    browser.wait(lambda: len(world.submitted) == 2)
+    assert world.submitted[1][0]["jobs"] == [{"kind": "text", "payload": "More"}, {"kind": "file", "file": "file0"}]
+
+
+def test_two_clicks_while_something_is_recorded_submit_once(browser, world):
+    browser.open("#/submit")
+    browser.find("#text").send_keys("Minutes")
+    browser.button("Record").click()
+    browser.sees("1.0 s")
+    browser.script("const send = document.querySelector('.submit .primary'); send.click(); send.click(); send.form.requestSubmit();")
+    browser.wait(lambda: len(browser.all(".submitted > article")) == 1)
+    assert [request["jobs"] for request, _, _ in world.submitted] == [[{"kind": "text", "payload": "Minutes"}, {"kind": "audio", "file": "file0"}]]
+
+
 def test_the_same_submit_again_has_the_same_key_and_a_changed_one_another(browser, world):
     browser.expected_errors = ["503", "422"]
     browser.open("#/submit")

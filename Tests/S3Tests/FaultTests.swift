@@ -52,6 +52,9 @@ struct FaultTests {
             try server.order([String](repeating: fault, count: 5))
             let error = try #require(throws: ObjectError.self) { try bucket.verify(reference) }
             #expect(error.isTransient)
+            // A job's people learn that much.
+            let outlines = ["", " (503)", " (500)"].map { "the object store is away, or too busy" + $0 }
+            #expect(outlines.contains(error.outline))
             for word in [words, "S3 GET s3://objects/p/\(reference.path) at \(server.endpoint)", "5 tries"] {
                 #expect(error.description.contains(word), "\(error)")
             }
@@ -104,6 +107,7 @@ struct FaultTests {
                 try server.order()
                 let error = try #require(throws: ObjectError.self) { try body() }
                 #expect(!error.isTransient)
+                #expect(error.outline == "the object store refused it (\(code.prefix(3)))")
                 #expect(error.description.contains(code) && error.description.contains(remedy), "\(error)")
                 #expect(error.description.contains("s3://\(bucket.bucket)"))
                 #expect(!error.description.contains(secret))
@@ -132,6 +136,14 @@ struct FaultTests {
         #expect(throws: ObjectError.self) { try bucket.check() }
         try server.write(key: server.start.key, secret: server.start.secret)
         try bucket.check()
+    }
+
+    @Test(arguments: [0o644, 0o640, 0o620])
+    func `credentials that others may read or write are refused with what to do`(mode: Int) throws {
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: server.credentialsFile)
+        let error = try #require(throws: ObjectError.self) { try server.bucket().check() }
+        let words = mode == 0o620 ? "others may write there" : "run: chmod 0600 \(server.credentialsFile)"
+        #expect(error.description.contains(words) && !error.description.contains(server.start.secret), "\(error)")
     }
 
     @Test func `TLS is spoken with the authorities of s3_ca_file, and with no others`() throws {

@@ -102,10 +102,12 @@ struct Timestamp {
     init(date: Date) { self.date = date }
 
     init?(_ text: String) {
-        // Foundation reads a time and leaves what stands behind it, and takes 30 February for 2 March.
-        let form =
-            /([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):[0-9]{2}:[0-9]{2}(\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})/
-        guard let parts = text.wholeMatch(of: form)?.output, parts.4 < "24",
+        // Foundation reads a time and leaves what stands behind it, and takes 30 February for 2 March and minute 99.
+        let form = #/
+            ([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,12})?
+            (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])
+            /#
+        guard let parts = text.wholeMatch(of: form)?.output,
             Self.isDay(Int(parts.1) ?? 0, Int(parts.2) ?? 0, Int(parts.3) ?? 0)
         else { return nil }
         let whole = Date.ISO8601FormatStyle()

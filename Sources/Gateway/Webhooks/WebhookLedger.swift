@@ -9,6 +9,7 @@ struct WebhookLedger: ~Copyable {
     private let connection: Connection
 
     private static let shard = 0
+    private static let missingTable = "42P01"
     /// Any number that nothing else locks: "webhooks" in ASCII.
     private static let lock = 0x7765_6268_6F6F_6B73
     /// Three times as long as a relay looks after its place at least.
@@ -52,6 +53,14 @@ struct WebhookLedger: ~Copyable {
     /// Where to go on. The first time: at the journal's end, from where on nothing is missed.
     /// - Returns: nil: there is no journal yet.
     borrowing func cursor() throws(PostgresError) -> EventPlace? {
+        do throws(PostgresError) { return try findOrMakeCursor() } catch {
+            // A scheduler makes the tables at its first start, which may be later than ours.
+            guard error.state == Self.missingTable else { throw error }
+            return nil
+        }
+    }
+
+    private borrowing func findOrMakeCursor() throws(PostgresError) -> EventPlace? {
         if let place = try findCursor() { return place }
         _ = try query(
             """

@@ -15,14 +15,19 @@ struct TokenCommand: AsyncParsableCommand {
     @Option(help: "What it allows: submit, read or operate; repeatable (default: submit and read).")
     var scope: [Scope] = [.submit, .read]
     @Option(help: "The only tenant that it sees (default: all).") var tenant: String?
-    @Option(help: "Who has it, for the audit trail.") var subject = "statex"
+    @Option(
+        help: """
+            Who has it, for the audit trail; rates, streams and uploads are counted by it (default: the tenant's name, \
+            or statex).
+            """)
+    var subject: String?
     @Option(help: ArgumentHelp("How long it is good for: 90s, 15m, 2h, 1d.", valueName: "time"))
     var expires = Span(seconds: 3_600)
     @Option(help: "The folder of the statex up whose secret is meant (key data_dir).") var dataDir: String?
     @OptionGroup var options: ConfigurationOptions
 
     func validate() throws {
-        guard (1...100).contains(subject.utf8.count) else { throw ValidationError("--subject takes 1 to 100 bytes") }
+        guard (1...100).contains(holder.utf8.count) else { throw ValidationError("--subject takes 1 to 100 bytes") }
         guard tenant.map({ (1...Limits.nameBytes).contains($0.utf8.count) }) ?? true else {
             throw ValidationError("--tenant takes 1 to \(Limits.nameBytes) bytes")
         }
@@ -31,12 +36,15 @@ struct TokenCommand: AsyncParsableCommand {
         }
     }
 
+    /// Of a tenant's tokens the tenant: others are to have rates and streams of their own.
+    private var holder: String { subject ?? tenant ?? "statex" }
+
     func run() async throws {
         let settings = try options.load(["data_dir": dataDir]).gatewayTokens()
         do {
             print(
                 try await TokenMaker(settings).token(
-                    .init(subject: subject, scopes: Set(scope), tenant: tenant, lifetime: expires.duration)))
+                    .init(subject: holder, scopes: Set(scope), tenant: tenant, lifetime: expires.duration)))
         } catch {
             throw ending(.usage, "gateway_tokens: \(error)")
         }

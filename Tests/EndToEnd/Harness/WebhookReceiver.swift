@@ -79,7 +79,10 @@ extension TestStack {
 
     /// Keys with which webhooks of tenant acme reach receivers on this machine, and are tried again soon.
     func webhookSettings(url: String?, secret: String = WebhookReceiver.secret) throws -> [String: String] {
-        try (secret + "\n").write(toFile: directory + "/acme.webhook", atomically: true, encoding: .utf8)
+        // It takes its name with its mode: whoever reads it then would refuse another.
+        let (file, passing) = (directory + "/acme.webhook", directory + "/acme.webhook.new")
+        try (secret + "\n").write(toFile: passing, atomically: false, encoding: .utf8)
+        guard chmod(passing, 0o600) == 0, rename(passing, file) == 0 else { throw HarnessError("no \(file)") }
         let place = url.map { "url: '\($0)', " } ?? ""
         return [
             "webhooks": "{acme: {tenant: acme, \(place)secret_file: \(directory)/acme.webhook}}",

@@ -54,6 +54,7 @@ package final class S3TestServer: Sendable {
     package func write(key: String, secret: String) throws {
         try Data("[default]\naws_access_key_id = \(key)\naws_secret_access_key=\(secret)\n".utf8).write(
             to: URL(fileURLWithPath: credentialsFile))
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: credentialsFile)
     }
 
     // MARK: Telling and asking
