@@ -103,7 +103,8 @@ struct Timestamp {
 
     init?(_ text: String) {
         // Foundation reads a time and leaves what stands behind it, and takes 30 February for 2 March and minute 99.
-        let form = #/
+        let form =
+            #/
             ([0-9]{4})-([0-9]{2})-([0-9]{2})T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,12})?
             (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])
             /#
