@@ -36,6 +36,7 @@ extension EndToEnd {
 
         @Test func `a tenant's token is the tenant's, unless it is said whose`() async throws {
             try await TestStack.with { stack in
+                _ = try stack.startScheduler()
                 for (arguments, subject) in [
                     ([], "statex"), (["--tenant", "acme"], "acme"), (["--tenant", "acme", "--subject", "ada"], "ada"),
                 ] as [([String], String)] {
