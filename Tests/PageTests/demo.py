@@ -33,7 +33,7 @@ def fill(world):
         world.job(chance.choice(["text", "audio", "file"]))
     for kind, error_class, error, count in [
             ("audio", "timeout", "the attempt ran past its limit of 120 s", 41), ("file", "broken_file", "the PDF has no cross-reference table\nat byte 1,204", 17),
-            ("text", "handler_crashed", "exit code -11: Segmentation fault (core dumped)", 6), ("embed", "dependency", "job 4387429626826194947 did not succeed", 3)]:
+            ("text", "handler_crashed", "exit code -11: Segmentation fault (core dumped)", 6), ("embed", "dependency", "not run: a job it waits for (kind text) ended as dead", 3)]:
         for _ in range(count):
             world.next_id += 1
             world.letters.append({"id": str(world.next_id), "request": str(world.next_id), "kind": kind, "tenant": chance.choice(["acme", "globex"]), "state": "dead",

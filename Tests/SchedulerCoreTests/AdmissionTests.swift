@@ -154,4 +154,89 @@ struct AdmissionTests {
         #expect(scheduler.out.refused.count == 4)
         #expect(scheduler.core.openJobs == 5)
     }
+
+    @Test("One tenant brings so many kinds; those that a worker serves or the configuration names count for nobody")
+    func kindsOfTenant() throws {
+        let scheduler = TestScheduler { $0.maxKindsOfTenant = 2 }
+        let client = scheduler.client()
+        var sequence: UInt64 = 0
+        func refusal(_ kind: String, tenant: String = "acme") throws -> String? {
+            let before = scheduler.out.refused.count
+            sequence += 1
+            try scheduler.submit(.init(kind: kind, tenant: tenant), sequence: sequence, client: client)
+            scheduler.settle()
+            return scheduler.out.refused.dropFirst(before).first?.run.message
+        }
+        let message =
+            "tenant acme brought 2 kinds that no worker serves and no configuration names, as many as may be: kind c is none of them"
+        #expect(try refusal("a") == nil)
+        #expect(try refusal("b") == nil)
+        #expect(try refusal("c") == message)
+        #expect(try refusal("a") == nil)
+        #expect(try refusal("c", tenant: "other") == nil)
+        // Known now, whoever brought it.
+        #expect(try refusal("c") == nil)
+        let worker = scheduler.worker(1, credit: 0, kinds: ["a", "served"])
+        #expect(try refusal("served") == nil)
+        #expect(try refusal("d") == nil)
+        #expect(try refusal("e") != nil)
+        // A worker that is gone has vouched for its kinds all the same.
+        scheduler.leave(worker)
+        #expect(try refusal("f") != nil)
+        var policies = Policies()
+        policies.kinds["b"] = Policies.Kind()
+        policies.kinds["named"] = Policies.Kind()
+        scheduler.core.follow(policies, at: scheduler.now)
+        #expect(try refusal("named") == nil)
+        #expect(try refusal("e") == nil)
+        #expect(try refusal("g") != nil)
+    }
+
+    @Test("After a restart kinds count for the tenants of their open jobs")
+    func kindsOfTenantAfterRestart() throws {
+        let before = TestScheduler { $0.maxKindsOfTenant = 2 }
+        let client = before.client()
+        try before.submit(.init(kind: "a"), sequence: 1, client: client)
+        try before.submit(.init(kind: "b"), sequence: 2, client: client)
+        before.settle()
+        let worker = before.worker(1, credit: 1, kinds: ["b"])
+        before.settle()
+        before.succeed(before.held(by: worker), by: worker)
+        before.settle()
+        let scheduler = before.restarted { $0.maxKindsOfTenant = 2 }
+        let again = scheduler.client(2)
+        for (sequence, kind) in ["b", "c", "d"].enumerated() {
+            try scheduler.submit(.init(kind: kind), sequence: UInt64(sequence) + 1, client: again)
+        }
+        scheduler.settle()
+        #expect(scheduler.out.refused.map(\.run.sequence) == [3])
+    }
+
+    @Test("One tenant brings so many queues for labels")
+    func queuesOfTenant() throws {
+        func labelled(_ label: String, _ tenant: String) -> TestScheduler.Job {
+            var job = TestScheduler.Job(tenant: tenant)
+            job.options.labels = [label]
+            return job
+        }
+        let before = TestScheduler { $0.maxQueuesOfTenant = 2 }
+        var client = before.client()
+        for (sequence, job) in [
+            labelled("a", "x"), labelled("b", "x"), labelled("c", "x"), labelled("c", "y"), labelled("c", "x"),
+        ].enumerated() {
+            try before.submit(job, sequence: UInt64(sequence) + 1, client: client)
+        }
+        before.settle()
+        #expect(
+            before.out.refused.map(\.run.message) == [
+                "tenant x brought 2 queues for labels, as many as may be: one for labels c is none of them"
+            ])
+        let scheduler = before.restarted { $0.maxQueuesOfTenant = 2 }
+        client = scheduler.client(2)
+        for (sequence, job) in [labelled("a", "x"), labelled("d", "x"), labelled("d", "y")].enumerated() {
+            try scheduler.submit(job, sequence: UInt64(sequence) + 1, client: client)
+        }
+        scheduler.settle()
+        #expect(scheduler.out.refused.map(\.run.sequence) == [2])
+    }
 }

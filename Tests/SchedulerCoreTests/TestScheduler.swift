@@ -440,6 +440,7 @@ final class TestScheduler {
             job.hasCheckpoint = journal.flatMap(\.checkpoints).contains { $0.job == row.id }
             let request = row.id - UInt64(JobOpts.index(row.opts))
             let options = journal.flatMap(\.options).first { $0.id == row.id }?.options
+            job.labels = options?.labels ?? []
             job.deadline = options?.deadline
             job.notBefore = max(job.notBefore, options?.runAt ?? 0)
             for index in 0..<UInt64(JobOpts.count(row.opts)) {

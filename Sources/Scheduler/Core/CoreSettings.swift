@@ -21,6 +21,10 @@ package struct CoreSettings: Sendable {
     package var maxKinds = 4_096
     package var maxTenants = 1_000_000
     package var maxQueues = 8_192
+    /// How many of those kinds, and of queues for labels, one tenant may bring: kinds that a worker serves or the
+    /// configuration names are not among them.
+    package var maxKindsOfTenant = 256
+    package var maxQueuesOfTenant = 256
     package var ageing = Ageing()
     package var stealing = true
     /// A job waits so long at most, as expected, for a worker that has its model warm: about what loading a small

@@ -133,7 +133,8 @@ extension SchedulerCore {
             let open = job.waitsFor.filter { isOpen(request + UInt64($0.index)) }
             if let lost = job.waitsFor.first(where: { !isOpen(request + UInt64($0.index)) }) {
                 endDependant(
-                    slot, fails: lost.failsDependant, "job \(request + UInt64(lost.index)) did not succeed")
+                    slot, fails: lost.failsDependant,
+                    "a job it waits for did not succeed\njob \(request + UInt64(lost.index))")
             } else if jobs[slot].state == .blocked {
                 edges.append((jobs[slot].index, open))
             }

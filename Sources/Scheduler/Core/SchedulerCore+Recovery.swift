@@ -131,7 +131,8 @@ extension SchedulerCore {
         record.payloadLength = job.payloadLength
         record.queue = queueIndex(
             kind, job.labels.isEmpty ? .none : labelSets.set(of: job.labels),
-            suspicion: lost.isEmpty ? .none : Suspicion(losses: lost.count))
+            suspicion: lost.isEmpty ? .none : Suspicion(losses: lost.count), of: tenant)
+        charge(kind, to: tenant)
         if job.retriedRequest != 0 {
             record.flags.insert(.isRetry)
             retries[job.id] = job.retriedRequest

@@ -39,6 +39,7 @@ extension SchedulerCore {
         var served: [(kind: Int32, own: UInt16, batch: BatchRule?)] = []
         for (own, kind) in hello.kinds.enumerated() where kind.unavailable.isEmpty {
             let index = kindIndex(kind.name, at: now)
+            vouch(for: index)
             var batch: BatchRule?
             if kind.batchSize > 1 {
                 batch = BatchRule(

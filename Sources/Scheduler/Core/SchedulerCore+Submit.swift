@@ -124,14 +124,14 @@ extension SchedulerCore {
         if range.count > 1 {
             tally = tallies.add(
                 RequestStanding(
-                    kind: resolveKind(batch, range.lowerBound, &kindOf, at: now),
+                    kind: kindOf[Int(batch.jobs[range.lowerBound].kind)],
                     tenant: resolveTenant(batch, range.lowerBound, &tenantOf, at: now), open: UInt16(range.count)))
         }
         for (offset, index) in range.enumerated() {
             addJob(
                 batch.jobs[index], bytes, id: firstID + UInt64(offset),
                 options: options.isEmpty ? nil : options[offset],
-                kind: resolveKind(batch, index, &kindOf, at: now),
+                kind: kindOf[Int(batch.jobs[index].kind)],
                 tenant: resolveTenant(batch, index, &tenantOf, at: now),
                 waiter: batch.notify ? client : 0, isInGraph: isInGraph, tally: tally, now)
         }
@@ -243,59 +243,6 @@ extension SchedulerCore {
         } else {
             makeReady(slot, at: now)
         }
-    }
-
-    /// Names are kept for ever, here and in the journal: new ones are taken up to a bound.
-    private mutating func resolveNames(
-        _ batch: borrowing SubmitBatch, _ range: Range<Int>, _ options: [JobOptions?], _ kindOf: inout [Int32],
-        _ tenantOf: inout [Int32], at now: Now
-    ) throws(WireError) {
-        for index in range {
-            let (kind, tenant) = (Int(batch.jobs[index].kind), Int(batch.jobs[index].tenant))
-            if kindOf[kind] < 0 {
-                guard kinds.count < settings.maxKinds || kindIndices[batch.names[kind]] != nil else {
-                    throw tooMany("kinds", settings.maxKinds, "kind \(batch.names[kind])")
-                }
-                _ = resolveKind(batch, index, &kindOf, at: now)
-            }
-            if tenantOf[tenant] < 0 {
-                guard tenants.count < settings.maxTenants || tenants.index(of: batch.names[tenant]) != nil else {
-                    throw tooMany("tenants", settings.maxTenants, "tenant \(batch.names[tenant])")
-                }
-                _ = resolveTenant(batch, index, &tenantOf, at: now)
-            }
-        }
-        for (index, options) in zip(range, options) {
-            guard let labels = options?.labels, !labels.isEmpty else { continue }
-            let kind = kindOf[Int(batch.jobs[index].kind)]
-            let queue = labelSets.known(labels).flatMap { knownQueue(kind, $0) }
-            guard queue != nil || queues.count < settings.maxQueues else {
-                throw tooMany("queues", settings.maxQueues, "one for labels \(labels.joined(separator: ", "))")
-            }
-            _ = queueIndex(kind, labelSets.set(of: labels))
-        }
-    }
-
-    private func tooMany(_ names: String, _ limit: Int, _ new: String) -> WireError {
-        WireError(.tooLarge, "there are \(limit) \(names), as many as may be: \(new) is none of them")
-    }
-
-    private mutating func resolveKind(_ batch: borrowing SubmitBatch, _ job: Int, _ kindOf: inout [Int32], at now: Now)
-        -> Int32
-    {
-        let name = Int(batch.jobs[job].kind)
-        if kindOf[name] < 0 { kindOf[name] = kindIndex(batch.names[name], at: now) }
-        return kindOf[name]
-    }
-
-    mutating func resolveTenant(
-        _ batch: borrowing SubmitBatch, _ job: Int, _ tenantOf: inout [Int32], at now: Now
-    )
-        -> Int32
-    {
-        let name = Int(batch.jobs[job].tenant)
-        if tenantOf[name] < 0 { tenantOf[name] = tenantIndex(batch.names[name], at: now) }
-        return tenantOf[name]
     }
 
     // MARK: Answers

@@ -36,6 +36,8 @@ package struct SchedulerCore: ~Copyable {
         var hasBatches = false
         /// The time of its last timer, so that one wait for the rate sets one.
         var wakesAt: Int64 = 0
+        /// The tenant that it counts for: nobody else vouches for it. -1: none.
+        var broughtBy: Int32 = -1
 
         init(name: String, number: UInt32) {
             self.name = name

@@ -77,7 +77,10 @@ extension SchedulerCore {
     /// Takes new policies over; jobs that wait are sorted anew.
     package mutating func follow(_ policies: Policies, at now: Now) {
         self.policies = policies
-        for kind in kinds.indices { kinds[kind].follow(policies.kind(kinds[kind].name), at: now) }
+        for kind in kinds.indices {
+            kinds[kind].follow(policies.kind(kinds[kind].name), at: now)
+            if isNamed(kind: kinds[kind].name) { vouch(for: Int32(kind)) }
+        }
         for tenant in 0..<Int32(tenants.count) {
             tenants[tenant].follow(policies.tenant(tenants[tenant].name), at: now)
         }

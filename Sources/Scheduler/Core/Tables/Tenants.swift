@@ -21,6 +21,9 @@ package struct TenantRecord: Sendable {
     /// What it has open.
     package var backlog = Backlog()
     package var pausedBy: String?
+    /// New names that its submits brought and that count for it.
+    package var kindsBrought = 0
+    package var queuesBrought = 0
     /// Lanes that may not go on now: their limits are used up, or the tenant is paused.
     var parked: [ParkedLane] = []
 
