@@ -112,7 +112,7 @@ package enum KeySource: Sendable, Equatable {
         switch self {
         case .file(let path):
             origin = "key_file \(path)"
-            text = try readSmallFile(path, limit: Self.maximumLength, for: "key_file")
+            text = try readSmallFile(path, limit: Self.maximumLength, for: "key_file", isSecret: true)
         case .environment(let name):
             origin = "key_environment \(name)"
             guard let value = environment[name] else { throw ConfigurationError("\(origin): the variable is not set") }

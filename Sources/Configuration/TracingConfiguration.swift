@@ -23,7 +23,7 @@ package struct TracingConfiguration: Sendable, Equatable {
     package func readHeaders() throws(ConfigurationError) -> [(name: String, value: String)] {
         guard let headersFile else { return [] }
         var headers: [(name: String, value: String)] = []
-        let text = try readSmallFile(headersFile, limit: Self.longestHeaders, for: "otlp_headers_file")
+        let text = try readSmallFile(headersFile, limit: Self.longestHeaders, for: "otlp_headers_file", isSecret: true)
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             guard !line.allSatisfy(\.isWhitespace) else { continue }
             let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)

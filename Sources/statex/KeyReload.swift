@@ -19,6 +19,8 @@ final class KeyReload: Sendable {
         var keys: KeysInForce
         /// What was read last, for who looks whether it is another.
         var seen: Stamp?
+        /// It could not be used, and the scheduler's status says so.
+        var isRefused = false
     }
 
     private struct Stamp: Equatable {
@@ -84,9 +86,16 @@ final class KeyReload: Sendable {
         do throws(KeyError) {
             let list = try AllowList.read(path, missing: AllowList())
             let changes = current.keys.replace(with: list, at: .now)
-            if !changes.isEmpty { publish(current.keys.list, changes, policies) }
+            if !changes.isEmpty {
+                publish(current.keys.list, changes, policies)
+            } else if current.isRefused {
+                complain("keys: the list is as it was before", .info)
+                handOff.configurations.put(.unchanged)
+            }
+            current.isRefused = false
         } catch {
             complain("the allowed keys stay as they were, for the new list cannot be used: \(error)")
+            current.isRefused = true
             handOff.configurations.put(.refused("allowed_keys: \(error)"))
         }
     }

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import StatexConfiguration
@@ -104,5 +105,8 @@ struct HandlerTests {
         }
         #expect(throws: ConfigurationError.self) { try KeySource.environment("K").read(environment: [:]) }
         #expect(throws: ConfigurationError.self) { try KeySource.file(scratch.path + "/none").read(environment: [:]) }
+        try #require(chmod(file, 0o644) == 0)
+        let error = #expect(throws: ConfigurationError.self) { try KeySource.file(file).read(environment: [:]) }
+        #expect(error?.description.contains("key_file: \(file): others may read this secret") == true)
     }
 }

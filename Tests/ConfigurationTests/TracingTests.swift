@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import StatexConfiguration
@@ -13,6 +14,16 @@ struct TracingTests {
         let tracing = try load().configuration.tracing
         #expect(tracing.endpoint == nil && tracing.path == "/v1/traces" && tracing.sampling == 1)
         #expect(try tracing.readHeaders().isEmpty)
+    }
+
+    @Test func `headers that others may read are refused`() throws {
+        let scratch = try ScratchFolder()
+        let file = try scratch.write("authorization: Basic YTpi", to: "headers")
+        try #require(chmod(file, 0o644) == 0)
+        let error = #expect(throws: ConfigurationError.self) {
+            try load(flags: ["otlp_headers_file": file]).configuration.tracing.readHeaders()
+        }
+        #expect(error?.description.contains("otlp_headers_file: \(file): others may read this secret") == true)
     }
 
     @Test func `headers stand in lines of a file`() throws {

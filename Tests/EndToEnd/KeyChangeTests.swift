@@ -118,17 +118,23 @@ extension EndToEnd {
             }
         }
 
-        @Test func `a broken list changes nothing, and status says why`() async throws {
+        @Test func `a broken list changes nothing, and status says why until it is mended`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)
                 try site.holder("ops", "operator")
                 let scheduler = try site.startScheduler()
                 let ops = try await site.client("ops")
-                try "nonsense\n".write(toFile: site.folder + "/allowed", atomically: true, encoding: .utf8)
+                let list = site.folder + "/allowed"
+                let before = try String(contentsOfFile: list, encoding: .utf8)
+                try "nonsense\n".write(toFile: list, atomically: true, encoding: .utf8)
                 try await scheduler.eventually("status says why") {
                     try await ops.schedulerStatus().contains("line 1: it takes four words")
                 }
                 #expect(scheduler.said.contains("the allowed keys stay as they were"))
+                try before.write(toFile: list, atomically: true, encoding: .utf8)
+                try await scheduler.eventually("status is content") {
+                    try await !ops.schedulerStatus().contains("line 1: it takes four words")
+                }
                 await ops.close()
             }
         }

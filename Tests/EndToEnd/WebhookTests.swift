@@ -239,9 +239,9 @@ extension EndToEnd {
         {
             try await TestStack.withReceiver { stack, receiver, _ in
                 let hanging = try stack.startGateway()
+                try await hanging.eventually("it relays") { try await isRelaying(hanging) }
                 let standing = try stack.startGateway()
                 let visitor = try GatewayVisitor(standing)
-                try await hanging.eventually("it relays") { try await isRelaying(hanging) }
                 #expect(try await !isRelaying(standing))
                 hanging.signal(SIGSTOP)
                 let one = try await submit(to: visitor)

@@ -22,6 +22,7 @@ struct OrderTests {
     @Test(arguments: [
         ("/v1/pause", "{}", "kind"), ("/v1/pause", #"{"kind":"a","all":true}"#, "kind"),
         ("/v1/resume", #"{"kind":""}"#, "kind"), ("/v1/pause", #"{"all":"yes"}"#, "all"),
+        ("/v1/pause", #"{"kind":"a b"}"#, "kind"),
         ("/v1/pause", #"{"worker":"a"}"#, "worker"), ("/v1/dead-letters/retry", "{}", "all"),
         ("/v1/dead-letters/drop", #"{"all":false}"#, "all"),
         ("/v1/dead-letters/retry", #"{"all":true,"per_second":0}"#, "per_second"),

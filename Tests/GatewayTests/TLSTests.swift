@@ -97,11 +97,19 @@ import Testing
         let locked = try make("locked", passphrase: "secret")
         let text = folder + "text"
         try "no PEM".write(toFile: text, atomically: true, encoding: .utf8)
+        try #require(chmod(text, 0o600) == 0)
+        let open = folder + "open.key"
+        try FileManager.default.copyItem(atPath: good.key, toPath: open)
+        try #require(chmod(open, 0o644) == 0)
         for (certificate, key, problem) in [
             (folder + "none", good.key, "gateway_tls_certificate \(folder)none: No such file or directory"),
             (good.certificate, folder + "none", "gateway_tls_key \(folder)none: No such file or directory"),
             (text, good.key, "gateway_tls_certificate \(text): it holds no certificate in PEM"),
             (good.key, good.key, "gateway_tls_certificate \(good.key): it holds no certificate in PEM"),
+            (
+                good.certificate, open,
+                "gateway_tls_key \(open): others may read this secret (mode 0644); run: chmod 0600 \(open), and make another if anybody did"
+            ),
             (
                 good.certificate, text,
                 "gateway_tls_key \(text): it holds no private key in PEM without a passphrase"

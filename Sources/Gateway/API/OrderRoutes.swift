@@ -67,5 +67,6 @@ struct PauseBody: Decodable {
         note = try fields.word(.note, Limits.noteBytes)
         let named = [filter.kind != nil, filter.tenant != nil, filter.everything].count { $0 }
         try fields.check(.kind, named == 1, "give one of kind, tenant, all")
+        try fields.check(.kind, filter.kind.map(KindName.isValid) ?? true, "must be \(KindName.rule)")
     }
 }

@@ -3,6 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import NIOSSL
+import StatexKeys
 import Synchronization
 
 /// The certificate that the gateway shows, and its key. Files that were exchanged are read again, so that a new
@@ -103,6 +104,7 @@ package final class ServerCertificate: Sendable {
         do { chain = try NIOSSLCertificate.fromPEMFile(certificateFile) } catch {
             throw CertificateError("gateway_tls_certificate", certificateFile, "it holds no certificate in PEM")
         }
+        try check(keyFile)
         let key: NIOSSLPrivateKey
         do { key = try NIOSSLPrivateKey(file: keyFile, format: .pem) } catch {
             throw CertificateError("gateway_tls_key", keyFile, "it holds no private key in PEM without a passphrase")
@@ -114,11 +116,23 @@ package final class ServerCertificate: Sendable {
         }
         return pair
     }
+
+    /// The key is refused if others may read it.
+    private static func check(_ keyFile: String) throws(CertificateError) {
+        let descriptor = open(keyFile, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw CertificateError("gateway_tls_key", keyFile, "it cannot be opened") }
+        defer { close(descriptor) }
+        do throws(KeyError) { try checkSecretFile(descriptor, keyFile) } catch {
+            throw CertificateError("gateway_tls_key \(error)")
+        }
+    }
 }
 
 /// Why a certificate or its key cannot be used.
 package struct CertificateError: Error, Sendable, CustomStringConvertible {
     package let description: String
+
+    fileprivate init(_ description: String) { self.description = description }
 
     fileprivate init(_ key: String, _ path: String, _ reason: String) {
         // The libraries do not say when a file could not be opened at all.
