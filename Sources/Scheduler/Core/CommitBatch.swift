@@ -30,6 +30,22 @@ package final class CommitBatch {
         }
     }
 
+    /// What events say of a row's job, kept with the row while the job is at hand: to look it up again when the commit
+    /// is durable costs more than all else about an event. Not written.
+    package struct Subject: Sendable, Equatable {
+        package var kind: Int32
+        package var tenant: Int32
+        package var index: UInt16
+        package var count: UInt16
+
+        package init(kind: Int32, tenant: Int32, index: UInt16, count: UInt16) {
+            self.kind = kind
+            self.tenant = tenant
+            self.index = index
+            self.count = count
+        }
+    }
+
     package struct JobRow: Sendable {
         package var id: UInt64
         package var opts: UInt64
@@ -37,9 +53,12 @@ package final class CommitBatch {
         package var tenant: UInt32
         package var payloadStart: Int
         package var payloadLength: Int
+        /// nil: to be looked up.
+        package var subject: Subject?
 
         package init(
-            id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32, payloadStart: Int, payloadLength: Int
+            id: UInt64, opts: UInt64, kind: UInt32, tenant: UInt32, payloadStart: Int, payloadLength: Int,
+            subject: Subject? = nil
         ) {
             self.id = id
             self.opts = opts
@@ -47,6 +66,7 @@ package final class CommitBatch {
             self.tenant = tenant
             self.payloadStart = payloadStart
             self.payloadLength = payloadLength
+            self.subject = subject
         }
     }
 
@@ -95,9 +115,11 @@ package final class CommitBatch {
         // What sending it needs.
         package var slot: Int32
         package var workerIndex: Int32
+        package var subject: Subject?
 
         package init(
-            id: UInt64, token: UInt64, worker: UInt32, attempt: UInt16, slot: Int32, workerIndex: Int32
+            id: UInt64, token: UInt64, worker: UInt32, attempt: UInt16, slot: Int32, workerIndex: Int32,
+            subject: Subject? = nil
         ) {
             self.id = id
             self.token = token
@@ -105,6 +127,7 @@ package final class CommitBatch {
             self.attempt = attempt
             self.slot = slot
             self.workerIndex = workerIndex
+            self.subject = subject
         }
     }
 
@@ -123,6 +146,7 @@ package final class CommitBatch {
         package var result: Int32
         package var slot: Int32
         package var lease: EndedLease
+        package var subject: Subject?
 
         /// In place of a slot: the journal refused the job's content, so the job ends with its own commit.
         package static let refusedAtCommit: Int32 = -1

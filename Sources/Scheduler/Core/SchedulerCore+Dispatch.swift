@@ -252,7 +252,7 @@ extension SchedulerCore {
         gathering.leases.append(
             CommitBatch.LeaseRow(
                 id: jobs[slot].id, token: token, worker: workers[worker].number, attempt: jobs[slot].attempt,
-                slot: slot, workerIndex: worker))
+                slot: slot, workerIndex: worker, subject: eventSubject(slot)))
     }
 
     /// Takes a job from its worker: the lease is over.

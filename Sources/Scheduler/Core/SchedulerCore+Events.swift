@@ -33,6 +33,14 @@ extension SchedulerCore {
         swap(&events, &self.events)
     }
 
+    /// For a row that is being made; nil: its event is to look the job up, if one is made.
+    @inline(__always)
+    func eventSubject(_ slot: Int32) -> CommitBatch.Subject? {
+        guard tellsEvents, !jobs[slot].flags.contains(.isRetry) else { return nil }
+        return CommitBatch.Subject(
+            kind: jobs[slot].kind, tenant: jobs[slot].tenant, index: jobs[slot].index, count: jobs[slot].count)
+    }
+
     mutating func tell(_ type: EventType, _ worker: Int32, at now: Now) {
         workerEventsMade += 1
         guard tellsEvents else { return }

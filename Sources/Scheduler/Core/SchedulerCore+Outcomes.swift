@@ -179,6 +179,8 @@ extension SchedulerCore {
     }
 
     mutating func record(_ row: CommitBatch.OutcomeRow) {
+        var row = row
+        row.subject = eventSubject(row.slot)
         let kind = Int(jobs[row.slot].kind)
         if row.token != 0 { kinds[kind].counts.attempts.count(row.ending) }
         if let final = row.final {

@@ -188,7 +188,9 @@ extension SchedulerCore {
                     index: job.index, count: job.count, priority: job.priority, attempts: attempts,
                     encoding: job.encoding, hasOptions: options != nil),
                 kind: kinds[Int(kind)].number, tenant: tenants[tenant].number, payloadStart: start,
-                payloadLength: payload.count))
+                payloadLength: payload.count,
+                subject: tellsEvents
+                    ? CommitBatch.Subject(kind: kind, tenant: tenant, index: job.index, count: job.count) : nil))
         let labels = options.map { $0.labels.isEmpty ? .none : labelSets.set(of: $0.labels) } ?? .none
         var record = JobRecord()
         record.id = id

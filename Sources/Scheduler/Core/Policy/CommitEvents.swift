@@ -22,7 +22,7 @@ package struct CommitEvent: Sendable, Equatable {
     package var lease: CommitBatch.EndedLease
 }
 
-/// What is known of a job beside the row that speaks of it.
+/// What is known of a job beside what the row that speaks of it says.
 package struct EventJob: Sendable {
     package var kind: Int32
     package var tenant: Int32
@@ -39,9 +39,17 @@ package struct EventJob: Sendable {
         self.count = count
         self.isRetryByHand = isRetryByHand
     }
+
+    /// Of a row that brings it along: no retry by hand.
+    fileprivate init?(_ id: UInt64, _ subject: CommitBatch.Subject?) {
+        guard let subject else { return nil }
+        self.init(
+            kind: subject.kind, tenant: subject.tenant, request: id - UInt64(subject.index), index: subject.index,
+            count: subject.count, isRetryByHand: false)
+    }
 }
 
-/// Who knows the jobs that a commit's rows speak of.
+/// Who knows the jobs that a commit's rows speak of: asked for those whose rows bring nothing along.
 package protocol EventFacts: ~Copyable {
     /// - Parameter slot: of the row; below 0: by the id alone.
     mutating func eventJob(_ id: UInt64, at slot: Int32) -> EventJob?
@@ -96,7 +104,9 @@ package struct CommitEvents: Sendable {
     }
 
     private mutating func created<Facts: EventFacts & ~Copyable>(_ row: CommitBatch.JobRow, _ facts: inout Facts) {
-        guard JobOpts.index(row.opts) == 0, let job = facts.eventJob(row.id, at: -1), !job.isRetryByHand else { return }
+        guard JobOpts.index(row.opts) == 0, let job = EventJob(row.id, row.subject) ?? facts.eventJob(row.id, at: -1),
+            !job.isRetryByHand
+        else { return }
         leaveRequest(before: row.id)
         all.append(
             CommitEvent(
@@ -105,14 +115,14 @@ package struct CommitEvents: Sendable {
     }
 
     private mutating func leased<Facts: EventFacts & ~Copyable>(_ row: CommitBatch.LeaseRow, _ facts: inout Facts) {
-        guard let job = facts.eventJob(row.id, at: row.slot) else { return }
+        guard let job = EventJob(row.id, row.subject) ?? facts.eventJob(row.id, at: row.slot) else { return }
         leaveRequest(before: row.id)
         let lease = CommitBatch.EndedLease(worker: row.worker, workerIndex: row.workerIndex, attempt: row.attempt)
         append(.jobLeased, row.id, job, lease, at: at)
     }
 
     private mutating func ended<Facts: EventFacts & ~Copyable>(_ row: CommitBatch.OutcomeRow, _ facts: inout Facts) {
-        guard let job = facts.eventJob(row.id, at: row.slot) else { return }
+        guard let job = EventJob(row.id, row.subject) ?? facts.eventJob(row.id, at: row.slot) else { return }
         leaveRequest(before: row.id)
         let type: EventType
         if let final = row.final, let told = EventType(final: final) {
