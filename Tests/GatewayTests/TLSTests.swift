@@ -141,7 +141,9 @@ import Testing
             return connection.certificate
         }
         @Sendable func exchange(_ from: String, _ to: String) throws {
-            try Data(contentsOf: URL(fileURLWithPath: from)).write(to: URL(fileURLWithPath: to), options: .atomic)
+            // With its mode: that of a key is one that others may not read.
+            try FileManager.default.copyItem(atPath: from, toPath: to + ".new")
+            try #require(rename(to + ".new", to) == 0)
         }
         @Sendable func bytes(_ file: String) throws -> [UInt8]? {
             try NIOSSLCertificate.fromPEMFile(file).first?.toDERBytes()

@@ -5,12 +5,17 @@ import StatexProtocol
 /// somebody: most of a busy scheduler's concern nobody.
 struct Audience {
     private var ofRequests: [JobID: [Listener]] = [:]
+    private var filter = IDFilter()
+    /// Listeners that left since the filter was made.
+    private var left = 0
     private var shared = SharedStreams()
     private(set) var count = 0
 
     mutating func add(_ listener: Listener) {
         switch listener.interest {
-        case .request(let id), .job(_, let id): ofRequests[id, default: []].append(listener)
+        case .request(let id), .job(_, let id):
+            ofRequests[id, default: []].append(listener)
+            filter.add(id)
         case .everything(let tenant, let kind, _): shared.add(listener, of: .init(tenant: tenant, kind: kind))
         }
         count += 1
@@ -29,6 +34,11 @@ struct Audience {
         guard let index = ofRequests[id]?.firstIndex(where: { $0 === listener }) else { return false }
         ofRequests[id]?.remove(at: index)
         if ofRequests[id]?.isEmpty ?? false { ofRequests[id] = nil }
+        left += 1
+        if left > ofRequests.count {
+            filter.replace(with: ofRequests.keys)
+            left = 0
+        }
         return true
     }
 
@@ -61,7 +71,7 @@ struct Audience {
     @inline(__always)
     private mutating func tell(_ request: JobID, _ places: [Int], _ second: Int64, _ make: () -> JobEvent) {
         var made = Made()
-        if let listeners = ofRequests[request] {
+        if filter.mayHave(request), let listeners = ofRequests[request] {
             for listener in listeners { made.tell(listener, make) }
         }
         for place in places {

@@ -182,6 +182,7 @@ struct Shelf<Value: Sendable>: Sendable {
     }
 
     private var places: [JobID: Place] = [:]
+    private var filter = IDFilter()
     private var rows = 0
 
     var isEmpty: Bool { places.isEmpty }
@@ -194,6 +195,7 @@ struct Shelf<Value: Sendable>: Sendable {
     mutating func begin(_ id: JobID) {
         if rows >= GatewayLimits.statusRows { clear() }
         places[id, default: Place()].readers += 1
+        filter.add(id)
     }
 
     /// - Parameter found: until when it holds, and how many rows it is; nil: it is not worth keeping.
@@ -218,6 +220,7 @@ struct Shelf<Value: Sendable>: Sendable {
         drop(&place)
         keep(found, in: &place)
         places[id] = place
+        filter.add(id)
     }
 
     private mutating func keep(_ found: Found, in place: inout Place) {
@@ -228,7 +231,7 @@ struct Shelf<Value: Sendable>: Sendable {
     }
 
     mutating func forget(_ id: JobID) {
-        guard var place = places[id] else { return }
+        guard filter.mayHave(id), var place = places[id] else { return }
         drop(&place)
         place.hasChanged = true
         places[id] = place.readers == 0 ? nil : place
@@ -238,6 +241,7 @@ struct Shelf<Value: Sendable>: Sendable {
         places = places.compactMapValues { place in
             place.readers > 0 ? Place(readers: place.readers, hasChanged: true) : nil
         }
+        filter.replace(with: places.keys)
         rows = 0
     }
 
@@ -247,6 +251,7 @@ struct Shelf<Value: Sendable>: Sendable {
             rows -= place.rows
             places[id] = nil
         }
+        filter.replace(with: places.keys)
     }
 
     private mutating func drop(_ place: inout Place) {
