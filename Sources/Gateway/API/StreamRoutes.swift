@@ -174,7 +174,7 @@ struct StreamRoutes: Sendable {
     private func open(_ call: Call, _ interest: Interest) async throws -> OpenedStream {
         let had = try Self.lastEvent(call.request)
         let seat = try seats.take(call.identity.subject)
-        let box = StreamBox(limit: GatewayLimits.streamBytes, cut: call.context.cut)
+        let box = StreamBox(limit: interest.patience, cut: call.context.cut)
         let membership = try await hub.join(Listener(interest, had: had, box: box))
         if let had, membership.start.isBefore(had), try await !hub.hasCome(to: had) {
             // It would hear nothing until the journal is as far, which may be never.

@@ -11,6 +11,14 @@ enum Interest: Sendable {
     /// Of these names alone, if there are any.
     case everything(tenant: String?, kind: String?, withWorkers: Bool)
 
+    /// So many bytes a client may be behind.
+    var patience: Int {
+        switch self {
+        case .request, .job: GatewayLimits.streamBytes
+        case .everything: GatewayLimits.streamBytesOfEverything
+        }
+    }
+
     func includes(_ event: JobEvent) -> Bool {
         switch self {
         case .request(let id): event.request == id

@@ -117,8 +117,10 @@ enum GatewayLimits {
     static let readinessAge = Duration.seconds(1)
     /// How long such a look waits for either: who asks has given up soon after.
     static let readinessPatience = Duration.seconds(2)
-    /// What a stream may be behind, in bytes: a second of the busiest, and of a phone in a tunnel some minutes.
+    /// What a stream of a request or a job may be behind, in bytes: of a phone in a tunnel some minutes.
     static let streamBytes = 512 << 10
+    /// A stream of everything: its first second at half a million events is 3,250 of 250 bytes before it is thin enough.
+    static let streamBytesOfEverything = 1 << 20
     /// How long a scheduler is waited for that is to say where its events stand: it does so at once, if it is there.
     static let firstWord = Duration.seconds(1)
     /// What was missed is read in the journal for so long; then streams are told of a gap, and hear again what happens
