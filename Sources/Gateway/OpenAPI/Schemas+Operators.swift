@@ -157,7 +157,7 @@ extension Schemas {
 
     private static let order = body(
         [
-            ("kind", word(Limits.nameBytes)), ("tenant", word(Limits.nameBytes)), ("all", ["type": "boolean"]),
+            ("kind", ref("Kind")), ("tenant", word(Limits.nameBytes)), ("all", ["type": "boolean"]),
             ("note", word(Limits.noteBytes)),
         ], required: []
     ).adding([
