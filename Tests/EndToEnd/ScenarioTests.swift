@@ -21,7 +21,7 @@ extension EndToEnd {
                 "/usr/bin/python3", [Self.root + "/scripts/scenario", "--program", TestStack.program],
                 environment: ["PATH": "/usr/bin:/bin"])
             command.log = log
-            let end = try ChildProcess.run(command, limit: .seconds(240))
+            let end = try ChildProcess.run(command, limit: .seconds(118))
             let said = ProcessTable.text(log)
             #expect(end == .exited(0) && said.contains("all 10 steps hold"), "\(end): \(said)")
         }

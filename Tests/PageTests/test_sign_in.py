@@ -19,6 +19,7 @@ def test_the_token_is_in_no_address_and_in_no_lasting_storage(browser, world):
     browser.open(signed_in=False)
     browser.find("#token").send_keys(world.token)
     browser.button("Sign in").click()
+    browser.button("Sign out")
     browser.go(f"#/jobs/{job['id']}")
     browser.wait(lambda: world.streams)
     secret = world.token.split(".")[1]
