@@ -40,6 +40,8 @@ package struct SchedulerStatus: Decodable, Sendable {
         package var blocked: Int?
         package var backlogSeconds: Double?
         package var oldestSeconds: Double?
+        package var runs: Int?
+        package var runSeconds: Double?
         package var labelled: [Labelled]?
         package var heldRetries: Int?
         package var circuit: String?

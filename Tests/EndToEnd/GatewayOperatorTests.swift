@@ -87,7 +87,7 @@ extension EndToEnd {
                 _ = try await submit(visitor, #"{"jobs":[{"kind":"nobody"}],"tenant":"globex"}"#)
                 let queues = try await list(visitor, "/v1/queues", "queues")
                 let echo = try #require(queues.first { $0["kind"] as? String == "echo" })
-                #expect(["queued", "delayed", "blocked", "running"].map { echo[$0] as? Int } == [1, 1, 1, 0])
+                #expect(["queued", "delayed", "blocked", "leased"].map { echo[$0] as? Int } == [1, 1, 1, 0])
                 #expect(echo["paused"] as? Bool == true && echo["paused_by"] as? String == "gateway:development")
                 #expect(echo["oldest_seconds"] as? Double ?? -1 >= 0 && echo["backlog_seconds"] is Double)
                 let own = try await list(acme, "/v1/queues", "queues")

@@ -50,23 +50,59 @@ struct ScaleTests {
         #expect(seen == [2, 8, 8, 8, 8, 5, 5, 3, 1, 0])
     }
 
+    @Test func `jobs that come and go all the time are no busy slots: what they ran is`() {
+        var memory = ScaleRule.Memory()
+        var figures = figures(running: 2, workers: 1)
+        // 4,000 jobs a second of 0.2 ms: 0.8 slots, though at each look both have something.
+        let seen = (0...30).map { step -> Int in
+            figures.ended = (step * 15 * 4_000, Double(step * 15) * 0.8)
+            return memory.running(figures, at: Double(step * 15))
+        }
+        // The first look has none before it.
+        #expect(seen == [2] + [Int](repeating: 1, count: 30))
+        figures.running = seen[30]
+        #expect(rule.need(figures) == 1)
+    }
+
+    @Test func `runs that are long beside the time between two looks say nothing: who holds one runs it`() {
+        var memory = ScaleRule.Memory()
+        var figures = figures(running: 4, workers: 2)
+        for (at, ended) in [(0.0, (0, 0.0)), (15, (0, 0)), (30, (2, 50)), (90, (3, 75))] {
+            figures.ended = ended
+            #expect(memory.running(figures, at: at) == 4)
+        }
+    }
+
+    @Test func `a scheduler that starts anew counts from nothing`() {
+        var memory = ScaleRule.Memory()
+        var figures = figures(running: 2, workers: 1)
+        figures.ended = (1_000_000, 500)
+        #expect(memory.running(figures, at: 0) == 2)
+        figures.ended = (10, 0.001)
+        #expect(memory.running(figures, at: 15) == 2)
+        figures.ended = (60_010, 12.001)
+        #expect(memory.running(figures, at: 30) == 1)
+    }
+
     @Test func `only the label's jobs and workers count, if one is named`() throws {
         let text = """
             {"epoch":1,"uptime_seconds":1,"open_jobs":9,"delayed_jobs":0,"clients":1,
              "journal":{"state":"up","commits":1,"commit_ms":1},"counts":{},"paused":[],"schedules":[],
-             "queues":[{"kind":"audio","queued":8,"leased":3,"backlog_seconds":80,"oldest_seconds":5,
+             "queues":[{"kind":"audio","queued":8,"leased":9,"backlog_seconds":80,"oldest_seconds":5,"runs":7,"run_seconds":1.5,
                         "labelled":[{"labels":["gpu"],"queued":2},{"labels":["eu","gpu"],"queued":2}]}],
-             "workers":[\(worker("a", labels: #""gpu""#, leases: 2)),\(worker("b", labels: "", leases: 1)),
+             "workers":[\(worker("a", labels: #""gpu""#, leases: 2)),\(worker("b", labels: "", leases: 9)),
                         \(worker("c", labels: #""gpu""#, leases: 2, draining: true))]}
             """
         let status = try #require(SchedulerStatus(json: text))
         let all = ScaleRule.Figures(status, kind: "audio", label: nil)
-        #expect(all.backlog == 8 && all.backlogSeconds == 80 && all.slots == 8 && all.running == 3 && all.workers == 2)
+        #expect(all.backlog == 8 && all.backlogSeconds == 80 && all.slots == 8 && all.running == 6 && all.workers == 2)
+        #expect(all.ended.map { $0 == (7, 1.5) } == true)
         let gpu = ScaleRule.Figures(status, kind: "audio", label: "gpu")
         #expect(gpu.backlog == 4 && gpu.backlogSeconds == 40 && gpu.slots == 4 && gpu.running == 2)
         let other = ScaleRule.Figures(status, kind: "audio", label: "asia")
         #expect(other.backlog == 0 && rule.need(other) == 0)
-        #expect(ScaleRule.Figures(status, kind: "unknown", label: nil) == ScaleRule.Figures())
+        let unknown = ScaleRule.Figures(status, kind: "unknown", label: nil)
+        #expect(unknown.slots == 0 && unknown.ended == nil && rule.need(unknown) == 0)
     }
 
     private func worker(_ name: String, labels: String, leases: Int, draining: Bool = false) -> String {

@@ -24,8 +24,8 @@ def fill(world):
         {"name": f"node-{node}/worker-{number}", "state": "draining" if (node, number) == (3, 1) else "serving", "slots": slots, "leases": min(slots + (2 if number == 2 else 0), busy),
          "kinds": kinds, "labels": ["gpu"] if node == 1 else [], "succeeded": chance.randrange(900, 40_000), "failed": chance.choice([0, 0, 3, 12])}
         for node, number, slots, busy, kinds in [(1, 1, 8, 7, ["audio", "text"]), (1, 2, 8, 10, ["audio"]), (2, 1, 16, 11, ["text", "file"]), (2, 2, 16, 3, ["text", "file"]), (3, 1, 4, 1, ["embed"])]]
-    world.extra_queues = [{"kind": "embed", "queued": 41_214, "delayed": 12, "blocked": 380, "running": 4, "backlog_seconds": 1_512.0, "oldest_seconds": 512.0, "paused": False},
-                          {"kind": "thumbnail", "queued": 0, "delayed": 0, "blocked": 0, "running": 0, "backlog_seconds": 0, "oldest_seconds": None, "paused": True}]
+    world.extra_queues = [{"kind": "embed", "queued": 41_214, "delayed": 12, "blocked": 380, "leased": 4, "backlog_seconds": 1_512.0, "oldest_seconds": 512.0, "paused": False},
+                          {"kind": "thumbnail", "queued": 0, "delayed": 0, "blocked": 0, "leased": 0, "backlog_seconds": 0, "oldest_seconds": None, "paused": True}]
     for number in range(60):
         kind = chance.choice(["text", "text", "audio", "file"])
         world.end(begun(world, world.job(kind, payload=tone() if kind == "audio" else TEXT.encode(), created_at=stamp(now - 90 + number))), result=TRANSCRIPT if kind == "audio" else ANALYSIS)

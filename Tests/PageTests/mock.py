@@ -61,6 +61,7 @@ class World:
         self.step = 100_000  # How many rows a list looks at before it answers.
         self.counts = {"submitted": 0, "succeeded": 0, "failed": 0, "dead": 0, "expired": 0}
         self.paused = []
+        self.tells_who_paused = True
         self.problems = {}  # path: arguments of `problem`
         self.canned = {}  # path: a function that returns the answer
         self.events, self.streams, self.tickets = [], [], set()
@@ -134,9 +135,10 @@ class World:
     def queues(self):
         kinds = {}
         for job in self.jobs.values():
-            row = kinds.setdefault(job["kind"], {"kind": job["kind"], "queued": 0, "delayed": 0, "blocked": 0, "running": 0, "backlog_seconds": 0, "oldest_seconds": 0, "paused": job["kind"] in self.paused})
-            if job["state"] in row:
-                row[job["state"]] += 1
+            row = kinds.setdefault(job["kind"], {"kind": job["kind"], "queued": 0, "delayed": 0, "blocked": 0, "leased": 0, "backlog_seconds": 0, "oldest_seconds": 0, "paused": job["kind"] in self.paused})
+            state = "leased" if job["state"] == "running" else job["state"]
+            if state in row:
+                row[state] += 1
                 row["backlog_seconds"] = row["queued"] * 1.3
                 row["oldest_seconds"] = max(row["oldest_seconds"], time.time() - datetime.fromisoformat(job["created_at"]).timestamp()) if job["state"] == "queued" else row["oldest_seconds"]
         return list(kinds.values()) + self.extra_queues
@@ -230,7 +232,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.world.lock:
             open_jobs = sum(job["state"] not in FINAL for job in self.world.jobs.values())
             self.answer(200, {"epoch": 3, "uptime_seconds": int(time.time() - self.world.started) + 86_400 * 3, "open_jobs": open_jobs, "journal": {"state": "up", "commit_ms": 0.41},
-                              "counts": self.world.counts, "paused": [{"what": f"kind {kind}", "by": "ada"} for kind in self.world.paused]})
+                              "counts": self.world.counts, "paused": [{"what": f"kind {kind}", **({"by": "ada"} if self.world.tells_who_paused else {})} for kind in self.world.paused]})
 
     def get_workers(self, parts, query, body):
         self.answer(200, {"workers": self.world.workers})

@@ -6,11 +6,27 @@ def worker(name="worker-1", **fields):
 
 
 def test_queues_show_what_waits_and_for_how_long(browser, world):
-    world.extra_queues = [{"kind": "embed", "queued": 1_234, "delayed": 5, "blocked": 6, "running": 7, "backlog_seconds": 192.0, "oldest_seconds": 65.0, "paused": False}]
+    world.extra_queues = [{"kind": "embed", "queued": 1_234, "delayed": 5, "blocked": 6, "leased": 7, "backlog_seconds": 192.0, "oldest_seconds": 65.0, "paused": False}]
     browser.open()
     browser.sees("1,234")
     row = browser.find("tbody tr").text.split("\n")
     assert " ".join(row).split() == ["embed", "7", "1,234", "5", "6", "3", "min", "12", "s", "1", "min", "5", "s", "Pause"]
+
+
+def test_the_backlog_is_shared_by_the_slots_that_serve_it(browser, world):
+    world.extra_queues = [{"kind": "embed", "queued": 1_234, "delayed": 0, "blocked": 0, "leased": 12, "backlog_seconds": 1_200.0, "oldest_seconds": 5.0, "paused": False}]
+    world.workers = [worker("a", kinds=[{"kind": "embed"}]), worker("b", kinds=[{"kind": "embed"}, {"kind": "text"}]), worker("c", kinds=[{"kind": "text"}]), worker("d", kinds=[{"kind": "embed"}], state="draining")]
+    browser.open()
+    browser.wait(lambda: "2 min 30 s" in browser.find("tbody tr").text)
+    assert "2 min 30 s" in browser.find(".figures").text
+
+
+def test_a_tenant_is_not_told_who_paused(browser, world):
+    world.paused = ["text"]
+    world.tells_who_paused = False
+    browser.open()
+    browser.sees("Paused: kind text")
+    assert "undefined" not in browser.find(".notice").text and "by" not in browser.find(".notice").text
 
 
 def test_slots_are_drawn_as_a_grid_with_what_is_held_beyond_them(browser, world):

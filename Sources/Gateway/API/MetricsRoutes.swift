@@ -45,11 +45,8 @@ struct MetricsRoutes: Sendable {
     private func desiredWorkers() async -> [(kind: String, count: Int)] {
         guard let status = try? await scheduler.status().status else { return [] }
         return status.queues.prefix(Self.kinds).map { queue in
-            let figures = ScaleRule.Figures(status, kind: queue.kind, label: nil)
-            return (
-                queue.kind,
-                memory.desired(rule.need(figures), of: .init(kind: queue.kind, label: nil), hold: rule.hold)
-            )
+            var figures = ScaleRule.Figures(status, kind: queue.kind, label: nil)
+            return (queue.kind, memory.desired(by: rule, &figures, of: .init(kind: queue.kind, label: nil)))
         }
     }
 }

@@ -17,8 +17,8 @@ struct ScaleRoutes: Sendable {
         let query = try Query(call.request, ["kind", "label"])
         guard let kind = try query.text("kind") else { throw Problem.field("kind", "is missing") }
         let label = try query.text("label")
-        let figures = ScaleRule.Figures(try await scheduler.status().status, kind: kind, label: label)
-        let desired = memory.desired(rule.need(figures), of: .init(kind: kind, label: label), hold: rule.hold)
+        var figures = ScaleRule.Figures(try await scheduler.status().status, kind: kind, label: label)
+        let desired = memory.desired(by: rule, &figures, of: .init(kind: kind, label: label))
         var text = JSONText()
         text.object {
             $0.member("desired", desired)
@@ -44,12 +44,14 @@ final class ScaleMemory: Sendable {
     /// Kinds and labels that are remembered: more than anybody scales. Beyond it nothing is held.
     private static let most = 1_000
 
-    func desired(_ need: Int, of key: Key, hold: Double) -> Int {
+    /// - Parameter figures: what runs is set by what ended of late.
+    func desired(by rule: ScaleRule, _ figures: inout ScaleRule.Figures, of key: Key) -> Int {
         let time = (ContinuousClock.now - began).components
         let now = Double(time.seconds) + Double(time.attoseconds) / 1e18
         return all.withLock { all in
             var memory = all[key] ?? ScaleRule.Memory()
-            let desired = memory.desired(need, hold: hold, at: now)
+            figures.running = memory.running(figures, at: now)
+            let desired = memory.desired(rule.need(figures), hold: rule.hold, at: now)
             // What needs nothing needs no memory.
             if desired == 0 { all[key] = nil } else if all[key] != nil || all.count < Self.most { all[key] = memory }
             return desired
@@ -71,12 +73,13 @@ extension ScaleRule.Figures {
         backlog = queue.queued
         backlogSeconds = queue.backlogSeconds ?? 0
         oldestSeconds = queue.oldestSeconds ?? 0
-        running = queue.leased
+        // Workers hold more than they run, so that no slot waits for the next job.
+        running = min(queue.leased, workers.reduce(0) { $0 + min($1.leases, $1.slots) })
+        if let runs = queue.runs, let seconds = queue.runSeconds, label == nil { ended = (runs, seconds) }
         guard let label else { return }
         backlog = queue.labelled?.filter { $0.labels.contains(label) }.reduce(0) { $0 + $1.queued } ?? 0
         let share = queue.queued > 0 ? Double(backlog) / Double(queue.queued) : 0
         backlogSeconds *= share
         if backlog == 0 { oldestSeconds = 0 }
-        running = min(running, workers.reduce(0) { $0 + min($1.leases, $1.slots) })
     }
 }

@@ -57,7 +57,7 @@ struct StatusRoutes: Sendable {
                     text.member("queued", queue.queued)
                     text.member("delayed", queue.delayed ?? 0)
                     text.member("blocked", queue.blocked ?? 0)
-                    text.member("running", queue.leased)
+                    text.member("leased", queue.leased)
                     text.member("held_retries", queue.heldRetries ?? 0)
                     text.member("backlog_seconds", queue.backlogSeconds ?? 0)
                     text.member("oldest_seconds", queue.oldestSeconds ?? 0)
@@ -79,7 +79,7 @@ struct StatusRoutes: Sendable {
                 let paused = status.queues.first { $0.kind == row.kind }?.pausedBy
                 text.member("kind", row.kind)
                 for state in [JobState.queued, .delayed, .blocked] { text.member(state.name, row.states[state] ?? 0) }
-                text.member("running", (row.states[.leased] ?? 0) + (row.states[.running] ?? 0))
+                text.member("leased", (row.states[.leased] ?? 0) + (row.states[.running] ?? 0))
                 text.member("paused", paused != nil)
             }
             $0.member("complete", open.isWhole)

@@ -47,7 +47,7 @@ extension Schemas {
                     array(
                         [
                             ("kind", text), ("queued", count), ("delayed", count), ("blocked", count),
-                            ("running", count), ("held_retries", count), ("backlog_seconds", seconds),
+                            ("leased", count), ("held_retries", count), ("backlog_seconds", seconds),
                             ("oldest_seconds", seconds),
                             ("circuit", ["enum": ["closed", "open", "due", "probing"]]), ("paused", flag),
                             ("paused_by", textOrNull),

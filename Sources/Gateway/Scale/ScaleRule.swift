@@ -21,12 +21,15 @@ package struct ScaleRule: Sendable {
     private static let utilisation = 0.8
 
     /// How a kind stands.
-    package struct Figures: Sendable, Equatable {
+    package struct Figures: Sendable {
         /// Jobs that wait for a slot, one slot's work at them, and how long the oldest waits.
         package var backlog = 0
         package var backlogSeconds = 0.0
         package var oldestSeconds = 0.0
+        /// Slots that are busy.
         package var running = 0
+        /// Attempts that ran to their end since the scheduler started, and how long they ran together, in seconds.
+        package var ended: (runs: Int, seconds: Double)?
         /// Of workers that serve the kind.
         package var slots = 0
         package var workers = 0
@@ -48,12 +51,35 @@ package struct ScaleRule: Sendable {
         return max(1, Int(min(workers, Double(mostWorkers))))
     }
 
-    /// What was needed of late by one kind.
+    /// What was needed of late by one kind, and what of it ended.
     package struct Memory: Sendable {
         /// The largest first, each later than the one before it.
         private var peaks: [(at: Double, need: Int)] = []
 
+        /// The oldest first.
+        private var looks: [(at: Double, runs: Int, seconds: Double)] = []
+        /// So far back the oldest lies, and so far apart they lie, in seconds.
+        private static let span = 60.0
+        private static let step = 5.0
+
         package init() {}
+
+        /// How many slots are busy. A look at who holds jobs cannot tell where jobs are short: those that come back and
+        /// those that go out count too, and all slots look full. What ended since an earlier look can, unless runs are
+        /// long beside the time between.
+        ///
+        /// - Parameter now: seconds of a clock that only goes forward.
+        package mutating func running(_ figures: Figures, at now: Double) -> Int {
+            guard let ended = figures.ended else { return figures.running }
+            // A scheduler that started anew counts from 0.
+            if let last = looks.last, ended.runs < last.runs { looks = [] }
+            while looks.count > 1, looks[1].at <= now - Self.span { looks.removeFirst() }
+            if looks.last.map({ now - $0.at >= Self.step }) ?? true { looks.append((now, ended.runs, ended.seconds)) }
+            let past = looks[0]
+            let (runs, seconds, time) = (ended.runs - past.runs, ended.seconds - past.seconds, now - past.at)
+            guard runs > 0, seconds / Double(runs) < time / 20 else { return figures.running }
+            return Int(min((seconds / time).rounded(.up), Double(figures.slots)))
+        }
 
         /// - Parameter now: seconds of a clock that only goes forward.
         /// - Returns: the largest need within `hold`.

@@ -47,6 +47,8 @@ extension Broker {
                 json.member("blocked", queue.blocked)
                 json.member("backlog_seconds", queue.backlogSeconds)
                 json.member("oldest_seconds", queue.oldestSeconds)
+                json.member("runs", Int(clamping: queue.runs))
+                json.member("run_seconds", queue.runSeconds)
                 json.array("labelled", queue.labelled) {
                     $1.strings("labels", $0.labels)
                     $1.member("queued", $0.queued)

@@ -61,6 +61,9 @@ extension SchedulerCore {
         package var backlogSeconds: Double
         /// How long the oldest that is queued waits.
         package var oldestSeconds: Double
+        /// Attempts that ran to their end since the scheduler started, and how long they ran together.
+        package var runs: UInt64
+        package var runSeconds: Double
         /// Of those that are queued, those that require labels.
         package var labelled: [(labels: [String], queued: Int)]
         package var circuit: Circuit.State
@@ -74,6 +77,7 @@ extension SchedulerCore {
             return QueueStatus(
                 kind: kind.name, queued: kind.queued, leased: kind.leased, delayed: shown.open.delayed,
                 blocked: shown.open.blocked, backlogSeconds: shown.backlogSeconds, oldestSeconds: shown.oldestSeconds,
+                runs: kind.counts.run.count, runSeconds: kind.counts.run.seconds,
                 labelled: kind.queues.compactMap { index in
                     let queue = queues[Int(index)]
                     return queue.labels == .none || queue.count == 0 ? nil : (labelSets[queue.labels], queue.count)

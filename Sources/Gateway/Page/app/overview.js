@@ -8,14 +8,14 @@ import { plot } from "./plot.js";
 import { session } from "./session.js";
 import { show } from "./problem.js";
 import { table } from "./table.js";
-import { workers } from "./workers.js";
+import { kinds, standing, workers } from "./workers.js";
 import { Samples } from "./samples.js";
 
 const samples = new Samples();
 session.onChange(() => samples.clear()); // Somebody else may see something else.
 
 export function overview({ signal }) {
-  const figures = ["Open jobs", "Running", "Finished a second", "Backlog", "Journal commit", "Up"].map((title) => {
+  const figures = ["Open jobs", "Leased", "Finished a second", "Backlog", "Journal commit", "Up"].map((title) => {
     const value = h("dd", {}, "–");
     return { element: h("div", {}, h("dt", {}, title), value), say: (text, mark) => { setText(value, text); value.className = mark ?? ""; } };
   });
@@ -56,12 +56,13 @@ export function overview({ signal }) {
       mayOperate ? get("/v1/workers", {}, signal) : null,
     ]);
     samples.add(status, jobList.jobs);
-    const running = queueList.queues.reduce((sum, queue) => sum + (queue.running ?? 0), 0);
+    const leased = queueList.queues.reduce((sum, queue) => sum + (queue.leased ?? 0), 0);
     const waiting = queueList.queues.reduce((sum, queue) => sum + (queue.queued ?? 0) + (queue.delayed ?? 0) + (queue.blocked ?? 0), 0);
-    const expected = queueList.queues.map((queue) => queue.backlog_seconds).filter(Number.isFinite);
+    if (workerList) for (const queue of queueList.queues) queue.expected_seconds = expectedSeconds(queue, workerList.workers);
+    const expected = queueList.queues.map(backlog).filter(Number.isFinite);
     const rates = samples.last?.rates;
-    figures[0].say(count(status.open_jobs ?? waiting + running));
-    figures[1].say(count(running));
+    figures[0].say(count(status.open_jobs ?? waiting + leased));
+    figures[1].say(count(leased));
     figures[2].say(rates ? rate(rates.succeeded + rates.failed) : "–");
     figures[3].say(expected.length ? duration(Math.max(...expected)) : "–");
     const journal = status.journal;
@@ -72,7 +73,7 @@ export function overview({ signal }) {
     queues.show(queueList.queues);
     if (workerList) pool.show(workerList.workers);
     live.show(jobList.jobs.slice(0, 25));
-    const paused = (status.paused ?? []).map((pause) => `${pause.what} (by ${pause.by})`);
+    const paused = (status.paused ?? []).map((pause) => pause.what + (pause.by ? ` (by ${pause.by})` : ""));
     pauses.hidden = !paused.length && journal?.state !== "down";
     replace(pauses, journal?.state === "down" ? `The journal is down: ${journal.reason ?? "no reason is known"}. Nothing new starts; nothing is lost. ` : "",
       paused.length ? ["Paused: ", name(paused.join(", "), 300)] : "");
@@ -81,10 +82,21 @@ export function overview({ signal }) {
   return { title: "Overview", element };
 }
 
-const parts = ["running", "queued", "delayed", "blocked"];
+const parts = ["leased", "queued", "delayed", "blocked"];
 
 function open(queue) {
   return parts.reduce((sum, part) => sum + (queue[part] ?? 0), 0);
+}
+
+/** How long the workers that serve a kind have to do at what is queued; of one slot, while there are none. */
+function expectedSeconds(queue, workers) {
+  const slots = workers.filter((worker) => standing(worker) === "serving" && kinds(worker).includes(queue.kind)).reduce((sum, worker) => sum + worker.slots, 0);
+  return queue.backlog_seconds / Math.max(slots, 1);
+}
+
+/** Whoever may not see workers is told what one slot would have to do. */
+function backlog(queue) {
+  return queue.expected_seconds ?? queue.backlog_seconds;
 }
 
 function queueTable(soon) {
@@ -99,11 +111,11 @@ function queueTable(soon) {
         queue.circuit && queue.circuit !== "closed" && h("span", { class: "tag bad" }, `circuit ${queue.circuit}`)] },
       { title: h("span", { class: "hidden" }, "Share"), class: "share wide", cell: (queue) => h("span", { class: "bars", "aria-hidden": "true", "--share": `${queue.share}%` },
         parts.map((part) => queue[part] > 0 && h("i", { class: part, "--n": String(Math.log1p(queue[part])) }))) },
-      { title: "Running", class: "number wide", cell: number("running") },
+      { title: "Leased", class: "number wide", cell: number("leased") },
       { title: "Queued", class: "number", cell: number("queued") },
       { title: "Delayed", class: "number wide", cell: number("delayed") },
       { title: "Blocked", class: "number wide", cell: number("blocked") },
-      { title: "Backlog", class: "number", cell: (queue) => duration(queue.backlog_seconds) },
+      { title: "Backlog", class: "number", cell: (queue) => duration(backlog(queue)) },
       { title: "Oldest", class: "number wide", cell: (queue) => duration(queue.oldest_seconds) },
       ...(mayOperate ? [{ title: h("span", { class: "hidden" }, "Order"), class: "order", cell: (queue) => pauseButton(queue, soon) }] : []),
     ],

@@ -42,7 +42,7 @@ export function workers(soon, signal) {
     const said = JSON.stringify([worker.state, worker.connected, worker.draining, slots, held(worker), kinds(worker), worker.labels, worker.succeeded, worker.failed]);
     if (card.said === said) return;
     card.said = said;
-    const stands = worker.state ?? (worker.connected === false ? "disconnected" : worker.draining ? "draining" : "serving");
+    const stands = standing(worker);
     const mark = card.querySelector(".state");
     mark.className = `state ${/^[a-z]+$/.test(stands) ? stands : ""}`;
     setText(mark, clean(stands).slice(0, 20));
@@ -78,10 +78,14 @@ export function workers(soon, signal) {
   };
 }
 
+export function standing(worker) {
+  return worker.state ?? (worker.connected === false ? "disconnected" : worker.draining ? "draining" : "serving");
+}
+
 function held(worker) {
   return worker.leases ?? worker.running ?? 0;
 }
 
-function kinds(worker) {
+export function kinds(worker) {
   return (worker.kinds ?? []).map((kind) => kind.kind ?? kind);
 }
