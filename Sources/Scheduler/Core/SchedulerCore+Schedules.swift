@@ -96,8 +96,8 @@ extension SchedulerCore {
             kind: 0, tenant: 0, priority: schedule.priority, attempts: schedule.attempts,
             payloadLength: UInt32(schedule.payload.count))
         addJob(
-            job, schedule.payload.span.bytes, id: id, options: schedule.options(due: due),
-            kind: kindIndex(schedule.kind, at: now), tenant: tenant, waiter: 0, isInGraph: false, now)
+            job, schedule.payload.span.bytes, id, JobNames(kind: kindIndex(schedule.kind, at: now), tenant: tenant), 0,
+            isInGraph: false, options: schedule.options(due: due), now)
         settle(schedule.name, due: due * 1_000_000, job: id)
         return true
     }

@@ -128,12 +128,18 @@ extension SchedulerCore {
                     tenant: resolveTenant(batch, range.lowerBound, &tenantOf, at: now), open: UInt16(range.count)))
         }
         for (offset, index) in range.enumerated() {
-            addJob(
-                batch.jobs[index], bytes, id: firstID + UInt64(offset),
-                options: options.isEmpty ? nil : options[offset],
-                kind: kindOf[Int(batch.jobs[index].kind)],
-                tenant: resolveTenant(batch, index, &tenantOf, at: now),
-                waiter: batch.notify ? client : 0, isInGraph: isInGraph, tally: tally, now)
+            let job = batch.jobs[index]
+            let names = JobNames(
+                kind: kindOf[Int(job.kind)], tenant: resolveTenant(batch, index, &tenantOf, at: now), tally: tally)
+            let waiter = batch.notify ? client : 0
+            // Most have no options, which are many bytes to hand on for nothing.
+            if options.isEmpty {
+                addJob(job, bytes, firstID + UInt64(offset), names, waiter, isInGraph: isInGraph, now)
+            } else {
+                addJob(
+                    job, bytes, firstID + UInt64(offset), names, waiter, isInGraph: isInGraph,
+                    options: options[offset], now)
+            }
         }
         let size = UInt16(range.count)
         if let unique {
@@ -173,11 +179,55 @@ extension SchedulerCore {
         return options
     }
 
-    mutating func addJob(
-        _ job: SubmitJob, _ bytes: borrowing RawSpan, id: UInt64, options: JobOptions?, kind: Int32, tenant: Int32,
-        waiter: UInt32, isInGraph: Bool, tally: Int32 = RequestTallies.single, _ now: Now
+    /// What a new job's names and its request are here.
+    struct JobNames {
+        var kind: Int32
+        var tenant: Int32
+        var tally = RequestTallies.single
+    }
+
+    /// Adds a job without options.
+    private mutating func addJob(
+        _ job: SubmitJob, _ bytes: borrowing RawSpan, _ id: UInt64, _ names: JobNames, _ waiter: UInt32,
+        isInGraph: Bool, _ now: Now
     ) {
-        let attempts = job.attempts == 0 ? kinds[Int(kind)].policy.attempts : job.attempts
+        var record = addRow(job, bytes, id, names, hasOptions: false)
+        record.queue = queueIndex(names.kind)
+        record.waiter = waiter
+        if isInGraph { record.flags.insert(.inGraph) }
+        makeReady(open(record), at: now)
+    }
+
+    mutating func addJob(
+        _ job: SubmitJob, _ bytes: borrowing RawSpan, _ id: UInt64, _ names: JobNames, _ waiter: UInt32,
+        isInGraph: Bool, options: JobOptions?, _ now: Now
+    ) {
+        guard let options else { return addJob(job, bytes, id, names, waiter, isInGraph: isInGraph, now) }
+        var record = addRow(job, bytes, id, names, hasOptions: true)
+        record.queue = queueIndex(names.kind, options.labels.isEmpty ? .none : labelSets.set(of: options.labels))
+        record.waiter = waiter
+        record.runLimit = options.runLimitMilliseconds ?? 0
+        if isInGraph { record.flags.insert(.inGraph) }
+        // Its inputs are read from the journal when it is leased, and its payload with them.
+        if options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
+        let slot = open(record)
+        if let affinity = options.affinity { setAffinity(affinity, of: slot) }
+        let numbers = options.labels.map { number(.label, $0) }
+        gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
+        if options.after.isEmpty {
+            watch(options.deadline, of: slot, at: now)
+            schedule(slot, runAt: options.runAt, at: now)
+        } else {
+            block(slot, runAt: options.runAt, deadline: options.deadline, at: now)
+        }
+    }
+
+    /// The row of a new job, and its payload, in the commit that gathers.
+    private mutating func addRow(
+        _ job: SubmitJob, _ bytes: borrowing RawSpan, _ id: UInt64, _ names: JobNames, hasOptions: Bool
+    ) -> JobRecord {
+        let kind = Int(names.kind)
+        let attempts = job.attempts == 0 ? kinds[kind].policy.attempts : job.attempts
         let start = gathering.payloads.buffer.count
         let payload = Int(job.payloadStart)..<Int(job.payloadStart) + Int(job.payloadLength)
         gathering.payloads.buffer.append(bytes.extracting(payload))
@@ -186,47 +236,28 @@ extension SchedulerCore {
                 id: id,
                 opts: JobOpts.pack(
                     index: job.index, count: job.count, priority: job.priority, attempts: attempts,
-                    encoding: job.encoding, hasOptions: options != nil),
-                kind: kinds[Int(kind)].number, tenant: tenants[tenant].number, payloadStart: start,
+                    encoding: job.encoding, hasOptions: hasOptions),
+                kind: kinds[kind].number, tenant: tenants[names.tenant].number, payloadStart: start,
                 payloadLength: payload.count,
                 subject: tellsEvents
-                    ? CommitBatch.Subject(kind: kind, tenant: tenant, index: job.index, count: job.count) : nil))
-        let labels = options.map { $0.labels.isEmpty ? .none : labelSets.set(of: $0.labels) } ?? .none
+                    ? CommitBatch.Subject(
+                        kind: names.kind, tenant: names.tenant, index: job.index, count: job.count) : nil))
+        counts.submitted += 1
+        kinds[kind].counts.submitted += 1
         var record = JobRecord()
         record.id = id
         record.payloadBatch = nextBatch
         record.payloadStart = UInt32(start)
         record.payloadLength = job.payloadLength
-        record.kind = kind
-        record.tenant = tenant
-        record.queue = queueIndex(kind, labels)
-        record.waiter = waiter
+        record.kind = names.kind
+        record.tenant = names.tenant
         record.index = job.index
         record.count = job.count
-        record.tally = tally
+        record.tally = names.tally
         record.attemptsAllowed = attempts
         record.priority = job.priority
         record.encoding = job.encoding
-        record.runLimit = options?.runLimitMilliseconds ?? 0
-        if isInGraph { record.flags.insert(.inGraph) }
-        // Its inputs are read from the journal when it is leased, and its payload with them.
-        if let options, options.after.contains(where: \.isInput) { record.payloadBatch = 0 }
-        let slot = open(record)
-        counts.submitted += 1
-        kinds[Int(kind)].counts.submitted += 1
-        if let options {
-            if let affinity = options.affinity { setAffinity(affinity, of: slot) }
-            let numbers = options.labels.map { number(.label, $0) }
-            gathering.options.append(CommitBatch.OptionsRow(id: id, options: options, labels: numbers))
-            if options.after.isEmpty {
-                watch(options.deadline, of: slot, at: now)
-                schedule(slot, runAt: options.runAt, at: now)
-            } else {
-                block(slot, runAt: options.runAt, deadline: options.deadline, at: now)
-            }
-        } else {
-            makeReady(slot, at: now)
-        }
+        return record
     }
 
     /// Sets the timer of a job's deadline, if it has one.

@@ -146,6 +146,9 @@ package struct SchedulerCore: ~Copyable {
     /// Workers that are gone while rows that name them wait for the journal, through which commit.
     var departed: [(number: UInt32, name: String, until: UInt64)] = []
     package var refusals = SchedulerSnapshot.Refusals()
+    /// Never read. A struct that holds an existential is passed by its address; without one, each call that only reads
+    /// may begin with a copy of it all, near 2 KB, and several fall to each job (docs/decisions/0016).
+    private let passedByAddress: any Sendable = ()
 
     /// A core for a journal whose chain ends at `head`; `recovered` follows before any other event.
     package init(_ settings: CoreSettings, head: ChainHead, seed: UInt64) {
