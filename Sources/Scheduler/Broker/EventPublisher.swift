@@ -152,6 +152,8 @@ struct EventCounts {
 private struct NamePlaces {
     private struct Entry {
         var message: UInt64 = 0
+        /// Of a worker: which incarnation; others follow at the same index.
+        var number: UInt32 = 0
         var place: UInt16 = 0
     }
 
@@ -171,27 +173,25 @@ private struct NamePlaces {
 
     @inline(__always)
     mutating func kind(_ index: Int32, _ core: borrowing SchedulerCore, _ names: inout ByteBuffer) -> UInt16 {
-        let index = Int(index)
-        if index < kinds.count, kinds[index].message == message { return kinds[index].place }
-        return Self.add(index, to: &kinds, core.kindName(Int32(index)), message, &count, &names)
+        if let place = Self.place(index, 0, in: kinds, message) { return place }
+        return Self.add(index, 0, to: &kinds, core.kindName(index), message, &count, &names)
     }
 
     @inline(__always)
     mutating func tenant(_ index: Int32, _ core: borrowing SchedulerCore, _ names: inout ByteBuffer) -> UInt16 {
-        let index = Int(index)
-        if index < tenants.count, tenants[index].message == message { return tenants[index].place }
-        return Self.add(index, to: &tenants, core.tenantName(Int32(index)), message, &count, &names)
+        if let place = Self.place(index, 0, in: tenants, message) { return place }
+        return Self.add(index, 0, to: &tenants, core.tenantName(index), message, &count, &names)
     }
 
     @inline(__always)
     mutating func worker(
         _ lease: CommitBatch.EndedLease, _ core: borrowing SchedulerCore, _ names: inout ByteBuffer
     ) -> UInt16 {
-        guard lease.workerIndex >= 0 else { return EventRecord.noName }
-        let index = Int(lease.workerIndex)
+        let index = lease.workerIndex
+        guard index >= 0 else { return EventRecord.noName }
+        if let place = Self.place(index, lease.worker, in: workers, message) { return place }
         guard core.isPresent(lease) else { return departedWorker(lease, core, &names) }
-        if index < workers.count, workers[index].message == message { return workers[index].place }
-        return Self.add(index, to: &workers, core.workerName(lease), message, &count, &names)
+        return Self.add(index, lease.worker, to: &workers, core.workerName(lease), message, &count, &names)
     }
 
     private mutating func departedWorker(
@@ -202,12 +202,19 @@ private struct NamePlaces {
         return Self.append(core.workerName(lease), &count, &names)
     }
 
+    @inline(__always)
+    private static func place(_ index: Int32, _ number: UInt32, in entries: [Entry], _ message: UInt64) -> UInt16? {
+        guard Int(index) < entries.count else { return nil }
+        let entry = entries[Int(index)]
+        return entry.message == message && entry.number == number ? entry.place : nil
+    }
+
     private static func add(
-        _ index: Int, to entries: inout [Entry], _ name: String, _ message: UInt64, _ count: inout UInt16,
-        _ names: inout ByteBuffer
+        _ index: Int32, _ number: UInt32, to entries: inout [Entry], _ name: String, _ message: UInt64,
+        _ count: inout UInt16, _ names: inout ByteBuffer
     ) -> UInt16 {
-        while entries.count <= index { entries.append(Entry()) }
-        entries[index] = Entry(message: message, place: count)
+        while entries.count <= Int(index) { entries.append(Entry()) }
+        entries[Int(index)] = Entry(message: message, number: number, place: count)
         return append(name, &count, &names)
     }
 
