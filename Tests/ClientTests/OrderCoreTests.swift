@@ -50,6 +50,23 @@ import Testing
         #expect(try orders(in: script.sent) == [7])
     }
 
+    @Test func aJobThatManyAskAboutIsAskedAboutOnce() throws {
+        var script = CoreScript.connected()
+        let job = JobID(rawValue: 7)
+        for ticket in [Ticket(1), 2, 3] { script.perform { $0.explanationAsked(ticket, job) } }
+        let asked = try script.sent.filter { try Header(reading: $0.span.bytes).type == .explain }
+        #expect(asked.count == 1)
+        script.receive { buffer, stamp in
+            Header(.explanations, recordLength: Explanation.size, stamp: stamp, count: 1).write(to: &buffer)
+            Explanation(job, state: .queued, reason: .slotsBusy).write(to: &buffer)
+        }
+        #expect(script.answers.count == 3)
+        // Answered, it may stand otherwise by now.
+        script.sent = []
+        script.perform { $0.explanationAsked(4, job) }
+        #expect(script.sent.count == 1)
+    }
+
     @Test func anOrderWhosePatienceEndsIsGivenUp() {
         var script = CoreScript.connected()
         let deadline = script.now + 500

@@ -25,6 +25,23 @@ struct UntakenAnswerTests {
         #expect(!channel.isActive)
     }
 
+    @Test func `who reads slowly keeps it through one answer, however long that takes`() throws {
+        let channel = try channel()
+        channel.write(ByteBuffer(repeating: 0, count: 1_000), promise: nil)
+        become(false, channel)
+        // The channel takes no more all the while; some of what waits goes out.
+        for left in [900, 400, 399, 1] {
+            channel.embeddedEventLoop.advanceTime(by: .seconds(59))
+            channel.flush()
+            channel.write(ByteBuffer(repeating: 0, count: left), promise: nil)
+            channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+            #expect(channel.isActive)
+        }
+        // And then no more of it.
+        channel.embeddedEventLoop.advanceTime(by: .seconds(60))
+        #expect(!channel.isActive)
+    }
+
     @Test func `who takes a little now and then keeps it`() throws {
         let channel = try channel()
         for _ in 0..<5 {

@@ -39,8 +39,9 @@ struct Orders {
     }
 
     mutating func explain(_ id: JobID, ticket: Ticket, deadline: Int64) {
+        // Who asks while it is asked hears the same answer.
+        if explains[id.rawValue] == nil { explainsToSend.append(id) }
         explains[id.rawValue, default: []].append((ticket, deadline))
-        explainsToSend.append(id)
     }
 
     mutating func takeToSend() -> (

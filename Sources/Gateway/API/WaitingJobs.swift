@@ -3,8 +3,8 @@ import StatexProtocol
 import StatexReads
 
 extension SchedulerLink {
-    /// Jobs as they are shown: each says why it waits, if it does. Only the scheduler knows; when it is away, or busy for
-    /// longer than `GatewayLimits.explainPatience`, nothing is said.
+    /// Jobs as they are shown: each says why it waits, if it does. Only the scheduler knows; when it is away, busy for
+    /// longer than `GatewayLimits.explainPatience`, or asked of too many, nothing is said.
     func explained(_ jobs: JobRows) async -> Listing {
         let ids = zip(jobs.list.rows, jobs.states).lazy.filter { !$1.isFinal }
             .compactMap { $0.0[0].flatMap { JobID($0) } }.prefix(GatewayLimits.listMaximum)
@@ -15,11 +15,11 @@ extension SchedulerLink {
     }
 
     private func explanations(of ids: [JobID]) async -> [JobID: Explanation] {
-        await memory.reasons(of: ids) { ids in await ask(ids) }
+        await memory.reasons(of: ids) { ids in await ask(Array(ids.prefix(explains.take(ids.count)))) }
     }
 
     private func ask(_ ids: [JobID]) async -> [JobID: Explanation] {
-        guard let client = try? client() else { return [:] }
+        guard !ids.isEmpty, let client = try? client() else { return [:] }
         return await withTaskGroup(of: [JobID: Explanation]?.self) { group in
             group.addTask { await client.explanations(of: ids) }
             group.addTask {

@@ -98,6 +98,8 @@ enum GatewayLimits {
     static let patience = Duration.seconds(5)
     /// How long the scheduler is asked why jobs wait: they are shown without that rather than late.
     static let explainPatience = Duration.seconds(1)
+    /// And of how many jobs a second.
+    static let explainsPerSecond = 2_000
     /// How long one page of a list is looked for.
     static let listPatience = Duration.milliseconds(50)
     static let listLength = 50

@@ -11,6 +11,8 @@ final class SchedulerLink: Service {
     private let endpoint: String
     private let settings: ClientSettings
     let memory: StatusMemory
+    /// Each costs the scheduler a look at all workers: lists must not keep it from its jobs.
+    let explains = SecondBudget(GatewayLimits.explainsPerSecond)
     private let logger: Logger
     private let connected = Mutex<Client?>(nil)
     /// Of the orders of this process; the client's producer is one of its own.
