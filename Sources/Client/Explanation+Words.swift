@@ -8,7 +8,12 @@ extension Explanation {
     }
 
     /// For people.
-    package var sentence: String {
+    package var sentence: String { sentence(with: detail) }
+
+    /// For people of a tenant: the detail may tell of others and of operators.
+    package var sentenceForTenant: String { sentence(with: "") }
+
+    private func sentence(with detail: String) -> String {
         let detail = detail.isEmpty ? "" : " (\(detail))"
         guard let untilText else { return reason.words + detail }
         return "\(reason.words)\(detail), expected until \(untilText)"

@@ -6,9 +6,19 @@ private func problem(_ path: String, _ what: String = "") -> KeyError {
     KeyError("\(path): \(what)\(String(cString: strerror(errno)))")
 }
 
-/// For keys alone: nobody else enters.
+/// For keys alone: nobody else enters. What it lies in is made too, if it is not there.
 func makeKeyDirectory(_ path: String) throws(KeyError) {
+    guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw problem(path) }
+    try makeParent(String(path[..<slash]))
     guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw problem(path) }
+}
+
+private func makeParent(_ path: String) throws(KeyError) {
+    if mkdir(path, 0o755) == 0 || errno == EEXIST { return }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { throw problem(path) }
+    try makeParent(String(path[..<slash]))
+    guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw problem(path) }
 }
 
 /// Refuses an open file of a secret that others may write or read, as those of keys are.

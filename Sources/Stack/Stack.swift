@@ -64,8 +64,10 @@ package struct Stack: Sendable {
         if !configuration.webhooks.subscriptions.isEmpty { plans.append(webhooks(stack: directory)) }
         if let address = configuration.gateway.address { plans.append(gateway(address, database, stack: directory)) }
 
+        var isFirst = true
         let supervisor = try Supervisor(plans, log: log) { (services) throws(StackError) in
-            try announce(services, database, log)
+            try announce(services, database, isFirst: isFirst, log)
+            isFirst = false
         }
         // A postmaster does not wait for every child of its own; also after a start that failed.
         do throws(StackError) { try supervisor.run() } catch {
@@ -192,7 +194,9 @@ package struct Stack: Sendable {
         return command
     }
 
-    private func announce(_ services: [Service], _ database: String, _ log: (String) -> Void) throws(StackError) {
+    private func announce(
+        _ services: [Service], _ database: String, isFirst: Bool, _ log: (String) -> Void
+    ) throws(StackError) {
         func pids(_ role: Service.Role) -> [pid_t] { services.filter { $0.plan.role == role }.compactMap(\.pid) }
         let processes = ReadyFile.Processes(
             postgres: pids(.postgres).first, scheduler: pids(.scheduler).first, workers: pids(.worker),
@@ -210,7 +214,8 @@ package struct Stack: Sendable {
         if let readyFile { try file.write(to: readyFile) }
         log("serving: submit to \(file.submitEndpoint), database \(redactedURL(database))")
         if let url = file.gateway {
-            log("gateway: \(url)" + (file.token.map { ", development token \($0)" } ?? ""))
+            // A token once: later ones are in the ready file, and logs are kept and read by others.
+            log("gateway: \(url)" + (isFirst ? file.token.map { ", development token \($0)" } ?? "" : ""))
         }
     }
 }

@@ -24,7 +24,7 @@ struct KeysCommand: ParsableCommand {
         @Option(help: "client, worker, gateway or operator.") var role: String?
         @Option(help: "Whose requests a client's key is for; may be repeated; '*': all.") var tenant: [String] = []
         @Option(help: "Where the files go (default: beside allowed_keys).") var out: String?
-        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var place: KeyPlace
 
         func validate() throws {
             guard server == (role == nil) else {
@@ -35,7 +35,7 @@ struct KeysCommand: ParsableCommand {
         }
 
         func run() throws {
-            let directory = try out ?? options.load().configuration.keyDirectory
+            let directory = try out ?? place.configuration().keyDirectory
             try asKeys { () throws(KeyError) in
                 let name = name ?? "server"
                 try checkKeyName(name)
@@ -71,10 +71,10 @@ struct KeysCommand: ParsableCommand {
         @Option(help: "Whose it is (default: as the file says).") var name: String?
         @Option(help: "From when on it is not allowed: 2027-01-01 (UTC), or 2027-01-01T12:00:00Z (default: never).")
         var until = Self.never
-        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var place: KeyPlace
 
         func run() throws {
-            let list = try options.load().configuration.allowedKeys
+            let list = try place.configuration().allowedKeys
             try asKeys { () throws(KeyError) in
                 let known = try KeyFile.readPublic(file)
                 guard known.publicKeys.count == 1, let key = known.publicKeys.first else {
@@ -104,10 +104,10 @@ struct KeysCommand: ParsableCommand {
                 """)
 
         @Argument(help: "The name of a holder (all its keys), or one key.") var nameOrKey: String
-        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var place: KeyPlace
 
         func run() throws {
-            let list = try options.load().configuration.allowedKeys
+            let list = try place.configuration().allowedKeys
             var gone: [AllowedKey] = []
             try asKeys { () throws(KeyError) in
                 gone = try AllowList.change(list) { (list) throws(KeyError) in list.revoke(nameOrKey) }
@@ -122,10 +122,10 @@ struct KeysCommand: ParsableCommand {
             commandName: "list", abstract: "List the keys that are allowed.")
 
         @Flag(help: "Print one JSON object.") var json = false
-        @OptionGroup var options: ConfigurationOptions
+        @OptionGroup var place: KeyPlace
 
         func run() throws {
-            let path = try options.load().configuration.allowedKeys
+            let path = try place.configuration().allowedKeys
             try asKeys { () throws(KeyError) in
                 let list = try AllowList.read(path, missing: AllowList())
                 json ? showJSON(list) : showText(list)
@@ -158,6 +158,15 @@ struct KeysCommand: ParsableCommand {
             print(String(decoding: text.bytes, as: UTF8.self))
         }
     }
+}
+
+/// Where the keys of a scheduler lie.
+struct KeyPlace: ParsableArguments {
+    @Option(help: "The folder of the scheduler (key data_dir); keys lie in it, unless allowed_keys says where.")
+    var dataDir: String?
+    @OptionGroup var options: ConfigurationOptions
+
+    func configuration() throws -> Configuration { try options.load(["data_dir": dataDir]).configuration }
 }
 
 /// What is wrong with keys is the caller's to put right.

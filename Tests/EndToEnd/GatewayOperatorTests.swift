@@ -90,16 +90,22 @@ extension EndToEnd {
                 #expect(["queued", "delayed", "blocked", "leased"].map { echo[$0] as? Int } == [1, 1, 1, 0])
                 #expect(echo["paused"] as? Bool == true && echo["paused_by"] as? String == "gateway:development")
                 #expect(echo["oldest_seconds"] as? Double ?? -1 >= 0 && echo["backlog_seconds"] is Double)
-                let own = try await list(acme, "/v1/queues", "queues")
-                #expect(own.count == 1 && own[0]["queued"] as? Int == 1 && own[0]["paused"] as? Bool == true)
+                let queue = try await list(acme, "/v1/queues", "queues")
+                #expect(queue.count == 1 && queue[0]["queued"] as? Int == 1 && queue[0]["paused"] as? Bool == true)
 
                 let status = try await visitor.get("/v1/status").json
                 #expect(status["open_jobs"] as? Int == 4 && (status["counts"] as? [String: Int])?["submitted"] == 4)
                 #expect((status["paused"] as? [[String: String]])?.first?["what"] == "kind echo")
                 let bounded = try await acme.get("/v1/status").json
+                // Of others and of operators a tenant is told nothing: why its jobs wait neither.
+                let (whole, own) = (try await visitor.get("/v1/jobs/\(id)"), try await acme.get("/v1/jobs/\(id)"))
+                #expect((whole.json["waiting_because"] as? String)?.contains("gateway:development") == true)
+                #expect(own.json["waiting_because"] as? String == "its kind is paused", "\(own.text)")
                 #expect(bounded["open_jobs"] == nil && bounded["counts"] == nil && bounded["uptime_seconds"] is Int)
                 #expect((bounded["paused"] as? [Any])?.isEmpty == true)
                 #expect(try await acme.get("/v1/workers").status == 403)
+                let drain = try await visitor.post("/v1/workers/%00/drain")
+                #expect(drain.status == 422 && drain.text.contains(#""field":"name""#), "\(drain.text)")
                 #expect(try await acme.get("/v1/schedules").status == 403)
                 #expect(try await list(visitor, "/v1/schedules", "schedules").isEmpty)
                 let needed = try await visitor.get("/v1/scale?kind=echo").json

@@ -127,6 +127,39 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a submit that nobody answered may be recorded, and says so`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                _ = try stack.startWorker("w")
+                let visitor = try GatewayVisitor(stack.startGateway())
+                _ = try #require(try await visitor.post("/v1/requests", #"{"jobs":[{"kind":"noop"}]}"#).json["id"])
+                scheduler.signal(SIGSTOP)
+                let body = #"{"jobs":[{"kind":"noop","tags":["kept"]}]}"#
+                let key = ["Idempotency-Key": "k"]
+                let keyed = try await visitor.post("/v1/requests", body, headers: key)
+                #expect(keyed.status == 503 && keyed.json["code"] as? String == "outcome_unknown", "\(keyed.text)")
+                // Such an answer is repeated by many clients without asking.
+                #expect(keyed.header("Retry-After") == "1")
+                let bare = try await visitor.post("/v1/requests", #"{"jobs":[{"kind":"noop"}]}"#)
+                #expect(bare.status == 503 && bare.json["code"] as? String == "outcome_unknown", "\(bare.text)")
+                #expect(bare.header("Retry-After") == nil)
+                scheduler.signal(SIGCONT)
+                let again = try await Self.answered { try await visitor.post("/v1/requests", body, headers: key) }
+                _ = try await visitor.finished(try #require(again.json["id"] as? String, "\(again.text)"))
+                let listed = try await visitor.get("/v1/jobs?tag=kept").json
+                #expect((listed["jobs"] as? [Any])?.count == 1)
+            }
+        }
+
+        /// Asks until the scheduler is back.
+        private static func answered(
+            _ ask: () async throws -> GatewayVisitor.Answer
+        ) async throws -> GatewayVisitor.Answer {
+            var answer = try await ask()
+            while answer.status == 503 { answer = try await ask() }
+            return answer
+        }
+
         @Test func `what waits says why, and is cancelled`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -230,6 +230,10 @@ extension EndToEnd {
                 #expect(try await tell("a", now, text, signed: text) == 204)
                 #expect(try await tell("a", now, text, signed: text) == 204)
                 #expect(receiver.said.split(separator: "\n").count { $0 == "request.completed forged" } == 1)
+
+                let test = try CommandRun(
+                    ["webhooks", "test", "acme", "--config", stack.directory + "/statex.yaml"], in: stack.directory)
+                #expect(test.end == .exited(0) && receiver.said.contains("webhook.test None"), "\(test)")
             }
         }
 

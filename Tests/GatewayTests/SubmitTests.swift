@@ -82,6 +82,15 @@ struct SubmitTests {
         }
     }
 
+    @Test func `a body that is packed, or says so, is refused`() async throws {
+        for coding in ["gzip", "br", "deflate, gzip", "GZIP"] {
+            let headers: HTTPFields = [.contentType: "application/json", .contentEncoding: coding]
+            let response = try await submit(#"{"jobs":[{"kind":"a"}]}"#, headers, on: Scene())
+            #expect(response.status == .unsupportedMediaType, "\(coding)")
+            #expect(try ReadProblem(response).detail.hasPrefix("Content-Encoding"))
+        }
+    }
+
     @Test func `a body beyond the limit is refused`() async throws {
         let scene = try await Scene(bodyLimit: 1_000)
         let body = #"{"jobs":[{"kind":"a","payload":"\#(String(repeating: "x", count: 1_000))"}]}"#

@@ -62,6 +62,7 @@ struct ClientLoop: ~Copyable {
             let socket = try Socket(.dealer, in: context)
             try socket.setLinkOptions(maximumMessageBytes: Limits.messageBytes)
             try socket.setDealerOptions()
+            let refusals = keys == nil ? nil : try Monitor(socket, for: .refused, in: context)
             try socket.connect(endpoint, with: &keys)
             let frame = Frame()
             while core.wantsSocket {
@@ -71,6 +72,10 @@ struct ClientLoop: ~Copyable {
                     burst += 1
                 }
                 if core.isUp { keys?.welcomed() }
+                // libzmq does not try again by itself then, and says nothing either.
+                if try refusals?.next() != nil {
+                    core.socketFailed("the scheduler does not let this key in", at: Self.now)
+                }
                 takeLetters()
                 core.ticked(at: Self.now)
                 try send(socket)
@@ -78,6 +83,7 @@ struct ClientLoop: ~Copyable {
                 guard core.wantsSocket else { break }
                 poller.removeAll()
                 poller.add(socket, orWritable: !isAllSent)
+                refusals?.poll(with: &poller)
                 poller.add(descriptor: calls.wakeup.descriptor)
                 _ = try poller.wait(milliseconds: burst == Self.receiveBurst ? 0 : wait())
             }

@@ -10,7 +10,7 @@ struct Body {
     static func decode<Value: Decodable>(
         _ type: Value.Type, from call: Call, limit: Int
     ) async throws -> Value {
-        guard mediaType(call.request) == json else { throw Problem.unsupportedMediaType([json]) }
+        guard try mediaType(call.request) == json else { throw Problem.unsupportedMediaType([json]) }
         return try decode(type, from: await collect(call, limit: limit))
     }
 
@@ -31,8 +31,11 @@ struct Body {
     static let json = "application/json"
 
     /// Without its parameters; nil: there is none, or it cannot be read.
-    static func mediaType(_ request: Request) -> String? {
-        request.headers[.contentType].flatMap(HeaderValue.init)?.value
+    /// - Throws: it is packed: what unpacks here would let small bodies be large ones.
+    static func mediaType(_ request: Request) throws(Problem) -> String? {
+        let codings = request.headers[values: .contentEncoding]
+        guard codings.allSatisfy({ $0.lowercased() == "identity" }) else { throw .packed }
+        return request.headers[.contentType].flatMap(HeaderValue.init)?.value
     }
 
     /// How long a body says that it is; 0: it does not say. One that is too long for a number is as long as any.

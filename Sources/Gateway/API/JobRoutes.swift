@@ -38,11 +38,11 @@ struct JobRoutes: Sendable {
         let list = try await reads.answer { [filter] reader throws(ReadError) in
             try reader.jobs(filter, walk, form: .full, for: viewer)
         }
-        return Response(body: await scheduler.explained(JobRows(list)).json("jobs", nulls: true))
+        return Response(body: await scheduler.explained(JobRows(list), for: call.identity).json("jobs", nulls: true))
     }
 
     @Sendable private func show(_ call: Call) async throws -> Response {
-        let list = await scheduler.explained(try await find(call).1)
+        let list = await scheduler.explained(try await find(call).1, for: call.identity)
         var text = JSONText()
         text.object { text in
             for row in list.rows { list.write(row, to: &text, nulls: true) }

@@ -31,9 +31,9 @@ struct OrderRoutes: Sendable {
         var filter = OrderFilter()
         // What stands in a path is escaped still.
         let name = call.context.parameters.get("name")?.removingPercentEncoding ?? ""
-        guard (1...Self.longestWorker).contains(name.utf8.count) else {
+        guard (1...Self.longestWorker).contains(name.utf8.count), !name.utf8.contains(0) else {
             throw Problem.field(
-                "name", "must be a worker's name, or name/incarnation, of 1 to \(Limits.nameBytes) bytes")
+                "name", "must be a worker's name, or name/incarnation, of 1 to \(Limits.nameBytes) bytes without NUL")
         }
         filter.worker = name
         return try await give(.drain, filter, note: nil, call)

@@ -44,7 +44,7 @@ struct RequestRoutes: Sendable {
     }
 
     private func body(of call: Call) async throws -> SubmitBody {
-        switch Body.mediaType(call.request) {
+        switch try Body.mediaType(call.request) {
         case Body.json:
             var body = try await Body.decode(SubmitBody.self, from: call, limit: bodyLimit)
             try body.attach([])
@@ -91,7 +91,7 @@ struct RequestRoutes: Sendable {
 
     @Sendable private func show(_ call: Call) async throws -> Response {
         let record = try await find(call)
-        let jobs = await scheduler.explained(record.jobs)
+        let jobs = await scheduler.explained(record.jobs, for: call.identity)
         var text = JSONText()
         text.object {
             record.write(to: &$0)

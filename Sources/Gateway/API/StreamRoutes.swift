@@ -55,7 +55,7 @@ struct StreamRoutes: Sendable {
             throw Problem.notFound("job")
         }
         var text = JSONText()
-        let list = await scheduler.explained(found)
+        let list = await scheduler.explained(found, for: call.identity)
         text.object { text in
             for row in list.rows { list.write(row, to: &text, nulls: true) }
         }

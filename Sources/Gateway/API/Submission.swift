@@ -36,7 +36,7 @@ struct Submission: Sendable {
         do throws(ClientError) {
             return Receipt(try await client.submit(request), tenant: request.tenant)
         } catch {
-            throw Problem(error)
+            throw Problem(submitting: error, isKeyed: request.key != nil)
         }
     }
 

@@ -5,13 +5,14 @@ import StatexReads
 extension SchedulerLink {
     /// Jobs as they are shown: each says why it waits, if it does. Only the scheduler knows; when it is away, busy for
     /// longer than `GatewayLimits.explainPatience`, or asked of too many, nothing is said.
-    func explained(_ jobs: JobRows) async -> Listing {
+    func explained(_ jobs: JobRows, for identity: Identity) async -> Listing {
         let ids = zip(jobs.list.rows, jobs.states).lazy.filter { !$1.isFinal }
             .compactMap { $0.0[0].flatMap { JobID($0) } }.prefix(GatewayLimits.listMaximum)
         let reasons = await explanations(of: Array(ids))
         func reason(_ row: JournalReader.Row) -> Explanation? { row[0].flatMap { JobID($0) }.flatMap { reasons[$0] } }
+        let isOfTenant = identity.tenant != nil
         return jobs.list.adding("waiting_reason") { reason($0)?.reason.name }
-            .adding("waiting_because") { reason($0)?.sentence }
+            .adding("waiting_because") { isOfTenant ? reason($0)?.sentenceForTenant : reason($0)?.sentence }
     }
 
     private func explanations(of ids: [JobID]) async -> [JobID: Explanation] {

@@ -104,13 +104,14 @@ struct Document: Sendable {
 
     /// Those that follow from what the route takes, and its own.
     private static func problems(_ operation: Operation, of endpoint: Endpoint) -> Set<Int> {
-        var problems = operation.problems
+        // A header that two would read differently is refused on every path.
+        var problems = operation.problems.union([400])
         if case .to = endpoint.answer {
             problems.formUnion([401, 403, 429, 500])
             if operation.asksOthers { problems.insert(503) }
             if endpoint.path.contains("{id}") { problems.formUnion([404, 422]) }
             if endpoint.path.contains("{name}") || !operation.parameters.isEmpty { problems.insert(422) }
-            if operation.body != nil { problems.formUnion([400, 413, 415, 422]) }
+            if operation.body != nil { problems.formUnion([413, 415, 422]) }
         }
         return problems
     }

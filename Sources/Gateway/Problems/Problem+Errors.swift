@@ -28,8 +28,27 @@ extension Problem {
         case .busy(let text): self = .unavailable(text, code: "busy")
         case .unknown: self = .notFound("request or job")
         case .object: self = .unavailable("the object store failed", code: "objects_away")
-        case .unreachable, .closed, .cancelled:
+        case .unreachable(let reason):
             self = .unavailable("the scheduler does not answer", code: "scheduler_away")
+            self.reason = reason
+        case .closed, .cancelled: self = .unavailable("the scheduler does not answer", code: "scheduler_away")
+        }
+    }
+
+    /// Of a submit: one that nobody answered may have been recorded.
+    /// - Parameter isKeyed: whether it has an Idempotency-Key. Only then may a client repeat it of its own accord.
+    init(submitting error: ClientError, isKeyed: Bool) {
+        switch error {
+        case .unreachable, .closed, .cancelled:
+            let again =
+                isKeyed
+                ? "send it again with the same Idempotency-Key"
+                : "look for it, or send it again if it may run twice; with an Idempotency-Key it never does"
+            self = .unavailable(
+                "nobody answered whether the request was recorded: \(again)", code: "outcome_unknown",
+                seconds: isKeyed ? 1 : nil)
+            reason = error.description
+        default: self.init(error)
         }
     }
 

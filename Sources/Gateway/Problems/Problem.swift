@@ -135,6 +135,11 @@ extension Problem {
             headers: [.accept: wanted.joined(separator: ", ")])
     }
 
+    static let packed = Problem(
+        status: .unsupportedMediaType, code: "unsupported_media_type", title: "The body is packed",
+        detail: "Content-Encoding must be left out: bodies are taken as they are",
+        headers: [.acceptEncoding: "identity"])
+
     static let uploadTooSlow = Problem(
         status: .requestTimeout, code: "too_slow", title: "The upload took too long",
         detail: "it may take \(GatewayLimits.uploadTime.components.seconds) seconds; send less at once")
@@ -146,10 +151,11 @@ extension Problem {
     }
 
     /// The scheduler or the journal is away or busy.
-    static func unavailable(_ detail: String, code: String = "unavailable", seconds: Int = 1) -> Problem {
+    /// - Parameter seconds: after which to try again; nil: not without a look.
+    static func unavailable(_ detail: String, code: String = "unavailable", seconds: Int? = 1) -> Problem {
         Problem(
             status: .serviceUnavailable, code: code, title: "Not possible now", detail: detail,
-            headers: [.retryAfter: String(seconds)])
+            headers: seconds.map { [.retryAfter: String($0)] } ?? [:])
     }
 
     /// A fault of ours; the log has more.

@@ -19,6 +19,10 @@ struct ProblemMiddleware: RouterMiddleware {
         do {
             // The first is the request's authority: whoever reads the second sees another one.
             guard request.headers[.host] == nil else { throw Problem.malformed("the header Host stands there twice") }
+            // What else is done to a body is not undone here, and whoever stands before this gateway may do it.
+            guard request.headers[.transferEncoding].map({ $0.lowercased() == "chunked" }) ?? true else {
+                throw Problem.malformed("Transfer-Encoding must be chunked, or left out")
+            }
             response = try await next(request, context)
         } catch let problem as Problem {
             if problem.status.kind == .serverError {

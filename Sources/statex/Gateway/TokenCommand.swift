@@ -27,9 +27,12 @@ struct TokenCommand: AsyncParsableCommand {
     @OptionGroup var options: ConfigurationOptions
 
     func validate() throws {
-        guard (1...100).contains(holder.utf8.count) else { throw ValidationError("--subject takes 1 to 100 bytes") }
         guard tenant.map({ (1...Limits.nameBytes).contains($0.utf8.count) }) ?? true else {
             throw ValidationError("--tenant takes 1 to \(Limits.nameBytes) bytes")
+        }
+        guard (1...100).contains(holder.utf8.count) else {
+            throw ValidationError(
+                "--subject takes 1 to 100 bytes" + (subject == nil ? ": the tenant's name is longer, so give one" : ""))
         }
         guard expires.duration >= .seconds(1), expires.duration <= .seconds(366 * 86_400) else {
             throw ValidationError("--expires takes 1s to 366d")
