@@ -78,6 +78,38 @@ extension EndToEnd {
             }
         }
 
+        @Test func `what is retried by hand while its request runs is told to who comes again, too`() async throws {
+            try await TestStack.with { stack in
+                let scheduler = try stack.startScheduler()
+                let gate = try stack.gate()
+                _ = try stack.startGateWorker("g", slots: 2)
+                let visitor = try GatewayVisitor(stack.startGateway())
+                let fails = #"{"kind":"fail","payload":"{\"retryable\":false}"}"#
+                let id = try await submit(
+                    visitor, #"{"jobs":[\#(fails),{"kind":"gate","payload":"\#(gate.path)"}]}"#)
+                let request = try HeardStream(visitor, "/v1/requests/\(id)/events")
+                try await request.heard("request.state")
+                let running = try gate.next()
+                func isLetter(_ job: String) async throws -> Bool {
+                    let state = try await visitor.get("/v1/jobs/\(job)").json["state"] as? String
+                    return state == "failed" || state == "dead"
+                }
+                try await scheduler.eventually("it failed") { try await isLetter(id) }
+                let retried = try await visitor.post("/v1/jobs/\(id)/retry")
+                let made = try #require(retried.json["retried_as"] as? String, "\(retried.text)")
+                try await scheduler.eventually("the retry failed") { try await isLetter(made) }
+                running.succeed()
+
+                let heard = try await request.ended().filter { $0.id != nil }
+                #expect(heard.filter { $0.member("id") == made }.count == 2 && heard.last?.name == "request.failed")
+                for (index, event) in heard.enumerated() {
+                    let again = try HeardStream(visitor, "/v1/requests/\(id)/events", after: event.id)
+                    #expect(try await again.ended().map(\.data) == heard.dropFirst(index + 1).map(\.data))
+                    #expect(again.status == (index + 1 < heard.count ? 200 : 204))
+                }
+            }
+        }
+
         @Test func `output of a running job is told, and a gateway that ends lets go of its streams`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -37,9 +37,12 @@ struct StreamRoutes: Sendable {
             record.write(to: &$0)
             $0.member("jobs", jobs)
         }
+        let isOver = record.state != .open
         return try await stream(
-            opened, ofJobs: id.rawValue...id.rawValue + UInt64(max(jobs, 1)) - 1, isOver: record.state != .open,
-            state: ("request.state", state), follow: (id, nil, isAlone: true))
+            opened, isOver: isOver, state: ("request.state", state), follow: (id, nil, isAlone: true)
+        ) { replay throws(PostgresError) in
+            try replay.events(ofRequest: id, jobs: jobs, isOver: isOver, commits: GatewayLimits.replayCommits)
+        }
     }
 
     @Sendable private func job(_ call: Call) async throws -> Response {
@@ -60,34 +63,35 @@ struct StreamRoutes: Sendable {
             for row in list.rows { list.write(row, to: &text, nulls: true) }
         }
         return try await stream(
-            opened, ofJobs: id.rawValue...id.rawValue, isOver: state.isFinal, state: ("job.state", text),
-            follow: (found.followed ?? id, id, isAlone: found.isAlone))
+            opened, isOver: state.isFinal, state: ("job.state", text),
+            follow: (found.followed ?? id, id, isAlone: found.isAlone)
+        ) { replay throws(PostgresError) in
+            try replay.events(ofJob: id, isOver: state.isFinal, commits: GatewayLimits.replayCommits)
+        }
     }
 
     /// - Parameters:
     ///   - state: how it stands, for a client that had nothing before.
     ///   - follow: the request whose progress is told, of which job if not of all, and whether that job is its only
     ///     one.
+    ///   - missed: reads what a client missed that comes again.
     private func stream(
-        _ opened: OpenedStream, ofJobs ids: ClosedRange<UInt64>, isOver: Bool, state: (name: String, json: JSONText),
-        follow: (request: JobID, job: JobID?, isAlone: Bool)
+        _ opened: OpenedStream, isOver: Bool, state: (name: String, json: JSONText),
+        follow: (request: JobID, job: JobID?, isAlone: Bool),
+        missed read: @escaping @Sendable (EventReplay) throws(PostgresError) -> EventReplay.Part
     ) async throws -> Response {
         let listener = opened.membership.listener
         var first = ServerSentEvent.opening
         var isOver = isOver
         if let had = opened.had {
             let start = opened.membership.start
-            let part = try await hub.replay(after: had, to: start) { replay throws(PostgresError) in
-                try replay.events(ofJobs: ids, commits: GatewayLimits.replayCommits)
-            }
-            let missed = part.news.filter { news in
-                guard case .event(let event) = news else { return true }
-                if listener.interest.ends(with: event) { isOver = true }
-                return listener.interest.includes(event)
-            }
+            let part = try await hub.replay(after: had, to: start, read)
             // A browser does not come again after this.
-            if isOver, missed.isEmpty { return Response(status: .noContent) }
-            for news in missed { first += ServerSentEvent.block(news, because: part.trouble) }
+            if isOver, part.news.isEmpty { return Response(status: .noContent) }
+            for news in part.news {
+                if case .event(let event) = news, listener.interest.ends(with: event) { isOver = true }
+                first += ServerSentEvent.block(news, because: part.trouble)
+            }
         } else {
             first += ServerSentEvent.block(state.name, state.json.bytes)
         }
