@@ -19,14 +19,15 @@ struct Scene: Sendable {
     let gateway: Gateway
 
     init(
-        tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, requestsPerSecond: Int = 1_000_000,
-        tls: ServerCertificate? = nil
+        tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, bodyMemory: Int? = nil,
+        requestsPerSecond: Int = 1_000_000, tls: ServerCertificate? = nil
     ) async throws {
         var settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: tokens, submitEndpoint: "ipc:///nowhere/submit.sock",
             eventsEndpoint: "ipc:///nowhere/events.sock", journalURL: "postgresql://statex@/statex?host=/nowhere",
             bodyLimit: bodyLimit)
         settings.requestsPerSecond = requestsPerSecond
+        if let bodyMemory { settings.bodyMemory = bodyMemory }
         settings.tls = tls
         gateway = try await Gateway(settings, logger: Self.logger)
     }

@@ -41,6 +41,12 @@ final class UploadTests {
         return Hummingbird.Request(head: head, body: RequestBody(asyncSequence: stream))
     }
 
+    private func share(
+        _ subject: String = "tester", of memory: BodyMemory = BodyMemory(bytes: 1 << 20, largest: 1_000)
+    ) -> BodyShare {
+        memory.share(of: subject)
+    }
+
     private static let end = "--xyz--\r\n"
 
     private static func part(_ lines: String, _ content: String) -> String {
@@ -52,12 +58,12 @@ final class UploadTests {
     }
 
     private func submit(_ parts: String..., to uploads: Uploads? = nil) async throws -> SubmitBody {
-        try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: "tester"))
+        try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: share()))
     }
 
     private func refusal(_ parts: String..., to uploads: Uploads? = nil) async -> Problem? {
         do {
-            _ = try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: "tester"))
+            _ = try SubmitBody(try await (uploads ?? self.uploads()).read(request(parts + [Self.end]), of: share()))
             return nil
         } catch { return error as? Problem }
     }
@@ -103,7 +109,7 @@ final class UploadTests {
         let two = Self.file("two", "2", name: "../../../etc/passwd")
         let request = Self.part("name=request; filename=blob\r\nContent-Type: application/json", json)
         for order in [[request, one, two], [two, one, request], [one, request, two]] {
-            let form = try await uploads().read(self.request(order + [Self.end]), of: "tester")
+            let form = try await uploads().read(self.request(order + [Self.end]), of: share())
             let jobs = try SubmitBody(form).jobs.map(\.job)
             #expect(try jobs.map { try content($0.payload) } == ["2", "1", "2"])
             #expect(jobs[0].priority == 1 && jobs.allSatisfy { $0.kind == "k" })
@@ -173,7 +179,7 @@ final class UploadTests {
         }
         let told = request([], length: 1_001)
         await #expect(throws: Problem.tooLarge("the form", limit: 1_000)) {
-            _ = try await self.uploads(formBytes: 1_000).read(told, of: "tester")
+            _ = try await self.uploads(formBytes: 1_000).read(told, of: self.share())
         }
     }
 
@@ -183,11 +189,32 @@ final class UploadTests {
             Self.file("one", "1"), "--xyz\r\nContent-Disposition: form-data; name=f; filename=a\r\n\r\n" + large,
         ]
         await #expect(throws: Problem.self) {
-            _ = try await self.uploads(fileBytes: 300_000).read(self.request(pieces + [large]), of: "tester")
+            _ = try await self.uploads(fileBytes: 300_000).read(self.request(pieces + [large]), of: self.share())
         }
         // Two digits, a slash, and its sum: a sweep takes it when it is old.
         let one = try SHA256.digest(of: Array("1".utf8))
         #expect(try await left([StoredObject.path(of: one)]))
+    }
+
+    @Test func `fields are held in memory: for them there is as little room as for other bodies`() async throws {
+        let memory = BodyMemory(bytes: 64 << 10, largest: 0)
+        let uploads = uploads(fieldBytes: 1 << 20)
+        let text = String(repeating: "x", count: GatewayLimits.bodyFreeBytes + memory.bytesOfSubject)
+        let small = share(of: memory)
+        _ = try await uploads.read(request([Self.part("name=text", text), Self.end]), of: small)
+        #expect(memory.count == memory.bytesOfSubject)
+        let large = share("another", of: memory)
+        do {
+            _ = try await uploads.read(request([Self.part("name=text", text + "x"), Self.end]), of: large)
+            Issue.record("it was taken")
+        } catch let problem as Problem {
+            #expect(problem.status == .tooManyRequests)
+        }
+        // Files are not.
+        let file = Self.file("a", text + text)
+        _ = try await uploads.read(request([file, Self.end]), of: share("a third", of: memory))
+        for share in [small, large] { share.giveBack() }
+        #expect(memory.count == 0)
     }
 
     @Test(arguments: [1, GatewayLimits.uploads / GatewayLimits.uploadsOfSubject])
@@ -202,9 +229,9 @@ final class UploadTests {
                     held.append(continuation)
                     var request = request([])
                     request.body = RequestBody(asyncSequence: stream)
-                    let sent = request
+                    let (sent, share) = (request, self.share(subject == 0 ? "tester" : "\(subject)"))
                     group.addTask {
-                        _ = try await uploads.read(sent, of: subject == 0 ? "tester" : "\(subject)") {
+                        _ = try await uploads.read(sent, of: share) {
                             beginning.yield()
                         }
                     }
@@ -214,7 +241,7 @@ final class UploadTests {
             for _ in held { _ = await begins.next() }
             for subject in ["tester", "another"] {
                 do {
-                    _ = try await uploads.read(request([Self.file("a", "1"), Self.end]), of: subject)
+                    _ = try await uploads.read(request([Self.file("a", "1"), Self.end]), of: share(subject))
                     #expect(subject == "another" && subjects == 1)
                 } catch let problem as Problem {
                     #expect(problem.status == (subject == "tester" ? .tooManyRequests : .serviceUnavailable))
@@ -238,7 +265,7 @@ final class UploadTests {
     ])
     func `a boundary that is none is refused`(type: String) async throws {
         do {
-            _ = try await uploads().read(request([], type: type), of: "tester")
+            _ = try await uploads().read(request([], type: type), of: share())
             Issue.record("it was taken")
         } catch let problem as Problem {
             #expect(problem.status == .badRequest)

@@ -7,16 +7,16 @@ import StatexProtocol
 /// A JSON body: of the right type, within its limit, read strictly, and then as what it must be.
 struct Body {
     /// - Throws: a problem that names the field.
-    static func decode<Value: Decodable>(
+    static func decode<Value: Decodable & Sendable>(
         _ type: Value.Type, from call: Call, limit: Int
     ) async throws -> Value {
         guard try mediaType(call.request) == json else { throw Problem.unsupportedMediaType([json]) }
-        return try decode(type, from: await collect(call, limit: limit))
+        return try await call.body.decode(type, from: collect(call, limit: limit))
     }
 
     /// - Parameter name: what it is to the sender.
     static func decode<Value: Decodable>(
-        _ type: Value.Type, from bytes: [UInt8], called name: String = "the body"
+        _ type: Value.Type, from bytes: [UInt8], called name: String
     ) throws -> Value {
         do throws(JSONFailure) { _ = try JSONObject(bytes) } catch {
             throw Problem.malformed("\(name) is no JSON object as it must be: \(error)")
@@ -45,14 +45,19 @@ struct Body {
 
     /// The bytes, once all are there. What says that it is larger is refused before it is read.
     private static func collect(_ call: Call, limit: Int) async throws -> [UInt8] {
-        guard saidLength(call.request) <= limit else { throw Problem.tooLarge("the body", limit: limit) }
+        let length = saidLength(call.request)
+        guard length <= limit else { throw Problem.tooLarge("the body", limit: limit) }
+        try call.body.check(announced: length)
         call.context.goOn(call.request)
-        do {
-            let buffer = try await call.request.body.collect(upTo: limit)
-            return Array(buffer.readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw Problem.tooLarge("the body", limit: limit)
+        var bytes: [UInt8] = []
+        // What is said is not believed further: a small body fits at once, a large one grows as it comes.
+        bytes.reserveCapacity(min(length, GatewayLimits.bodyFreeBytes))
+        for try await piece in call.request.body {
+            guard bytes.count + piece.readableBytes <= limit else { throw Problem.tooLarge("the body", limit: limit) }
+            try call.body.take(piece.readableBytes)
+            bytes += piece.readableBytesView
         }
+        return bytes
     }
 }
 

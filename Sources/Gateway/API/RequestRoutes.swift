@@ -52,7 +52,7 @@ struct RequestRoutes: Sendable {
         case UploadedForm.mediaType:
             // Before much is taken in for nothing.
             _ = try scheduler.client()
-            let form = try await uploads.read(call.request, of: call.identity.subject) {
+            let form = try await uploads.read(call.request, of: call.body) {
                 call.context.goOn(call.request)
             }
             return try SubmitBody(form)

@@ -34,6 +34,7 @@ struct FormReader {
 
     private let limits: Uploads.Limits
     private let places: ObjectPlaces
+    private let share: BodyShare
     private var parser: MultipartParser
     private var form = UploadedForm()
     private var part = Part.none
@@ -43,10 +44,11 @@ struct FormReader {
     private var bytes = 0
     private var fieldBytes = 0
 
-    init(boundary: String, _ limits: Uploads.Limits, _ places: ObjectPlaces) {
+    init(boundary: String, _ limits: Uploads.Limits, _ places: ObjectPlaces, _ share: BodyShare) {
         parser = MultipartParser(boundary: boundary)
         self.limits = limits
         self.places = places
+        self.share = share
     }
 
     mutating func take(_ piece: ByteBuffer) async throws {
@@ -91,6 +93,7 @@ struct FormReader {
             guard fieldBytes <= limits.fieldBytes else {
                 throw Problem.tooLarge("what the form has beside files", limit: limits.fieldBytes)
             }
+            try share.take(content.readableBytes)
             // So that it is not copied.
             part = .none
             value += content.readableBytesView
@@ -123,7 +126,7 @@ struct FormReader {
         case .none: break
         case .field("request", let bytes):
             guard form.request == nil else { throw Problem.field("request", "stands there twice") }
-            form.request = try Body.decode(SubmitBody.self, from: bytes, called: "the part request")
+            form.request = try await share.decode(SubmitBody.self, from: bytes, called: "the part request")
         case .field(let name, let bytes):
             guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
                 throw Problem.field(name, "must be a text in UTF-8 without NUL")

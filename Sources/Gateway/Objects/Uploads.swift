@@ -30,19 +30,19 @@ final class Uploads: Sendable {
     /// Returns when all has come and the files are durable. Of a form that is cut or refused nothing stays but files
     /// that had come whole: nothing names them, and a sweep takes them.
     /// - Parameters:
-    ///   - subject: who sends it.
+    ///   - share: of who sends it, for the fields.
     ///   - begins: called when nothing speaks against it.
     func read(
-        _ request: Request, of subject: String, begins: () -> Void = {}
+        _ request: Request, of share: BodyShare, begins: () -> Void = {}
     ) async throws -> UploadedForm {
         let boundary = try Self.boundary(request)
         guard Body.saidLength(request) <= limits.formBytes else {
             throw Problem.tooLarge("the form", limit: limits.formBytes)
         }
-        try enter(subject)
-        defer { leave(subject) }
+        try enter(share.subject)
+        defer { leave(share.subject) }
         begins()
-        var reader = FormReader(boundary: boundary, limits, places)
+        var reader = FormReader(boundary: boundary, limits, places, share)
         let end = ContinuousClock.now + GatewayLimits.uploadTime
         do {
             for try await bytes in request.body {

@@ -129,7 +129,7 @@ struct Document: Sendable {
         422: ("A field is not as it must be: `errors` names it.", []),
         429: ("Too many at once.", ["Retry-After"]),
         500: ("A fault of the gateway.", []),
-        503: ("The scheduler or the journal is away or busy.", ["Retry-After"]),
+        503: ("The scheduler or the journal is away, or something is busy.", ["Retry-After"]),
     ]
 
     private static let problems: JSONLiteral = .object(

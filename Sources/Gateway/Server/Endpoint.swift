@@ -49,6 +49,8 @@ struct Call: Sendable {
     let request: Request
     let context: GatewayContext
     let identity: Identity
+    /// What its body takes of the memory.
+    let body: BodyShare
 
     var logger: Logger { context.logger }
 

@@ -26,6 +26,7 @@ package struct Gateway: Sendable {
     private let readiness: Readiness
     private let objects: ObjectReader
     private let uploads: Uploads
+    let bodies: BodyMemory
     private let memory = StatusMemory()
     private let hub: EventHub
     private let relay: WebhookRelay
@@ -50,6 +51,7 @@ package struct Gateway: Sendable {
         let places = ObjectPlaces(settings.objects ?? [], settings.s3, logger: logger)
         objects = ObjectReader(places: places)
         uploads = Uploads(settings, places)
+        bodies = BodyMemory(bytes: settings.bodyMemory, largest: settings.bodyLimit)
         hub = EventHub(
             endpoint: settings.eventsEndpoint, keys: settings.keys, journalURL: settings.journalURL, memory: memory,
             logger: logger)
@@ -164,7 +166,7 @@ package struct Gateway: Sendable {
         router.add(
             middleware: ProblemMiddleware(
                 paths: PathTable(endpoints), headers: SecurityHeaders(tls: settings.tls != nil), counts: counts))
-        let gate = gate
+        let (gate, bodies) = (gate, bodies)
         for endpoint in endpoints {
             switch endpoint.answer {
             case .toAnybody(let answer):
@@ -172,7 +174,9 @@ package struct Gateway: Sendable {
             case .to(let scopes, let answer):
                 router.on(RouterPath(endpoint.path), method: endpoint.method) { request, context in
                     let identity = try await gate.admit(request, to: scopes, takesTicket: endpoint.takesTicket)
-                    return try await answer(Call(request: request, context: context, identity: identity))
+                    let body = bodies.share(of: identity.subject)
+                    defer { body.giveBack() }
+                    return try await answer(Call(request: request, context: context, identity: identity, body: body))
                 }
             }
         }

@@ -28,6 +28,9 @@ package struct GatewaySettings: Sendable {
     package var largestObject: Int
     /// The largest JSON body.
     package var bodyLimit: Int
+    /// What bodies and fields of forms have in memory together; at least four bodies' worth. Each takes up to three times
+    /// what it has: as it came, as it was read, and as it is sent on.
+    package var bodyMemory = 64 << 20
     /// The largest form with all its files.
     package var uploadLimit = 1 << 30
     /// Event streams that a subject may have open at once.
@@ -75,6 +78,10 @@ enum GatewayLimits {
     /// A body must come at so many bytes a second, measured in pieces of so many seconds: slower than any phone.
     static let bodyBytesPerSecond = 4 << 10
     static let bodyWindowSeconds = 10
+    /// What of each body counts for nobody: more than most submits have. Connections bound it, at 32 MiB.
+    static let bodyFreeBytes = 8 << 10
+    /// Bodies beyond this are read one after the other: some milliseconds each.
+    static let bodyReadAlone = 256 << 10
     /// An answer of which nothing is taken for so long (32 KiB of what waits here, behind what the system holds) ends.
     static let untakenSeconds = 60
     /// Contents that a subject is sent at once: each that is not taken holds 0.3 MB.
