@@ -93,7 +93,8 @@ struct StreamRoutes: Sendable {
                 first += ServerSentEvent.block(news, because: part.trouble)
             }
         } else {
-            first += ServerSentEvent.block(state.name, state.json.bytes)
+            // It was read after the listener heard everything: what comes after this place is not in it, or told twice.
+            first += ServerSentEvent.block(state.name, id: opened.membership.start.sequence, state.json.bytes)
         }
         guard !isOver else {
             listener.box.close()
