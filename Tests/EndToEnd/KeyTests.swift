@@ -67,6 +67,17 @@ extension EndToEnd {
                 #expect(workers.end == .exited(0) && workers.output.contains("serving"), "\(workers)")
                 let paused = try site.run(["pause", "--kind", "echo"], as: "alice")
                 #expect(paused.end == .exited(3) && paused.errors.contains("not for the role client"), "\(paused)")
+                // Whose key is not in the list hears that, and not that nobody is there.
+                try site.make("mallory", "operator")
+                let stranger = try site.run(["workers", "--timeout", "3"], as: "mallory")
+                #expect(
+                    stranger.end == .exited(4) && stranger.errors.contains("does not let this key in"), "\(stranger)")
+                // On a machine that has nothing yet.
+                let fresh = ["--data-dir", stack.directory + "/fresh/statex"]
+                let made = try CommandRun(["keys", "new", "--server"] + fresh, in: stack.directory)
+                #expect(made.end == .exited(0) && made.output.contains("/fresh/statex/keys/server.key"), "\(made)")
+                let nobody = try CommandRun(["keys", "revoke", "nobody"] + fresh, in: stack.directory)
+                #expect(nobody.end == .exited(5), "\(nobody)")
                 let listed = try site.keys("list", "--json")
                 #expect(listed.output.contains(#""name":"alice","role":"client","tenants":["default"]"#), "\(listed)")
                 guard access(Self.python, X_OK) == 0 else { return }

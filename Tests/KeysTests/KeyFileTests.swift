@@ -46,6 +46,17 @@ import Testing
             ])
     }
 
+    @Test func `the folder of keys is made with all that it lies in`() throws {
+        let pair = try KeyPair.make()
+        let deep = folder + "/var/lib/statex/keys"
+        _ = try KeyFile(name: "w", role: .worker, tenants: [], pair).write(to: deep)
+        #expect(mode(deep) == 0o700 && mode(folder + "/var/lib") == 0o755)
+        try Data().write(to: URL(fileURLWithPath: folder + "/file"))
+        #expect(
+            reason { _ = try KeyFile(name: "w", role: .worker, tenants: [], pair).write(to: folder + "/file/a/keys") }
+                .contains("Not a directory"))
+    }
+
     @Test func `a key that is there is not written over, and half a pair is not left`() throws {
         _ = try write()
         #expect(reason { _ = try write() }.contains("is there already"))
