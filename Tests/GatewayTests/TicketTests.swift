@@ -2,6 +2,7 @@ import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import NIOCore
 import Testing
 
 @testable import StatexGateway
@@ -42,6 +43,65 @@ struct TicketTests {
         let used = try await office.ticket(for: Self.ada)
         for step in 0..<6 { _ = try? await office.redeem(used, now: issued + Double(step) * 11) }
         await #expect(throws: TokenRefusal.self) { try await office.redeem(used, now: issued + 55) }
+    }
+
+    @Test func `who uses up its share of tickets is alone with that`() async throws {
+        let office = try await TicketOffice(Scene.tokens, used: UsedTickets(ofSubject: 3, inAll: 1_000))
+        let now = now
+        var ada: [TicketOffice.Ticket] = []
+        for _ in 0..<4 { ada.append(try await office.verify(office.ticket(for: Self.ada), now: now)) }
+        #expect(ada.map { office.use($0, now: now) } == [.first, .first, .first, .tooManyOfSubject])
+        #expect(ada.map { office.use($0, now: now) } == [.again, .again, .again, .tooManyOfSubject])
+        let bob = Identity(subject: "bob", scopes: [.read], tenant: nil)
+        let other = try await office.verify(office.ticket(for: bob), now: now)
+        #expect(office.use(other, now: now) == .first)
+        // Once none of these could be shown again, there is room.
+        #expect(office.use(ada[3], now: now + UsedTickets.memory - 1) == .tooManyOfSubject)
+        #expect(office.use(ada[3], now: now + UsedTickets.memory) == .first)
+    }
+
+    @Test func `some who use all tickets that they get leave room for the next one`() {
+        var used = UsedTickets(ofSubject: 1_000, inAll: 100)
+        func useAll(of subject: String, at now: Double) -> Int {
+            var count = 0
+            while used.use("\(subject)\(count)", of: subject, at: now) == .first { count += 1 }
+            return count
+        }
+        #expect(["a", "b", "c", "d"].map { useAll(of: $0, at: 1) } == [50, 25, 13, 6])
+        #expect(used.use("e", of: "e", at: 1) == .first)
+        #expect(used.use("x", of: "a", at: 1) == .tooMany)
+        // They are remembered for as long as they could be shown, and no longer.
+        #expect(used.use("a0", of: "a", at: UsedTickets.memory) == .again)
+        #expect(used.use("a0", of: "a", at: 1 + UsedTickets.memory) == .first)
+        #expect(used.count == 1)
+    }
+
+    @Test func `a ticket whose owner is told to wait is not used by that`() async throws {
+        let office = try await TicketOffice(Scene.tokens)
+        let verifier = try await TokenVerifier(Scene.tokens)
+        let ticket = try await office.ticket(for: Self.ada)
+        let head = HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/v1/events?ticket=\(ticket)")
+        let request = Request(head: head, body: .init(buffer: ByteBuffer()))
+        func admit(_ rates: RateLimits) async throws(Problem) -> Identity {
+            try await Gate(verifier: verifier, tickets: office, rates: rates)
+                .admit(request, to: [.read], takesTicket: true)
+        }
+        let spent = RateLimits(perSecond: 1)
+        try spent.take("ada", at: .seconds(3_600))
+        do throws(Problem) {
+            _ = try await admit(spent)
+            Issue.record("it was let in")
+        } catch {
+            #expect(error.code == "too_fast")
+        }
+        let rates = RateLimits(perSecond: 1_000)
+        #expect(try await admit(rates).subject == "ada")
+        do throws(Problem) {
+            _ = try await admit(rates)
+            Issue.record("it was let in twice")
+        } catch {
+            #expect(error.status == .unauthorized && error.detail == "the ticket was used")
+        }
     }
 
     @Test func `gateways of one secret take each other's tickets; those of other keys do not`() async throws {
@@ -98,5 +158,14 @@ struct TicketTests {
             #expect(response.status == .unprocessableContent)
             #expect(try ReadProblem(response).errors?.map(\.field) == ["Last-Event-ID"])
         }
+    }
+}
+
+extension TicketOffice {
+    /// Verified and used, as the gate does it.
+    fileprivate func redeem(_ text: String, now: Double) async throws -> Identity {
+        let ticket = try await verify(text, now: now)
+        guard use(ticket, now: now) == .first else { throw TokenRefusal("the ticket was used") }
+        return ticket.identity
     }
 }

@@ -14,7 +14,6 @@ struct Gate: Sendable {
     func admit(_ request: Request, to scopes: [Scope], takesTicket: Bool) async throws(Problem) -> Identity {
         let ticket = takesTicket ? request.uri.queryParameters["ticket"] : nil
         let identity = if let ticket { try await redeem(String(ticket)) } else { try await identify(request) }
-        try rates.take(identity.subject)
         guard !identity.scopes.isDisjoint(with: scopes) else {
             let names = scopes.map(\.rawValue).joined(separator: " or ")
             throw .forbidden("the token's scope does not have \(names)", scopes: scopes)
@@ -22,11 +21,24 @@ struct Gate: Sendable {
         return identity
     }
 
-    private func redeem(_ ticket: String) async throws(Problem) -> Identity {
-        do throws(TokenRefusal) {
-            return try await tickets.redeem(ticket, now: Date().timeIntervalSince1970)
-        } catch {
+    private func redeem(_ text: String) async throws(Problem) -> Identity {
+        let now = Date().timeIntervalSince1970
+        let ticket: TicketOffice.Ticket
+        do throws(TokenRefusal) { ticket = try await tickets.verify(text, now: now) } catch {
             throw .unauthenticated(error.reason, error: "invalid_token")
+        }
+        let subject = ticket.identity.subject
+        // Before it is used: who is told to wait comes again with the same one.
+        try rates.take(subject)
+        switch tickets.use(ticket, now: now) {
+        case .first: return ticket.identity
+        case .again: throw .unauthenticated("the ticket was used", error: "invalid_token")
+        case .tooManyOfSubject:
+            throw .tooMany(
+                "\(subject) has used as many tickets as are remembered of one, within \(Int(UsedTickets.memory)) seconds",
+                seconds: 5)
+        case .tooMany:
+            throw .unavailable("as many tickets were used as are remembered", code: "busy", seconds: 5)
         }
     }
 
@@ -40,10 +52,13 @@ struct Gate: Sendable {
         guard parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty else {
             throw .unauthenticated("Authorization must be Bearer and a token", error: "invalid_request")
         }
+        let identity: Identity
         do throws(TokenRefusal) {
-            return try await verifier.verify(String(parts[1]), now: Date().timeIntervalSince1970)
+            identity = try await verifier.verify(String(parts[1]), now: Date().timeIntervalSince1970)
         } catch {
             throw .unauthenticated(error.reason, error: "invalid_token")
         }
+        try rates.take(identity.subject)
+        return identity
     }
 }

@@ -10,23 +10,20 @@ import Synchronization
 final class TicketOffice: Sendable {
     static let lifetime = Duration.seconds(30)
     private static let audience = "statex-ticket"
-    /// Longer than any ticket lives with clocks that are apart.
-    private static let memory: Double = 180
-    /// Used ones that are remembered, in each of two ages: 10 MiB.
-    private static let remembered = 100_000
+
+    /// One that was verified, and is not used by that.
+    struct Ticket: Sendable {
+        let identity: Identity
+        fileprivate let signature: String
+    }
 
     private let maker: TokenMaker
     private let verifier: TokenVerifier
-    private let used = Mutex(Used())
+    private let used: Mutex<UsedTickets>
 
-    /// Signatures of tickets that were used: those of this age, and of the one before.
-    private struct Used {
-        var now: Set<String> = []
-        var before: Set<String> = []
-        var since: Double = 0
-    }
-
-    init(_ settings: TokenSettings) async throws(TokenKeyError) {
+    /// - Parameter used: which are remembered, and how many.
+    init(_ settings: TokenSettings, used: UsedTickets = UsedTickets()) async throws(TokenKeyError) {
+        self.used = Mutex(used)
         let tickets = TokenSettings(keys: .secret(try await Self.key(settings)), audience: Self.audience)
         maker = TokenMaker(tickets)
         verifier = try await TokenVerifier(tickets)
@@ -56,29 +53,19 @@ final class TicketOffice: Sendable {
         }
     }
 
-    /// Takes a ticket, which is then used.
     /// - Parameter now: seconds since 1970.
-    func redeem(_ ticket: String, now: Double) async throws(TokenRefusal) -> Identity {
+    func verify(_ ticket: String, now: Double) async throws(TokenRefusal) -> Ticket {
+        let refusal = TokenRefusal("the ticket is not valid here, or too old")
         let identity: Identity
-        do throws(TokenRefusal) { identity = try await verifier.verify(ticket, now: now) } catch {
-            throw TokenRefusal("the ticket is not valid here, or too old")
-        }
+        do throws(TokenRefusal) { identity = try await verifier.verify(ticket, now: now) } catch { throw refusal }
         // It was verified: there is one text for each signature.
-        guard let signature = ticket.split(separator: ".").last, use(String(signature), now) else {
-            throw TokenRefusal("the ticket was used")
-        }
-        return identity
+        guard let signature = ticket.split(separator: ".").last else { throw refusal }
+        return Ticket(identity: identity, signature: String(signature))
     }
 
-    private func use(_ signature: String, _ now: Double) -> Bool {
-        used.withLock { used in
-            if now - used.since > Self.memory || now < used.since {
-                used.before = used.now
-                used.now = []
-                used.since = now
-            }
-            guard !used.before.contains(signature), used.now.count < Self.remembered else { return false }
-            return used.now.insert(signature).inserted
-        }
+    /// Takes a ticket, which is then used.
+    /// - Parameter now: seconds since 1970.
+    func use(_ ticket: Ticket, now: Double) -> UsedTickets.Use {
+        used.withLock { $0.use(ticket.signature, of: ticket.identity.subject, at: now) }
     }
 }

@@ -41,7 +41,8 @@ package struct Gateway: Sendable {
         self.settings = settings
         self.logger = logger
         verifier = try await TokenVerifier(settings.tokens)
-        tickets = try await TicketOffice(settings.tokens)
+        let ticketsOfSubject = max(GatewayLimits.ticketsOfSubject, settings.streamsPerSubject)
+        tickets = try await TicketOffice(settings.tokens, used: UsedTickets(ofSubject: ticketsOfSubject))
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,

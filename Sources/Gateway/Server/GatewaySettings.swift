@@ -71,6 +71,11 @@ enum GatewayLimits {
     static let headerFields = 100
     /// Subjects whose rate is known: 2 MiB. Those beyond share one.
     static let subjects = 10_000
+    /// Tickets of a subject that are remembered once they were used, for a minute and a half: half a hundred a second. Or
+    /// as many as it may have streams.
+    static let ticketsOfSubject = 5_000
+    /// And of all: 16 MiB.
+    static let tickets = 100_000
     /// Connections at once: 1,000 listeners of two browsers' worth; each costs about 50 KiB.
     static let connections = 4_096
     /// A connection that neither finishes a head nor asks anything for so long is closed: slow headers too.
