@@ -6,6 +6,9 @@ package struct GatewaySnapshot: Sendable {
     package var uploads: Int
     package var schedulerAnswers: Bool
     package var journalAnswers: Bool
+    /// The file that was put in the place of the one in force cannot be used.
+    package var tokensAreRefused = false
+    package var certificateIsRefused = false
     /// How many workers each kind needs; nil: whoever asks is not told of kinds.
     package var desiredWorkers: [(kind: String, count: Int)]?
 
@@ -27,6 +30,12 @@ package struct GatewaySnapshot: Sendable {
             "statex_gateway_link_up", "1: it answered when the gateway looked, at most a second ago.",
             [
                 ([("to", "scheduler")], schedulerAnswers ? 1 : 0), ([("to", "journal")], journalAnswers ? 1 : 0),
+            ])
+        text.gauge(
+            "statex_gateway_file_refused", "1: the file that is there now cannot be used; what was read before is.",
+            [
+                ([("file", "tokens")], tokensAreRefused ? 1 : 0),
+                ([("file", "certificate")], certificateIsRefused ? 1 : 0),
             ])
         guard let desiredWorkers else { return }
         text.gauge(

@@ -18,23 +18,9 @@ final class KeyReload: Sendable {
     private struct Current {
         var keys: KeysInForce
         /// What was read last, for who looks whether it is another.
-        var seen: Stamp?
+        var seen: FileStamp?
         /// It could not be used, and the scheduler's status says so.
         var isRefused = false
-    }
-
-    private struct Stamp: Equatable {
-        var inode: UInt64
-        var seconds: Int
-        var nanoseconds: Int
-
-        init?(_ path: String) {
-            var status = stat()
-            guard stat(path, &status) == 0 else { return nil }
-            (inode, seconds, nanoseconds) = (
-                UInt64(status.st_ino), status.st_mtim.tv_sec, status.st_mtim.tv_nsec
-            )
-        }
     }
 
     /// nil: the scheduler has no key.
@@ -47,7 +33,7 @@ final class KeyReload: Sendable {
         }
         path = configuration.allowedKeys
         self.handOff = handOff
-        let seen = Stamp(path)
+        let seen = FileStamp(path)
         let keys = KeysInForce(try AllowList.read(path, missing: AllowList()), at: .now)
         current = Mutex(Current(keys: keys, seen: seen))
         keyring = Keyring(secret: pair.secretKey, list: keys.list) { complain($0) }
@@ -57,7 +43,7 @@ final class KeyReload: Sendable {
     func watch(_ policies: @escaping @Sendable () -> Policies) {
         NamedThread("key list") { [self] in
             while true {
-                let isNew = current.withLock { current in Stamp(path) != current.seen }
+                let isNew = current.withLock { current in FileStamp(path) != current.seen }
                 if isNew { readAgain(policies()) }
                 timePassed(policies)
                 sleep(1)
@@ -82,7 +68,7 @@ final class KeyReload: Sendable {
     /// Under the lock: a signal and a look may come at once.
     private func readAgain(_ current: inout Current, _ policies: Policies) {
         // The stamp first: what is written meanwhile is found at the next look.
-        current.seen = Stamp(path)
+        current.seen = FileStamp(path)
         do throws(KeyError) {
             let list = try AllowList.read(path, missing: AllowList())
             let changes = current.keys.replace(with: list, at: .now)

@@ -34,6 +34,33 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a secret that is exchanged is believed without a restart, once only we may read it`() async throws {
+            try await TestStack.with { stack in
+                let file = stack.directory + "/gateway.secret"
+                func write(_ letter: Character, mode: mode_t) throws {
+                    try String(repeating: letter, count: 64).write(
+                        toFile: file + ".new", atomically: false, encoding: .utf8)
+                    try #require(chmod(file + ".new", mode) == 0 && rename(file + ".new", file) == 0)
+                }
+                try write("a", mode: 0o600)
+                try stack.configure(["gateway_tokens": "{secret_file: \(file)}"])
+                _ = try stack.startScheduler()
+                let gateway = try stack.startGateway()
+                let url = try #require(gateway.announcement.first)
+                let old = GatewayVisitor(url: url, token: try token(stack))
+                #expect(try await old.get("/v1/jobs").status == 200)
+                try write("b", mode: 0o644)
+                try await gateway.eventually("it says why it is not used") {
+                    gateway.said.contains("others may read this secret")
+                }
+                #expect(try await old.get("/v1/jobs").status == 200)
+                try #require(chmod(file, 0o600) == 0)
+                try await gateway.eventually("the old one is over") { try await old.get("/v1/jobs").status == 401 }
+                let new = GatewayVisitor(url: url, token: try token(stack))
+                #expect(try await new.get("/v1/jobs").status == 200)
+            }
+        }
+
         @Test func `a tenant's token is the tenant's, unless it is said whose`() async throws {
             try await TestStack.with { stack in
                 _ = try stack.startScheduler()

@@ -139,6 +139,23 @@ extension EndToEnd {
             }
         }
 
+        @Test func `a list that others may write is read again once its mode is mended`() async throws {
+            try await TestStack.with { stack in
+                let site = try KeyedSite(stack)
+                try site.holder("ops", "operator")
+                let scheduler = try site.startScheduler()
+                let ops = try await site.client("ops")
+                let list = site.folder + "/allowed"
+                for (mode, isRefused) in [(0o622, true), (0o600, false)] as [(mode_t, Bool)] {
+                    try #require(chmod(list, mode) == 0)
+                    try await scheduler.eventually("status \(isRefused ? "says why" : "is content")") {
+                        try await ops.schedulerStatus().contains("others may write there") == isRefused
+                    }
+                }
+                await ops.close()
+            }
+        }
+
         @Test func `a worker's key is exchanged, and what it runs goes on`() async throws {
             try await TestStack.with { stack in
                 let site = try KeyedSite(stack)

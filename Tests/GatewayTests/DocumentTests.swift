@@ -2,6 +2,8 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import StatexClient
+import StatexEvents
 import StatexProtocol
 import Testing
 
@@ -121,6 +123,26 @@ struct DocumentTests {
             }
             let documented = document.parameters(Self.name(endpoint), in: "query")
             #expect(documented == Set(known.map(String.init)), "\(endpoint.path)")
+        }
+    }
+
+    @Test func `the document takes the ids that streams send, those of heartbeats too`() async throws {
+        let document = try await ReadDocument(Scene())
+        let place = EventPlace(incarnation: 0x5d1b, position: EventPosition(batch: 8_124, index: 0))
+        let beat = try #require(place.sequence).description
+        #expect(String(decoding: ServerSentEvent.beat(place.sequence), as: UTF8.self).hasPrefix("id: \(beat)\n"))
+        for stream in ["/v1/events", "/v1/jobs/{id}/events", "/v1/requests/{id}/events"] {
+            let parameters = document.operations["GET " + stream]?["parameters"] as? [[String: Any]] ?? []
+            let parameter = try #require(parameters.first { $0["name"] as? String == "Last-Event-ID" })
+            let pattern = try Regex(#require((parameter["schema"] as? [String: Any])?["pattern"] as? String))
+            for id in [beat, "5d1b-8123-0", "5d1b-8123-4", "1-0-999999999", "1-0-1000000000", "1-0-3999999999"] {
+                #expect(id.wholeMatch(of: pattern) != nil, "\(id)")
+                // Nothing is promised that is not taken.
+                #expect(EventSequence(id) != nil, "\(id)")
+            }
+            for id in ["5d1b-8123-4294967295", "5d1b-8123-9999999999", "5d1b-8123-10000000000", "5d1b-8123-01", "x"] {
+                #expect(id.wholeMatch(of: pattern) == nil, "\(id)")
+            }
         }
     }
 

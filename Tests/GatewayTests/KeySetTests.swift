@@ -1,4 +1,4 @@
-import FoundationEssentials
+import Foundation
 import JWTKit
 import Testing
 
@@ -39,6 +39,35 @@ struct KeySetTests {
             let bad = try await ForgedToken(header: header, signer: .ecdsa(signer)).text()
             await #expect(throws: TokenRefusal.self) { try await verifier.verify(bad, now: ForgedToken.now) }
         }
+    }
+
+    @Test func `a key set that is exchanged is believed from then on, and tickets stay good`() async throws {
+        let file = NSTemporaryDirectory() + "statex-jwks-\(UInt64.random(in: .min ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let other = ES256PrivateKey()
+        let documents = try [jwk(key, "one"), jwk(other, "two")].map { #"{"keys":[\#($0)]}"# }
+        let read = { @Sendable in
+            let document = try String(contentsOfFile: file, encoding: .utf8)
+            return TokenSettings(keys: .ecdsa(jwks: document), issuer: "tests", audience: "statex")
+        }
+        try documents[0].write(toFile: file, atomically: true, encoding: .utf8)
+        let tokens = try await TokensInForce(read(), file: TokenFile(file, read: read), logger: Scene.logger)
+        let one = try await ForgedToken(header: #"{"alg":"ES256","kid":"one"}"#, signer: .ecdsa(key)).text()
+        let two = try await ForgedToken(header: #"{"alg":"ES256","kid":"two"}"#, signer: .ecdsa(other)).text()
+        func isBelieved(_ token: String) async -> Bool {
+            (try? await tokens.verifier.verify(token, now: ForgedToken.now)) != nil
+        }
+        #expect(await isBelieved(one))
+        #expect(await !isBelieved(two))
+        let ticket = try await tokens.tickets.ticket(for: Identity(subject: "ada", scopes: [.read], tenant: nil))
+        for (document, isRefused) in [(documents[1], false), (#"{"keys":[]}"#, true), (documents[1], false)] {
+            try document.write(toFile: file, atomically: true, encoding: .utf8)
+            await tokens.look()
+            #expect(tokens.isRefused == isRefused)
+            #expect(await !isBelieved(one))
+            #expect(await isBelieved(two))
+        }
+        _ = try await tokens.tickets.verify(ticket, now: Date().timeIntervalSince1970)
     }
 
     @Test func `a signature of zeros, of another length or in DER is refused`() async throws {

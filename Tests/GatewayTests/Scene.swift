@@ -20,7 +20,7 @@ struct Scene: Sendable {
 
     init(
         tokens: TokenSettings = tokens, bodyLimit: Int = 4 << 20, bodyMemory: Int? = nil,
-        requestsPerSecond: Int = 1_000_000, tls: ServerCertificate? = nil
+        requestsPerSecond: Int = 1_000_000, tls: ServerCertificate? = nil, tokenFile: TokenFile? = nil
     ) async throws {
         var settings = GatewaySettings(
             host: "127.0.0.1", port: 0, tokens: tokens, submitEndpoint: "ipc:///nowhere/submit.sock",
@@ -29,6 +29,7 @@ struct Scene: Sendable {
         settings.requestsPerSecond = requestsPerSecond
         if let bodyMemory { settings.bodyMemory = bodyMemory }
         settings.tls = tls
+        settings.tokenFile = tokenFile
         gateway = try await Gateway(settings, logger: Self.logger)
     }
 

@@ -132,31 +132,55 @@ import Testing
         }
     }
 
+    /// The certificate that a new connection is shown.
+    private func shown(at port: Int) async throws -> [UInt8]? {
+        let connection = try connection()
+        let answer = try await connection.answer(to: Self.question, at: port)
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK"), "\(answer)")
+        return connection.certificate
+    }
+
+    private func exchange(_ from: String, _ to: String, mode: mode_t? = nil) throws {
+        // With its mode: that of a key is one that others may not read.
+        try FileManager.default.copyItem(atPath: from, toPath: to + ".new")
+        if let mode { try #require(chmod(to + ".new", mode) == 0) }
+        try #require(rename(to + ".new", to) == 0)
+    }
+
+    private func bytes(_ file: String) throws -> [UInt8]? {
+        try NIOSSLCertificate.fromPEMFile(file).first?.toDERBytes()
+    }
+
     @Test func `a certificate that is exchanged is shown from then on, once it fits its key`() async throws {
         let (files, new) = (try make("a"), try make("b"))
-        @Sendable func shows(_ port: Int) async throws -> [UInt8]? {
-            let connection = try self.connection()
-            let answer = try await connection.answer(to: Self.question, at: port)
-            #expect(answer.hasPrefix("HTTP/1.1 200 OK"), "\(answer)")
-            return connection.certificate
-        }
-        @Sendable func exchange(_ from: String, _ to: String) throws {
-            // With its mode: that of a key is one that others may not read.
-            try FileManager.default.copyItem(atPath: from, toPath: to + ".new")
-            try #require(rename(to + ".new", to) == 0)
-        }
-        @Sendable func bytes(_ file: String) throws -> [UInt8]? {
-            try NIOSSLCertificate.fromPEMFile(file).first?.toDERBytes()
-        }
         let old = try bytes(files.certificate)
-        try await serve(load(files, lookEvery: .zero)) { port in
-            #expect(try await shows(port) == old)
-            try exchange(new.certificate, files.certificate)
-            #expect(try await shows(port) == old)
-            try exchange(new.key, files.key)
-            #expect(try await shows(port) == bytes(new.certificate))
+        let certificate = try load(files, lookEvery: .zero)
+        try await serve(certificate) { port in
+            #expect(try await self.shown(at: port) == old)
+            try self.exchange(new.certificate, files.certificate)
+            #expect(try await self.shown(at: port) == old)
+            #expect(certificate.isRefused)
+            try self.exchange(new.key, files.key)
+            #expect(try await self.shown(at: port) == self.bytes(new.certificate))
+            #expect(!certificate.isRefused)
             try "broken".write(toFile: files.certificate, atomically: true, encoding: .utf8)
-            #expect(try await shows(port) == bytes(new.certificate))
+            #expect(try await self.shown(at: port) == self.bytes(new.certificate))
+            #expect(certificate.isRefused)
+        }
+    }
+
+    @Test func `a key that was refused for its mode is taken once that is mended`() async throws {
+        let (files, new) = (try make("a"), try make("b"))
+        let old = try bytes(files.certificate)
+        let certificate = try load(files, lookEvery: .zero)
+        try await serve(certificate) { port in
+            try self.exchange(new.key, files.key, mode: 0o644)
+            try self.exchange(new.certificate, files.certificate)
+            #expect(try await self.shown(at: port) == old)
+            #expect(certificate.isRefused)
+            try #require(chmod(files.key, 0o600) == 0)
+            #expect(try await self.shown(at: port) == self.bytes(new.certificate))
+            #expect(!certificate.isRefused)
         }
     }
 }

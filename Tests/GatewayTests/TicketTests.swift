@@ -77,14 +77,12 @@ struct TicketTests {
     }
 
     @Test func `a ticket whose owner is told to wait is not used by that`() async throws {
-        let office = try await TicketOffice(Scene.tokens)
-        let verifier = try await TokenVerifier(Scene.tokens)
-        let ticket = try await office.ticket(for: Self.ada)
+        let tokens = try await TokensInForce(Scene.tokens, logger: Scene.logger)
+        let ticket = try await tokens.tickets.ticket(for: Self.ada)
         let head = HTTPRequest(method: .get, scheme: nil, authority: nil, path: "/v1/events?ticket=\(ticket)")
         let request = Request(head: head, body: .init(buffer: ByteBuffer()))
         func admit(_ rates: RateLimits) async throws(Problem) -> Identity {
-            try await Gate(verifier: verifier, tickets: office, rates: rates)
-                .admit(request, to: [.read], takesTicket: true)
+            try await Gate(tokens: tokens, rates: rates).admit(request, to: [.read], takesTicket: true)
         }
         let spent = RateLimits(perSecond: 1)
         try spent.take("ada", at: .seconds(3_600))

@@ -65,6 +65,15 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder + "/keys/x.key"))
     }
 
+    @Test func `a file whose mode is mended is another one, though nobody wrote to it`() throws {
+        let key = try write().key
+        let stamp = try #require(FileStamp(key))
+        #expect(FileStamp(key) == stamp)
+        chmod(key, 0o644)
+        #expect(FileStamp(key) != nil && FileStamp(key) != stamp)
+        #expect(FileStamp(key + ".none") == nil)
+    }
+
     @Test(arguments: [0o640, 0o604, 0o644, 0o400 | 0o040] as [mode_t])
     func `a secret that others may read is refused with what to do`(mode: mode_t) throws {
         let made = try write()

@@ -11,6 +11,7 @@ struct MetricsRoutes: Sendable {
     let seats: StreamSeats
     let uploads: Uploads
     let relay: WebhookRelay
+    let tls: ServerCertificate?
     let spans: SpanQueue?
     let gate: Gate
     let scheduler: SchedulerLink
@@ -27,6 +28,8 @@ struct MetricsRoutes: Sendable {
         var snapshot = GatewaySnapshot(
             streams: seats.count, uploads: uploads.count, schedulerAnswers: !away.contains("scheduler"),
             journalAnswers: !away.contains("journal"))
+        snapshot.tokensAreRefused = gate.tokens.isRefused
+        snapshot.certificateIsRefused = tls?.isRefused ?? false
         if request.headers[.authorization] != nil {
             try await gate.admit(request, to: [.read], takesTicket: false).checkSeesEverything()
             // A scrape waits for no scheduler that is away.

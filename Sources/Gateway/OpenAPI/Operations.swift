@@ -177,7 +177,9 @@ enum Operations {
                     "Last-Event-ID",
                     [
                         "type": "string",
-                        "pattern": "^([1-9a-f][0-9a-f]{0,15}-(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,8}))?$",
+                        // The index is below 2^32 - 1; a heartbeat has the last one, behind all events of a commit.
+                        "pattern":
+                            "^([1-9a-f][0-9a-f]{0,15}-(0|[1-9][0-9]{0,17})-(0|[1-9][0-9]{0,8}|[1-3][0-9]{9}|4294967294))?$",
                     ], "Goes on behind that event.")
             ],
             answers: [

@@ -4,8 +4,7 @@ import Hummingbird
 
 /// Who may pass: every route but the open ones asks here before it is entered.
 struct Gate: Sendable {
-    let verifier: TokenVerifier
-    let tickets: TicketOffice
+    let tokens: TokensInForce
     let rates: RateLimits
 
     /// - Parameters:
@@ -24,13 +23,13 @@ struct Gate: Sendable {
     private func redeem(_ text: String) async throws(Problem) -> Identity {
         let now = Date().timeIntervalSince1970
         let ticket: TicketOffice.Ticket
-        do throws(TokenRefusal) { ticket = try await tickets.verify(text, now: now) } catch {
+        do throws(TokenRefusal) { ticket = try await tokens.tickets.verify(text, now: now) } catch {
             throw .unauthenticated(error.reason, error: "invalid_token")
         }
         let subject = ticket.identity.subject
         // Before it is used: who is told to wait comes again with the same one.
         try rates.take(subject)
-        switch tickets.use(ticket, now: now) {
+        switch tokens.tickets.use(ticket, now: now) {
         case .first: return ticket.identity
         case .again: throw .unauthenticated("the ticket was used", error: "invalid_token")
         case .tooManyOfSubject:
@@ -54,7 +53,7 @@ struct Gate: Sendable {
         }
         let identity: Identity
         do throws(TokenRefusal) {
-            identity = try await verifier.verify(String(parts[1]), now: Date().timeIntervalSince1970)
+            identity = try await tokens.verifier.verify(String(parts[1]), now: Date().timeIntervalSince1970)
         } catch {
             throw .unauthenticated(error.reason, error: "invalid_token")
         }

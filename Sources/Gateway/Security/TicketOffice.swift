@@ -17,16 +17,33 @@ final class TicketOffice: Sendable {
         fileprivate let signature: String
     }
 
-    private let maker: TokenMaker
-    private let verifier: TokenVerifier
+    private struct Keys {
+        let maker: TokenMaker
+        let verifier: TokenVerifier
+
+        init(_ settings: TokenSettings) async throws(TokenKeyError) {
+            let tickets = TokenSettings(keys: .secret(try await TicketOffice.key(settings)), audience: audience)
+            maker = TokenMaker(tickets)
+            verifier = try await TokenVerifier(tickets)
+        }
+    }
+
+    private let keys: Mutex<Keys>
     private let used: Mutex<UsedTickets>
 
     /// - Parameter used: which are remembered, and how many.
     init(_ settings: TokenSettings, used: UsedTickets = UsedTickets()) async throws(TokenKeyError) {
         self.used = Mutex(used)
-        let tickets = TokenSettings(keys: .secret(try await Self.key(settings)), audience: Self.audience)
-        maker = TokenMaker(tickets)
-        verifier = try await TokenVerifier(tickets)
+        keys = Mutex(try await Keys(settings))
+    }
+
+    /// Takes other keys. Tickets of those of before are good no more; which were used is known still, as the keys may
+    /// come back.
+    func exchange(_ settings: TokenSettings) async throws(TokenKeyError) {
+        // Random ones have nothing to do with those of the provider.
+        guard case .secret = settings.keys else { return }
+        let exchanged = try await Keys(settings)
+        keys.withLock { $0 = exchanged }
     }
 
     private static func key(_ settings: TokenSettings) async throws(TokenKeyError) -> [UInt8] {
@@ -44,6 +61,7 @@ final class TicketOffice: Sendable {
 
     /// - Returns: a ticket that lets its bearer see what `identity` sees.
     func ticket(for identity: Identity) async throws(Problem) -> String {
+        let maker = keys.withLock { $0.maker }
         do throws(TokenKeyError) {
             return try await maker.token(
                 .init(subject: identity.subject, scopes: [.read], tenant: identity.tenant, lifetime: Self.lifetime),
@@ -57,6 +75,7 @@ final class TicketOffice: Sendable {
     func verify(_ ticket: String, now: Double) async throws(TokenRefusal) -> Ticket {
         let refusal = TokenRefusal("the ticket is not valid here, or too old")
         let identity: Identity
+        let verifier = keys.withLock { $0.verifier }
         do throws(TokenRefusal) { identity = try await verifier.verify(ticket, now: now) } catch { throw refusal }
         // It was verified: there is one text for each signature.
         guard let signature = ticket.split(separator: ".").last else { throw refusal }

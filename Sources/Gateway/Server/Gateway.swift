@@ -18,8 +18,7 @@ import StatexReads
 package struct Gateway: Sendable {
     private let settings: GatewaySettings
     private let logger: Logger
-    private let verifier: TokenVerifier
-    private let tickets: TicketOffice
+    let tokens: TokensInForce
     private let rates: RateLimits
     private let scheduler: SchedulerLink
     private let reads: ReadPool
@@ -40,9 +39,9 @@ package struct Gateway: Sendable {
     package init(_ settings: GatewaySettings, logger: Logger) async throws(TokenKeyError) {
         self.settings = settings
         self.logger = logger
-        verifier = try await TokenVerifier(settings.tokens)
         let ticketsOfSubject = max(GatewayLimits.ticketsOfSubject, settings.streamsPerSubject)
-        tickets = try await TicketOffice(settings.tokens, used: UsedTickets(ofSubject: ticketsOfSubject))
+        tokens = try await TokensInForce(
+            settings.tokens, file: settings.tokenFile, used: UsedTickets(ofSubject: ticketsOfSubject), logger: logger)
         rates = RateLimits(perSecond: settings.requestsPerSecond)
         scheduler = SchedulerLink(
             endpoint: settings.submitEndpoint, keys: settings.keys, objects: settings.objects, s3: settings.s3,
@@ -71,7 +70,7 @@ package struct Gateway: Sendable {
         let application = try application { address.continuation.yield($0) }
         // They end in the order from the last to the first.
         var services: [any Service] = [
-            MemoryReturn(), scheduler, hub, relay,
+            MemoryReturn(), TokenWatch(tokens: tokens), scheduler, hub, relay,
             Announcer(addresses: address.stream, readiness: readiness, relay: relay, announce: onReady), application,
         ]
         if let exporter = settings.exporter { services.insert(ExportService(exporter: exporter), at: 0) }
@@ -132,8 +131,8 @@ package struct Gateway: Sendable {
         HealthRoutes(readiness: readiness).endpoints
             + MetricsRoutes(
                 counts: counts, readiness: readiness, seats: seats, uploads: uploads, relay: relay,
-                spans: settings.spans,
-                gate: gate, scheduler: scheduler, rule: settings.scale, memory: scaleMemory
+                tls: settings.tls, spans: settings.spans, gate: gate, scheduler: scheduler, rule: settings.scale,
+                memory: scaleMemory
             ).endpoints
     }
     private var requests: [Endpoint] {
@@ -151,14 +150,14 @@ package struct Gateway: Sendable {
             + LetterRoutes(scheduler: scheduler, reads: reads, orders: letters, bodyLimit: settings.bodyLimit).endpoints
     }
     private var streams: [Endpoint] {
-        TicketRoutes(tickets: tickets).endpoints
+        TicketRoutes(tickets: tokens.tickets).endpoints
             + StreamRoutes(hub: hub, seats: seats, scheduler: scheduler, reads: reads, memory: memory).endpoints
     }
     private var jobs: [Endpoint] {
         JobRoutes(scheduler: scheduler, reads: reads, memory: memory, objects: objects, downloads: downloads).endpoints
     }
 
-    private var gate: Gate { Gate(verifier: verifier, tickets: tickets, rates: rates) }
+    private var gate: Gate { Gate(tokens: tokens, rates: rates) }
 
     private func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)

@@ -13,6 +13,8 @@ package struct GatewaySettings: Sendable {
     /// nil: it speaks HTTP without TLS.
     package var tls: ServerCertificate?
     package var tokens: TokenSettings
+    /// The file with their keys; nil: they are never exchanged.
+    package var tokenFile: TokenFile?
     /// Where the scheduler takes submits.
     package var submitEndpoint: String
     /// Where the scheduler publishes events.
@@ -76,6 +78,8 @@ enum GatewayLimits {
     static let ticketsOfSubject = 5_000
     /// And of all: 16 MiB.
     static let tickets = 100_000
+    /// How often the file with the keys of tokens is looked at: as often as those of the certificate.
+    static let tokenPause = Duration.seconds(10)
     /// Connections at once: 1,000 listeners of two browsers' worth; each costs about 50 KiB.
     static let connections = 4_096
     /// A connection that neither finishes a head nor asks anything for so long is closed: slow headers too.

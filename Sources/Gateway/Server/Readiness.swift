@@ -10,28 +10,56 @@ final class Readiness: Sendable {
         let text: String
     }
 
-    private let reads: ReadPool
-    private let scheduler: SchedulerLink
-    private let last = Mutex<(reasons: [Reason], at: ContinuousClock.Instant)?>(nil)
-
-    init(reads: ReadPool, scheduler: SchedulerLink) {
-        self.reads = reads
-        self.scheduler = scheduler
+    private struct State {
+        var last: (reasons: [Reason], at: ContinuousClock.Instant)?
+        var underWay: Task<[Reason], Never>?
     }
 
-    /// Why it is not ready; none: it is.
+    private enum Answer {
+        case known([Reason])
+        case underWay(Task<[Reason], Never>)
+    }
+
+    private let look: @Sendable () async -> [Reason]
+    private let state = Mutex(State())
+
+    /// - Parameter look: what there is to find.
+    init(look: @escaping @Sendable () async -> [Reason]) { self.look = look }
+
+    convenience init(reads: ReadPool, scheduler: SchedulerLink) {
+        self.init {
+            async let journal = Self.reason(of: reads)
+            async let scheduler = Self.reason(of: scheduler)
+            return [await journal, await scheduler].compactMap { $0 }
+        }
+    }
+
+    /// Why it is not ready; none: it is. Who asks while a look is under way is answered by that one: of many that ask a
+    /// journal that hangs, one waits for it.
     /// - Parameter fresh: looks, whatever was found a moment ago.
     func reasons(fresh: Bool = false) async -> [Reason] {
         let now = ContinuousClock.now
-        if !fresh, let last = last.withLock({ $0 }), now - last.at < GatewayLimits.readinessAge { return last.reasons }
-        async let journal = journalReason()
-        async let scheduler = schedulerReason()
-        let reasons = [await journal, await scheduler].compactMap { $0 }
-        last.withLock { $0 = (reasons, .now) }
+        let answer = state.withLock { state -> Answer in
+            if !fresh, let last = state.last, now - last.at < GatewayLimits.readinessAge { return .known(last.reasons) }
+            if let underWay = state.underWay { return .underWay(underWay) }
+            // Of nobody's own: it goes on for the others when who asked first has gone.
+            let look = Task { await self.lookNow() }
+            state.underWay = look
+            return .underWay(look)
+        }
+        switch answer {
+        case .known(let reasons): return reasons
+        case .underWay(let look): return await look.value
+        }
+    }
+
+    private func lookNow() async -> [Reason] {
+        let reasons = await look()
+        state.withLock { $0 = State(last: (reasons, .now)) }
         return reasons
     }
 
-    private func journalReason() async -> Reason? {
+    private static func reason(of reads: ReadPool) async -> Reason? {
         do throws(ReadError) {
             try await reads.read(within: GatewayLimits.readinessPatience) { reader throws(ReadError) in
                 try reader.check()
@@ -42,7 +70,7 @@ final class Readiness: Sendable {
         }
     }
 
-    private func schedulerReason() async -> Reason? {
+    private static func reason(of scheduler: SchedulerLink) async -> Reason? {
         guard let client = try? scheduler.client() else {
             return Reason(part: "scheduler", text: "it was not there yet")
         }

@@ -20,6 +20,8 @@ package final class ServerCertificate: Sendable {
         /// How the files were when they were last read, well or not.
         var files: [FileStamp?]
         var lookedAt = ContinuousClock.now
+        /// These cannot be used, and the pair is one of before.
+        var isRefused = false
     }
 
     private struct Pair {
@@ -48,6 +50,9 @@ package final class ServerCertificate: Sendable {
         let files = [FileStamp(certificate), FileStamp(key)]
         state = Mutex(State(pair: try Self.read(certificate, key), files: files))
     }
+
+    /// The files are others than those of the pair in force, and cannot be used.
+    var isRefused: Bool { state.withLock { $0.isRefused } }
 
     /// What the server speaks.
     func configuration() -> TLSConfiguration {
@@ -94,6 +99,7 @@ package final class ServerCertificate: Sendable {
         return state.withLock { [exchanged] state in
             // Of two files that are exchanged one is the first: the pair fits when the second one changes too.
             state.files = files
+            state.isRefused = exchanged == nil
             if let exchanged { state.pair = exchanged }
             return state.pair
         }
@@ -138,23 +144,5 @@ package struct CertificateError: Error, Sendable, CustomStringConvertible {
         // The libraries do not say when a file could not be opened at all.
         let isThere = access(path, R_OK) == 0
         description = "\(key) \(path): \(isThere ? reason : String(cString: strerror(errno)))"
-    }
-}
-
-/// Tells whether a file was exchanged.
-private struct FileStamp: Equatable {
-    private let file: UInt
-    private let size: Int
-    private let seconds: Int
-    private let nanoseconds: Int
-
-    /// nil: there is none.
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        file = UInt(status.st_ino)
-        size = Int(status.st_size)
-        seconds = status.st_mtim.tv_sec
-        nanoseconds = status.st_mtim.tv_nsec
     }
 }

@@ -68,11 +68,14 @@ struct GatewayCommand: AsyncParsableCommand {
         } catch {
             throw ending(.usage, "gateway: \(error)")
         }
+        // Before the keys are read: what is written meanwhile is found.
+        let tokenFile = loaded.gatewayTokenFile
         var settings = GatewaySettings(
             host: address.host, port: address.port, tokens: try loaded.gatewayTokens(),
             submitEndpoint: configuration.submitEndpoint, eventsEndpoint: configuration.eventsEndpoint,
             journalURL: loaded.journalURL, largestObject: configuration.maximumObjectBytes,
             bodyLimit: configuration.gateway.bodyLimit, streamsPerSubject: configuration.gateway.streamsPerSubject)
+        settings.tokenFile = tokenFile
         settings.keys = configuration.peerKeys
         settings.requestsPerSecond = configuration.gateway.requestsPerSecond
         settings.uploadLimit = configuration.gateway.uploadLimit

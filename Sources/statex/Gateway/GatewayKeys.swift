@@ -13,16 +13,30 @@ extension LoadedConfiguration {
                 throw ending(.failed, "the development secret: \(error)")
             }
         }
-        let text: String
-        do throws(ConfigurationError) { text = try configured.readKeys() } catch {
+        do throws(ConfigurationError) { return try configured.settings() } catch {
             throw ending(.usage, error.description)
         }
+    }
+
+    /// Where the operator's keys are read again. The secret of its own stays as it is.
+    /// nil: the operator has none.
+    var gatewayTokenFile: TokenFile? {
+        configuration.gateway.tokens.map { configured in
+            TokenFile(configured.keyFile) { try configured.settings() }
+        }
+    }
+}
+
+extension TokenConfiguration {
+    /// What tokens must be, by the key file as it is now.
+    fileprivate func settings() throws(ConfigurationError) -> TokenSettings {
+        let text = try readKeys()
         let keys: TokenSettings.Keys =
-            switch configured.algorithm {
+            switch algorithm {
             case .hs256: .secret(Array(text.utf8))
             case .rs256: .rsa(jwks: text)
             case .es256: .ecdsa(jwks: text)
             }
-        return TokenSettings(keys: keys, issuer: configured.issuer, audience: configured.audience)
+        return TokenSettings(keys: keys, issuer: issuer, audience: audience)
     }
 }
