@@ -8,9 +8,11 @@ public enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
     case refused(code: UInt16, String)
     /// The scheduler was busy for as long as the client's patience lasts; nothing was recorded.
     case busy(String)
-    /// No scheduler answered for as long as the client's patience lasts. Of a submit: it may still
+    /// No scheduler answered for as long as the client's patience lasts. Of a submit: it was sent, and may still
     /// have been recorded, so repeat it with a user key.
     case unreachable(String)
+    /// No scheduler was there for as long as the client's patience lasts, so a submit never left; nothing was recorded.
+    case unsent(String)
     /// No request or job of this id is known: never submitted, or gone with its retention.
     case unknown(JobID)
     /// The object folder failed, or one is needed and none was given.
@@ -22,7 +24,8 @@ public enum ClientError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .invalid(let text), .keyConflict(let text), .busy(let text), .unreachable(let text), .object(let text):
+        case .invalid(let text), .keyConflict(let text), .busy(let text), .unreachable(let text), .unsent(let text),
+            .object(let text):
             text
         case .refused(let code, let text): "\(text) (code \(code))"
         case .unknown(let id): "no request or job \(id) is known: it was never submitted, or its retention is over"

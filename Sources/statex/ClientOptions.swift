@@ -58,7 +58,7 @@ func asClient<T>(_ body: () async throws(ClientError) -> T) async throws -> T {
         case .keyConflict: throw ending(.conflict, error.description)
         case .refused(WireError.Code.unknown.rawValue, let text): throw ending(.unknown, text)
         case .refused, .busy: throw ending(.refused, error.description)
-        case .unreachable, .cancelled, .closed: throw ending(.unreachable, error.description)
+        case .unreachable, .unsent, .cancelled, .closed: throw ending(.unreachable, error.description)
         case .unknown: throw ending(.unknown, error.description)
         }
     }

@@ -240,6 +240,42 @@ import Testing
         #expect(script.answers[1] == .failed(.busy("because")))
     }
 
+    @Test func whatNeverLeftIsToldToBeUnsent() {
+        var script = CoreScript()
+        script.perform { $0.submitted(CoreScript.submission(1, deadline: 1_500)) }
+        script.advance(by: 600)
+        #expect(script.answers[1] == .failed(.unsent("gave up waiting: no scheduler answers there")))
+    }
+
+    @Test func whatWasPutOffAndSentAgainMayBeRecorded() {
+        var script = CoreScript.connected()
+        script.perform { $0.submitted(CoreScript.submission(1, deadline: 5_000)) }
+        script.refuse(1, .busy, retryAfter: 200)
+        script.sent = []
+        script.advance(by: 1_000)
+        #expect(script.takeSubmits().count == 1)
+        script.advance(by: 4_000)
+        guard case .failed(.unreachable) = script.answers[1] else {
+            Issue.record("\(String(describing: script.answers[1]))")
+            return
+        }
+    }
+
+    @Test func whatWasPutOffAfterASessionThatNeverAnsweredMayBeRecorded() {
+        var script = CoreScript.connected()
+        script.perform { $0.submitted(CoreScript.submission(1, deadline: 60_000)) }
+        script.fault(.session)
+        script.advance(by: 200)
+        script.welcome()
+        // It looks at nothing while it is busy: what the session before did stays unknown.
+        script.refuse(1, .busy, retryAfter: 120_000)
+        script.advance(by: 60_000)
+        guard case .failed(.unreachable) = script.answers[1] else {
+            Issue.record("\(String(describing: script.answers[1]))")
+            return
+        }
+    }
+
     @Test func anAbandonedSubmitMakesRoom() {
         var script = CoreScript.connected { $0.windowRequests = 1 }
         script.perform { $0.submitted(CoreScript.submission(1)) }

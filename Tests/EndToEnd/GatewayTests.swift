@@ -236,8 +236,12 @@ extension EndToEnd {
                 #expect(try await visitor.get("/readyz").status == 200)
                 try scheduler.kill()
                 #expect(try await visitor.get("/v1/requests/\(id)").json["state"] as? String == "open")
+                // The first may have left before it was seen that nobody is there; what did not leave says so.
+                let first = try await visitor.post("/v1/requests", body)
+                #expect(first.status == 503, "\(first.text)")
                 let refused = try await visitor.post("/v1/requests", body)
                 #expect(refused.status == 503 && refused.header("Retry-After") == "1", "\(refused.text)")
+                #expect(refused.json["code"] as? String == "scheduler_away", "\(refused.text)")
                 #expect(try await visitor.get("/readyz").status == 503)
                 _ = try stack.startScheduler()
                 let accepted = try await visitor.post("/v1/requests", body)

@@ -159,13 +159,15 @@ struct DocumentTests {
         var bad = json
         bad[.idempotencyKey] = ""
         bad[HTTPField.Name("Last-Event-ID")!] = "x"
+        var unreadable = json
+        unreadable[.transferEncoding] = "gzip, chunked"
         var text = Scene.bearer(token)
         text[.contentType] = "text/plain"
         let long = #"{"jobs":[{"kind":"a","payload":"\#(String(repeating: "x", count: 1_000))"}]}"#
         let asked: [(HTTPFields, String, String?)] = [
             ([:], "", nil), (none, "", nil), (Scene.bearer(token), "", nil), (json, "", "{"), (json, "", "{}"),
             (json, "", #"{"jobs":[{"kind":"a"}]}"#), (json, "", #"{"all":true}"#), (json, "", long), (text, "", "x"),
-            (bad, "", "{}"), (Scene.bearer("x.y.z"), "", nil),
+            (bad, "", "{}"), (unreadable, "", nil), (Scene.bearer("x.y.z"), "", nil),
             (json, "?limit=0", nil), (json, "?kind=", nil), (json, "?kind=a", nil),
         ]
         for endpoint in scene.gateway.endpoints {

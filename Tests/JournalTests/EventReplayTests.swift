@@ -18,10 +18,7 @@ extension JournalTests {
 
             let database: JournalDatabase
             private let connection: Connection
-            private var maker = BatchMaker(
-                head: ChainHead(
-                    batch: 0, incarnation: Story.incarnation, epoch: 1, nextID: Story.hour << 43, nextToken: 1,
-                    nextName: 4))
+            private var maker: BatchMaker
             private var tokens: [UInt64: UInt64] = [:]
             // Rows of the next commit.
             private var jobs: [CommitBatch.JobRow] = []
@@ -30,10 +27,16 @@ extension JournalTests {
             private var outcomes: [CommitBatch.OutcomeRow] = []
 
             init() throws {
-                database = try JournalDatabase()
-                connection = try database.connect()
+                let database = try JournalDatabase()
+                let connection = try database.connect()
                 try Statements.prepareCommit(on: connection)
                 try Partitions.prepare(on: connection, at: Int64(Self.hour) * 3_600_000_000, hour: Self.hour, batch: 1)
+                self.database = database
+                self.connection = connection
+                maker = BatchMaker(
+                    head: ChainHead(
+                        batch: 0, incarnation: Self.incarnation, epoch: 1, nextID: Self.hour << 43, nextToken: 1,
+                        nextName: 4))
             }
 
             mutating func create(index: UInt16 = 0, of count: UInt16) -> UInt64 {

@@ -309,7 +309,7 @@ package struct ClientCore {
         let away = ClientError.unreachable("gave up waiting: \(trouble)")
         window.drop { submission in
             guard isDropped(submission.ticket, submission.deadline) else { return false }
-            ended.append((submission.ticket, error ?? submission.busy.map { ClientError.busy($0) } ?? away))
+            ended.append((submission.ticket, error ?? submission.unanswered(trouble)))
             return true
         }
         func take(_ ticket: Ticket, _ deadline: Int64) -> Bool {

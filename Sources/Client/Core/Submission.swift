@@ -13,12 +13,15 @@ package struct Submission: Sendable {
     /// Given once, when it enters the window: sent again, it is the same.
     package internal(set) var firstSequence: UInt64 = 0
     var isQueued = false
+    /// It is with a scheduler that has not answered it. And: one that it was with before never did.
+    private var isOut = false
+    private var isInDoubt = false
     var accepted: [AcceptedRun] = []
     var refused: [RefusedRun] = []
     private var answered: [UInt64]
     private(set) var unanswered: Int
     /// Why it was put off last.
-    var busy: String?
+    private var busy: String?
 
     package init(ticket: Ticket, message: [UInt8], requests: Int, counter: Ticket? = nil, deadline: Int64 = .max) {
         self.ticket = ticket
@@ -55,6 +58,31 @@ package struct Submission: Sendable {
     private func isAnswered(_ sequence: UInt64) -> Bool {
         let place = Int(sequence - firstSequence)
         return answered[place / 64] & (1 << UInt64(place % 64)) != 0
+    }
+
+    mutating func sent() {
+        isQueued = false
+        isOut = true
+    }
+
+    /// The scheduler recorded nothing of what it was just sent.
+    mutating func putOff(_ why: String) {
+        isQueued = true
+        isOut = false
+        busy = why
+    }
+
+    /// In a new session.
+    mutating func sendAgain() {
+        isQueued = true
+        isInDoubt = isInDoubt || isOut
+        isOut = false
+    }
+
+    /// For who waited for as long as it would.
+    func unanswered(_ trouble: String) -> ClientError {
+        if isOut || isInDoubt { return .unreachable("gave up waiting: \(trouble)") }
+        return busy.map { .busy($0) } ?? .unsent("gave up waiting: \(trouble)")
     }
 
     /// Nobody waits for it any more, or it failed: its place is kept until those before it are done.

@@ -62,7 +62,7 @@ struct SubmitWindow {
             SubmitMessage.setStamp(stamp, in: &submissions[place].message)
             let message = submissions[place].message
             guard body(message.span.bytes) else { return false }
-            submissions[place].isQueued = false
+            submissions[place].sent()
             toSend.removeFirst()
             return true
         }
@@ -73,7 +73,7 @@ struct SubmitWindow {
     mutating func sendAllAgain() {
         toSend.removeAll()
         for place in 0..<submissions.count where !submissions[place].isDone {
-            submissions[place].isQueued = true
+            submissions[place].sendAgain()
             toSend.append(submissions[place].firstSequence)
         }
     }
@@ -97,8 +97,7 @@ struct SubmitWindow {
         var again: [UInt64] = []
         forEach(in: sequences) { submission, _ in
             guard !submission.isDone, !submission.isQueued else { return }
-            submission.isQueued = true
-            submission.busy = why
+            submission.putOff(why)
             again.append(submission.firstSequence)
         }
         for sequence in again { toSend.append(sequence) }

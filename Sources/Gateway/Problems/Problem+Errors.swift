@@ -28,7 +28,7 @@ extension Problem {
         case .busy(let text): self = .unavailable(text, code: "busy")
         case .unknown: self = .notFound("request or job")
         case .object: self = .unavailable("the object store failed", code: "objects_away")
-        case .unreachable(let reason):
+        case .unreachable(let reason), .unsent(let reason):
             self = .unavailable("the scheduler does not answer", code: "scheduler_away")
             self.reason = reason
         case .closed, .cancelled: self = .unavailable("the scheduler does not answer", code: "scheduler_away")

@@ -20,7 +20,7 @@ enum WebhookFate: Equatable {
 
     init(_ error: ClientError) {
         switch error {
-        case .busy, .unreachable, .closed, .cancelled, .object, .unknown: self = .open
+        case .busy, .unreachable, .unsent, .closed, .cancelled, .object, .unknown: self = .open
         // Under its key is something else: of a gateway that made it in other words, or of somebody who has the secret.
         case .keyConflict(let reason), .invalid(let reason), .refused(_, let reason): self = .givenUp(reason)
         }
