@@ -31,12 +31,13 @@ package struct EventHistory: ~Copyable {
     private static let rowsAtOnce = 20_000
     private static let commitsAtOnce = 2_000
 
-    package init(url: String, shard: UInt8 = 0) throws(PostgresError) {
+    /// - Parameter limit: how long one statement may take.
+    package init(url: String, shard: UInt8 = 0, limit: Duration = .seconds(60)) throws(PostgresError) {
         let opened = try Connection(url, name: "statex events")
         // No list is worth holding anything up; and chunks are found by their batches, not by reading all.
         try opened.run(
             """
-            SET default_transaction_read_only = on; SET statement_timeout = '60s'; SET search_path = pg_catalog;
+            SET default_transaction_read_only = on; SET statement_timeout = '\(limit.components.seconds)s'; SET search_path = pg_catalog;
             SET jit = off; SET enable_seqscan = off
             """, doing: "settings")
         connection = opened

@@ -38,16 +38,13 @@ package struct EventReplay: Sendable {
         package var next: EventPosition?
     }
 
-    private let url: String
     private let start: EventSequence
     private let end: EventPlace
 
     /// - Parameters:
-    ///   - url: of the journal.
     ///   - start: the last event that was had.
     ///   - end: from where on it is heard.
-    package init(journal url: String, after start: EventSequence, to end: EventPlace) {
-        self.url = url
+    package init(after start: EventSequence, to end: EventPlace) {
         self.start = start
         self.end = end
     }
@@ -62,10 +59,10 @@ package struct EventReplay: Sendable {
     ///   - isOver: all of these are final. Then its end is among the events if it was not had, heard here or not.
     ///   - limit: so many commits at most; more are a gap.
     package func events(
-        ofRequest id: JobID, jobs: Int, isOver: Bool, commits limit: Int
+        ofRequest id: JobID, jobs: Int, isOver: Bool, commits limit: Int, in history: inout EventHistory
     ) throws(PostgresError) -> Part {
         let ids = id.rawValue...id.rawValue + UInt64(max(jobs, 1)) - 1
-        var part = try events(touching: ids, retries: Self.retries, isOver: isOver, commits: limit) {
+        var part = try events(touching: ids, retries: Self.retries, isOver: isOver, commits: limit, &history) {
             $0.request == id
         }
         part.cutBehindEnd(isOver: isOver)
@@ -73,8 +70,10 @@ package struct EventReplay: Sendable {
     }
 
     /// The same of one job.
-    package func events(ofJob id: JobID, isOver: Bool, commits limit: Int) throws(PostgresError) -> Part {
-        try events(touching: id.rawValue...id.rawValue, retries: 0, isOver: isOver, commits: limit) {
+    package func events(
+        ofJob id: JobID, isOver: Bool, commits limit: Int, in history: inout EventHistory
+    ) throws(PostgresError) -> Part {
+        try events(touching: id.rawValue...id.rawValue, retries: 0, isOver: isOver, commits: limit, &history) {
             $0.id == id && !$0.type.isOfRequest
         }
     }
@@ -82,9 +81,8 @@ package struct EventReplay: Sendable {
     /// - Parameter most: so many retries by hand of these jobs are read too.
     private func events(
         touching ids: ClosedRange<UInt64>, retries most: Int, isOver: Bool, commits limit: Int,
-        _ includes: (JobEvent) -> Bool
+        _ history: inout EventHistory, _ includes: (JobEvent) -> Bool
     ) throws(PostgresError) -> Part {
-        var history = try EventHistory(url: url)
         guard case (var part, let from, let to)? = try begin(&history, throughEnd: isOver) else { return Part() }
         guard from < to else { return part }
         let retries = most > 0 ? try history.retries(ofJobs: ids, limit: most + 1) : []
@@ -106,8 +104,9 @@ package struct EventReplay: Sendable {
 
     /// The next events of all jobs.
     /// - Parameter position: where the part before ended; nil: this is the first.
-    package func events(from position: EventPosition?) throws(PostgresError) -> Part {
-        var history = try EventHistory(url: url)
+    package func events(
+        from position: EventPosition?, in history: inout EventHistory
+    ) throws(PostgresError) -> Part {
         var part = Part()
         var from = position ?? end.position
         if position == nil {

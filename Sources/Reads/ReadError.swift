@@ -17,7 +17,7 @@ package enum ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     /// What a statement that failed says about the connection.
-    init(_ error: PostgresError) {
+    package init(_ error: PostgresError) {
         self = error.isConnectionLoss ? .unreachable(error.description) : .failed(error.description)
     }
 }

@@ -6,13 +6,17 @@ package enum DevelopmentKey {
     private static let randomBytes = 32
 
     /// The secret; made when it is not there yet.
-    package static func secret(inDataDirectory directory: String) throws(StackError) -> [UInt8] {
+    /// - Parameter made: hears where it was made.
+    package static func secret(
+        inDataDirectory directory: String, made: (String) -> Void = { _ in }
+    ) throws(StackError) -> [UInt8] {
         let folder = directory + "/run"
         try makePath(directory, mode: geteuid() == 0 ? 0o711 : 0o700)
         try makeDirectory(folder, mode: 0o700, owner: nil)
         let path = folder + "/gateway.key"
         if let secret = try read(path) { return secret }
         try make(path)
+        made(path)
         guard let secret = try read(path) else { throw StackError("\(path) went away as it was made") }
         return secret
     }

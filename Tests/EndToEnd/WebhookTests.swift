@@ -379,6 +379,34 @@ extension EndToEnd {
             }
         }
 
+        @Test func `while the journal hangs a submit that names a URL is refused in time, and the gateway can end`()
+            async throws
+        {
+            try await TestStack.with { stack in
+                let receiver = try await stack.startReceiver()
+                try stack.startDelivery(try stack.webhookSettings(url: nil))
+                let gateway = try stack.startGateway()
+                try await gateway.eventually("it relays") { try await isRelaying(gateway) }
+                let visitor = try GatewayVisitor(gateway)
+                let body = #"{"jobs":[{"kind":"echo"}],"tenant":"acme","webhook":"\#(receiver.url)/own"}"#
+                _ = try await submit(body, to: visitor)
+                // Of two connections the relay's has the lock.
+                let backends = try stack.rows(
+                    """
+                    SELECT pid FROM pg_stat_activity WHERE application_name = 'statex webhooks'
+                        AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')
+                    """)
+                try #require(backends.count == 1)
+                let backend = try #require(pid_t(backends[0][0]))
+                kill(backend, SIGSTOP)
+                defer { kill(backend, SIGCONT) }
+                let answer = try await visitor.post("/v1/requests", body)
+                #expect(answer.status == 503 && answer.json["code"] as? String == "journal_away", "\(answer.text)")
+                #expect(answer.header("Retry-After") != nil)
+                #expect(try gateway.stop() == .exited(0))
+            }
+        }
+
         @Test func `a new secret counts at once, and the old one as long as it stands below`() async throws {
             try await TestStack.withReceiver { stack, receiver, _ in
                 let visitor = try GatewayVisitor(stack.startGateway())

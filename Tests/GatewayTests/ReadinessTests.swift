@@ -25,20 +25,26 @@ import Testing
         func find(_ reasons: [Readiness.Reason]) { finding.yield(reasons) }
     }
 
+    private final class Count: Sendable {
+        private let value = Mutex(0)
+        var now: Int { value.withLock { $0 } }
+        func add() { value.withLock { $0 += 1 } }
+    }
+
     private static let away = Readiness.Reason(part: "journal", text: "away")
 
     @Test func `of many who ask at once one look is made, whose answer all have`() async {
         let looks = Looks()
         let readiness = Readiness { await looks.look() }
-        let asking = Mutex(0)
+        let asking = Count()
         await withTaskGroup(of: [Readiness.Reason].self) { group in
             for _ in 0..<100 {
                 group.addTask {
-                    asking.withLock { $0 += 1 }
+                    asking.add()
                     return await readiness.reasons()
                 }
             }
-            while asking.withLock({ $0 }) < 100 || looks.count == 0 { await Task.yield() }
+            while asking.now < 100 || looks.count == 0 { await Task.yield() }
             looks.find([Self.away])
             for await reasons in group { #expect(reasons == [Self.away]) }
         }
@@ -51,12 +57,12 @@ import Testing
         let first = Task { await readiness.reasons() }
         while looks.count == 0 { await Task.yield() }
         first.cancel()
-        let asks = Mutex(false)
+        let asks = Count()
         async let second = {
-            asks.withLock { $0 = true }
+            asks.add()
             return await readiness.reasons()
         }()
-        while !asks.withLock({ $0 }) { await Task.yield() }
+        while asks.now == 0 { await Task.yield() }
         looks.find([Self.away])
         #expect(await second == [Self.away])
         looks.find([])

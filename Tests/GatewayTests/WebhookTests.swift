@@ -1,3 +1,5 @@
+import NIOCore
+import NIOPosix
 import StatexClient
 import StatexEvents
 import StatexProtocol
@@ -191,5 +193,28 @@ struct WebhookTests {
         #expect(WebhookFate(ClientError.keyConflict("taken")) == .givenUp("taken"))
         #expect(WebhookFate(ClientError.invalid("no")) == .givenUp("no"))
         #expect(WebhookFate(ClientError.busy("full")) == .open && WebhookFate(ClientError.closed) == .open)
+    }
+
+    @Test func `a submit that names a URL does not wait for ever for a journal that hangs`() async throws {
+        // It takes connections, and never says a word.
+        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let port = try #require(silent.localAddress?.port)
+        let signer = WebhookSubscription(name: "one", tenant: "acme", url: nil, events: [.requestCompleted]) {
+            () throws(WebhookSecretError) in try WebhookSecrets("whsec_" + String(repeating: "A", count: 32))
+        }
+        let targets = WebhookTargets(
+            WebhookSettings([signer]), journalURL: "postgresql://statex@127.0.0.1:\(port)/statex",
+            patience: .milliseconds(100))
+        // The second finds the only thread hanging.
+        for _ in 0..<2 {
+            let refusal = await #expect(throws: Problem.self) {
+                _ = try await targets.tag("https://receiver.example.com/hook", of: "acme")
+            }
+            #expect(refusal?.status == .serviceUnavailable && refusal?.code == "journal_away")
+            #expect(refusal?.headers[.retryAfter] != nil)
+        }
+        targets.close()
+        try await silent.close()
     }
 }

@@ -126,7 +126,7 @@ extension JournalTests {
             story.lease(again)
             try story.commit()
 
-            let url = story.database.url
+            var history = try EventHistory(url: story.database.url)
             let whileOpen = try heard(first, in: story.database, to: story.end)
             #expect(
                 whileOpen.map(\.type) == [
@@ -134,17 +134,19 @@ extension JournalTests {
                 ])
             #expect(whileOpen.map(\.id.rawValue) == [first, first, second, first, retry, retry, again])
             for (place, event) in whileOpen.enumerated() {
-                let replay = EventReplay(journal: url, after: event.sequence, to: story.end)
-                let part = try replay.events(ofRequest: JobID(rawValue: first), jobs: 2, isOver: false, commits: 64)
+                let replay = EventReplay(after: event.sequence, to: story.end)
+                let part = try replay.events(
+                    ofRequest: JobID(rawValue: first), jobs: 2, isOver: false, commits: 64, in: &history)
                 #expect(told(part) == Array(whileOpen.dropFirst(place + 1)) && part.trouble == nil)
             }
             // Of a job alone, what is of it alone.
-            let replay = EventReplay(journal: url, after: whileOpen[0].sequence, to: story.end)
+            let replay = EventReplay(after: whileOpen[0].sequence, to: story.end)
             for id in [first, retry] {
-                let part = try replay.events(ofJob: JobID(rawValue: id), isOver: true, commits: 64)
+                let part = try replay.events(ofJob: JobID(rawValue: id), isOver: true, commits: 64, in: &history)
                 #expect(told(part).map(\.type) == [.jobLeased, .jobDead])
             }
-            let few = try replay.events(ofRequest: JobID(rawValue: first), jobs: 2, isOver: false, commits: 3)
+            let few = try replay.events(
+                ofRequest: JobID(rawValue: first), jobs: 2, isOver: false, commits: 3, in: &history)
             #expect(told(few).isEmpty && few.news.count == 1 && few.trouble != nil)
         }
 
@@ -171,14 +173,16 @@ extension JournalTests {
                 try story.commit()
             }
 
+            var history = try EventHistory(url: story.database.url)
             let all = try heard(first, in: story.database, to: story.end)
             let last = try #require(all.firstIndex { $0.type == .requestFailed })
             #expect(all.dropFirst(last + 1).map(\.id.rawValue) == [retry] + Array(repeating: again, count: 4))
             for end in [beforeItsEnd, story.end] {
                 for (place, event) in all.enumerated() {
-                    let replay = EventReplay(journal: story.database.url, after: event.sequence, to: end)
+                    let replay = EventReplay(after: event.sequence, to: end)
                     // What follows the end counts for nothing, however much it is.
-                    let part = try replay.events(ofRequest: JobID(rawValue: first), jobs: 2, isOver: true, commits: 3)
+                    let part = try replay.events(
+                        ofRequest: JobID(rawValue: first), jobs: 2, isOver: true, commits: 3, in: &history)
                     #expect(told(part) == Array(all[...last].dropFirst(place + 1)) && part.trouble == nil)
                 }
             }

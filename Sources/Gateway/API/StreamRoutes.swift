@@ -40,8 +40,9 @@ struct StreamRoutes: Sendable {
         let isOver = record.state != .open
         return try await stream(
             opened, isOver: isOver, state: ("request.state", state), follow: (id, nil, isAlone: true)
-        ) { replay throws(PostgresError) in
-            try replay.events(ofRequest: id, jobs: jobs, isOver: isOver, commits: GatewayLimits.replayCommits)
+        ) { replay, history throws(PostgresError) in
+            try replay.events(
+                ofRequest: id, jobs: jobs, isOver: isOver, commits: GatewayLimits.replayCommits, in: &history)
         }
     }
 
@@ -65,8 +66,9 @@ struct StreamRoutes: Sendable {
         return try await stream(
             opened, isOver: state.isFinal, state: ("job.state", text),
             follow: (found.followed ?? id, id, isAlone: found.isAlone)
-        ) { replay throws(PostgresError) in
-            try replay.events(ofJob: id, isOver: state.isFinal, commits: GatewayLimits.replayCommits)
+        ) { replay, history throws(PostgresError) in
+            try replay.events(
+                ofJob: id, isOver: state.isFinal, commits: GatewayLimits.replayCommits, in: &history)
         }
     }
 
@@ -78,7 +80,7 @@ struct StreamRoutes: Sendable {
     private func stream(
         _ opened: OpenedStream, isOver: Bool, state: (name: String, json: JSONText),
         follow: (request: JobID, job: JobID?, isAlone: Bool),
-        missed read: @escaping @Sendable (EventReplay) throws(PostgresError) -> EventReplay.Part
+        missed read: @escaping EventHub.Read<EventReplay.Part>
     ) async throws -> Response {
         let listener = opened.membership.listener
         var first = ServerSentEvent.opening
@@ -156,9 +158,10 @@ struct StreamRoutes: Sendable {
                 var next: EventPosition?
                 for number in 0...GatewayLimits.replayParts {
                     let from = next
-                    let part = try await hub.replay(after: had, to: start) { replay throws(PostgresError) in
+                    let part = try await hub.replay(after: had, to: start) {
+                        replay, history throws(PostgresError) in
                         guard number == GatewayLimits.replayParts, let from else {
-                            return try replay.events(from: from)
+                            return try replay.events(from: from, in: &history)
                         }
                         return replay.give(up: from, because: "too many to read them all again")
                     }

@@ -2,13 +2,13 @@
 // while nobody does.
 
 import Logging
-import NIOPosix
 import ServiceLifecycle
 import StatexClient
 import StatexEvents
 import StatexKeys
 import StatexPostgres
 import StatexProtocol
+import StatexReads
 import StatexThreads
 import StatexZeroMQ
 import Synchronization
@@ -39,15 +39,16 @@ final class EventHub: Service {
     private let patience: Duration
     private let logger: Logger
     private let began = ContinuousClock.now
-    /// Reads what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
-    private let replays = NIOThreadPool(numberOfThreads: GatewayLimits.replaysAtOnce)
+    /// Read what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
+    private let replays: JournalThreads<EventHistory>
 
     /// - Parameters:
     ///   - memory: told everything first.
     ///   - patience: how long somebody who joins waits for a journal that hangs.
+    ///   - replayPatience: and somebody who missed something.
     init(
         endpoint: String, keys: PeerKeys? = nil, journalURL: String, memory: StatusMemory,
-        patience: Duration = GatewayLimits.patience, logger: Logger
+        patience: Duration = GatewayLimits.patience, replayPatience: Duration = JournalLimits.patience, logger: Logger
     ) {
         self.endpoint = endpoint
         self.keys = keys
@@ -55,7 +56,14 @@ final class EventHub: Service {
         self.memory = memory
         self.patience = patience
         self.logger = logger
-        replays.start()
+        replays = JournalThreads("replays", threads: GatewayLimits.replaysAtOnce, patience: replayPatience) {
+            () throws(ReadError) in
+            do throws(PostgresError) {
+                return try EventHistory(url: journalURL, limit: JournalLimits.statement)
+            } catch {
+                throw ReadError(error)
+            }
+        }
     }
 
     /// Keeps the streams alive until the gateway ends.
@@ -67,7 +75,6 @@ final class EventHub: Service {
             }
         }
         close()
-        try? await replays.shutdownGracefully()
     }
 
     /// Ends every stream.
@@ -76,6 +83,7 @@ final class EventHub: Service {
             state.isClosed = true
             state.audience.forEach { $0.box.end() }
         }
+        replays.close()
     }
 
     // MARK: Listening
@@ -119,29 +127,34 @@ final class EventHub: Service {
     /// Whether the journal has come as far as this event, which the hub has not. Who was at another gateway may be
     /// ahead; nobody is ahead of the journal.
     func hasCome(to sequence: EventSequence) async throws(Problem) -> Bool {
-        try await read { [journalURL] () throws(PostgresError) in
-            guard let end = try EventHistory(url: journalURL).end() else { return false }
+        try await read { history throws(PostgresError) in
+            guard let end = try history.end() else { return false }
             return end.incarnation != sequence.incarnation || EventPosition(after: sequence) <= end.position
         }
     }
 
+    /// Reads a part of what was missed.
+    typealias Read<T> = @Sendable (EventReplay, inout EventHistory) throws(PostgresError) -> T
+
     /// What a stream missed, read by one of a few threads.
     func replay<T: Sendable>(
-        after sequence: EventSequence, to end: EventPlace,
-        _ body: @escaping @Sendable (EventReplay) throws(PostgresError) -> T
+        after sequence: EventSequence, to end: EventPlace, _ body: @escaping Read<T>
     ) async throws(Problem) -> T {
-        let replay = EventReplay(journal: journalURL, after: sequence, to: end)
-        return try await read { () throws(PostgresError) in try body(replay) }
+        let replay = EventReplay(after: sequence, to: end)
+        return try await read { history throws(PostgresError) in try body(replay, &history) }
     }
 
     private func read<T: Sendable>(
-        _ body: @escaping @Sendable () throws(PostgresError) -> T
+        _ body: @escaping @Sendable (inout EventHistory) throws(PostgresError) -> T
     ) async throws(Problem) -> T {
-        do {
-            return try await replays.runIfActive { try body() }
+        do throws(ReadError) {
+            return try await replays.ask { history throws(ReadError) in
+                do throws(PostgresError) { return try body(&history) } catch { throw ReadError(error) }
+            }
         } catch {
-            logger.warning("events could not be read again: \(error)")
-            throw .unavailable("the journal does not answer", code: "journal_away")
+            // Those who are refused are many.
+            if error != .busy { logger.warning("events could not be read again: \(error)") }
+            throw Problem(error)
         }
     }
 

@@ -78,12 +78,13 @@ package struct Gateway: Sendable {
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         configuration.maximumGracefulShutdownDuration = GatewayLimits.drain
         configuration.maximumCancellationDuration = GatewayLimits.patience
-        defer { reads.close() }
+        defer {
+            reads.close()
+            targets.close()
+        }
         do { try await ServiceGroup(configuration: configuration).run() } catch {
-            await targets.close()
             throw (error as? IOError).map { ListenError($0, settings) } ?? error
         }
-        await targets.close()
     }
 
     /// - Parameter idle: after how long a connection that asks nothing is closed.

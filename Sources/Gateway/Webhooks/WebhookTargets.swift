@@ -1,22 +1,21 @@
-import NIOPosix
 import StatexPostgres
+import StatexReads
 import StatexWebhooks
-import Synchronization
 
 /// Keeps the URLs that requests name, before the requests are submitted.
 final class WebhookTargets: Sendable {
     private let settings: WebhookSettings
-    private let journalURL: String
-    private let ledger = Mutex<WebhookLedger?>(nil)
-    private let thread = NIOThreadPool(numberOfThreads: 1)
+    private let thread: JournalThreads<WebhookLedger>
 
-    init(_ settings: WebhookSettings, journalURL: String) {
+    /// - Parameter patience: how long a submit waits for a journal that hangs.
+    init(_ settings: WebhookSettings, journalURL: String, patience: Duration = JournalLimits.patience) {
         self.settings = settings
-        self.journalURL = journalURL
-        thread.start()
+        thread = JournalThreads("webhook urls", threads: 1, patience: patience) { () throws(ReadError) in
+            do throws(PostgresError) { return try WebhookLedger(url: journalURL) } catch { throw ReadError(error) }
+        }
     }
 
-    func close() async { try? await thread.shutdownGracefully() }
+    func close() { thread.close() }
 
     /// Checks a URL and keeps it, durably.
     /// - Returns: the tag that names it, for the request's first job.
@@ -38,35 +37,25 @@ final class WebhookTargets: Sendable {
             throw .unavailable("the secret of tenant \(tenant) cannot be read", code: "webhook_secret")
         }
         let name = WebhookDelivery.targetName(tenant, url.text)
-        do {
-            try await thread.runIfActive { [self] in try write(name, tenant, url.text) }
+        do throws(ReadError) {
+            try await thread.ask { ledger throws(ReadError) in
+                do throws(PostgresError) { try Self.write(name, tenant, url.text, ledger) } catch {
+                    throw ReadError(error)
+                }
+            }
         } catch {
-            throw .unavailable("the journal does not answer", code: "journal_away")
+            throw Problem(error)
         }
         return WebhookLedger.Target.tagPrefix + name
     }
 
-    /// Over the connection that is there; over a new one if it was lost.
-    private func write(_ name: String, _ tenant: String, _ url: String) throws(PostgresError) {
-        try ledger.withLock { held throws(PostgresError) in
-            do throws(PostgresError) {
-                if held != nil { return try Self.write(name, tenant, url, held) }
-            } catch {
-                held = nil
-                guard error.isConnectionLoss else { throw error }
-            }
-            held = try WebhookLedger(url: journalURL)
-            try Self.write(name, tenant, url, held)
-        }
-    }
-
     private static func write(
-        _ name: String, _ tenant: String, _ url: String, _ ledger: borrowing WebhookLedger?
+        _ name: String, _ tenant: String, _ url: String, _ ledger: borrowing WebhookLedger
     ) throws(PostgresError) {
         // The relay must not begin behind the request that is submitted next.
-        guard try ledger?.cursor() != nil else {
+        guard try ledger.cursor() != nil else {
             throw PostgresError(doing: "webhooks", state: nil, message: "there is no journal yet")
         }
-        try ledger?.remember(name, tenant: tenant, url: url)
+        try ledger.remember(name, tenant: tenant, url: url)
     }
 }

@@ -4,10 +4,11 @@ import StatexStack
 
 extension LoadedConfiguration {
     /// Whose tokens the gateway believes: the operator's, or those of a secret of its own in the data directory.
-    func gatewayTokens() throws -> TokenSettings {
+    /// - Parameter made: hears where that secret was made, if it was not there.
+    func gatewayTokens(made: (String) -> Void = { _ in }) throws -> TokenSettings {
         guard let configured = configuration.gateway.tokens else {
             do throws(StackError) {
-                let secret = try DevelopmentKey.secret(inDataDirectory: configuration.dataDirectory)
+                let secret = try DevelopmentKey.secret(inDataDirectory: configuration.dataDirectory, made: made)
                 return TokenSettings(keys: .secret(secret), audience: TokenConfiguration.standardAudience)
             } catch {
                 throw ending(.failed, "the development secret: \(error)")

@@ -43,7 +43,9 @@ struct TokenCommand: AsyncParsableCommand {
     private var holder: String { subject ?? tenant ?? "statex" }
 
     func run() async throws {
-        let settings = try options.load(["data_dir": dataDir]).gatewayTokens()
+        let settings = try options.load(["data_dir": dataDir]).gatewayTokens {
+            complain("made a new secret, \($0): a gateway that runs with another data_dir does not believe this token")
+        }
         do {
             print(
                 try await TokenMaker(settings).token(
