@@ -163,11 +163,13 @@ extension EndToEnd {
                 scheduler.signal(SIGSTOP)
                 let body = #"{"jobs":[{"kind":"noop","tags":["kept"]}]}"#
                 let key = ["Idempotency-Key": "k"]
-                let keyed = try await visitor.post("/v1/requests", body, headers: key)
+                // Both leave before it is seen that nobody answers.
+                async let first = visitor.post("/v1/requests", body, headers: key)
+                async let second = visitor.post("/v1/requests", #"{"jobs":[{"kind":"noop"}]}"#)
+                let (keyed, bare) = try await (first, second)
                 #expect(keyed.status == 503 && keyed.json["code"] as? String == "outcome_unknown", "\(keyed.text)")
                 // Such an answer is repeated by many clients without asking.
                 #expect(keyed.header("Retry-After") == "1")
-                let bare = try await visitor.post("/v1/requests", #"{"jobs":[{"kind":"noop"}]}"#)
                 #expect(bare.status == 503 && bare.json["code"] as? String == "outcome_unknown", "\(bare.text)")
                 #expect(bare.header("Retry-After") == nil)
                 scheduler.signal(SIGCONT)
