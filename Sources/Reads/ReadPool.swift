@@ -60,8 +60,8 @@ package final class ReadPool: Sendable {
         arrivals.signal()
     }
 
-    /// Runs `body` on one of the threads. It may run twice, when the connection was lost, and go on when nobody waits for
-    /// it any more.
+    /// Runs `body` on one of the threads. It may run twice, when the connection was lost; when nobody waits for it any
+    /// more it ends before its next statement.
     /// - Parameter patience: less than the pool's, if it is given.
     package func read<T: Sendable>(
         within patience: Duration? = nil,
@@ -73,6 +73,7 @@ package final class ReadPool: Sendable {
             let waiter = Waiter(continuation)
             let work = Work(
                 run: { reader in
+                    reader.read { waiter.isThere }
                     do throws(ReadError) {
                         waiter.tell(.success(try body(reader)))
                     } catch {

@@ -30,6 +30,8 @@ struct OrderTests {
         ("/v1/dead-letters/drop", #"{"since":"yesterday"}"#, "since"),
         ("/v1/dead-letters/drop", #"{"tags":[""]}"#, "tags"),
         ("/v1/dead-letters/drop", #"{"kinds":"a"}"#, "kinds"),
+        ("/v1/dead-letters/drop", #"{"all":true,"cursor":"x"}"#, "cursor"),
+        ("/v1/dead-letters/drop", #"{"cursor":"4387429626826194944"}"#, "all"),
     ])
     func `an order that is wrong names the field`(path: String, body: String, field: String) async throws {
         let response = try await answer(path, body)

@@ -107,6 +107,9 @@ enum GatewayLimits {
     /// Open jobs of a tenant that are counted at most, and for how long: a full page of ids takes 55 ms.
     static let openJobs = 1_000
     static let openJobsPatience = Duration.milliseconds(250)
+    /// How long the dead letters of one order are looked for: all orders of a moment, each on one of the threads that
+    /// read, hold lists up no longer than this.
+    static let letterPatience = Duration.milliseconds(500)
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
     static let lettersInOrder = 100_000
     static let letterOrders = 8
