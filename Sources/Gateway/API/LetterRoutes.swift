@@ -55,10 +55,12 @@ struct LetterRoutes: Sendable {
         let letters = try await reads.answer { reader throws(ReadError) in
             try reader.deadLetterIDs(body.filter, search, for: viewer)
         }
+        if !body.isDryRun { try body.checkDuration(of: letters.ids.count) }
         let sender = try scheduler.sender(note: body.note, by: call.identity)
         var progress = LetterOrders.Progress()
         if !body.isDryRun {
-            progress = try await orders.give(action, letters.ids, perSecond: body.perSecond, by: sender)
+            progress = try await orders.give(
+                action, letters.ids, perSecond: body.perSecond, by: sender, of: call.identity.subject)
         }
         var text = JSONText()
         text.object {
@@ -112,5 +114,16 @@ struct LetterBody: Decodable {
         // An order that forgot its filter must not reach everything.
         let all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false
         try fields.check(.all, all || filter != LetterFilter(), "must be true for an order without a filter")
+    }
+
+    /// - Parameter letters: that it found.
+    func checkDuration(of letters: Int) throws(Problem) {
+        let most = GatewayLimits.letterOrderSeconds
+        guard let perSecond, Double(letters) / perSecond > Double(most) else { return }
+        let rate = Double(letters) / Double(most)
+        throw .field(
+            Fields.perSecond.stringValue,
+            "must be at least \((rate * 100).rounded(.up) / 100) for the \(letters) dead letters that fit: an order takes at most \(most) s; "
+                + "or order fewer of them, by a narrower filter")
     }
 }

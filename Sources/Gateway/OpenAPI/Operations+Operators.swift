@@ -49,7 +49,10 @@ extension Operations {
     private static func letters(_ id: String, _ summary: JSONLiteral) -> Operation {
         Operation(
             id: id, summary: summary,
-            description: "They are looked for from the oldest on, for half a second: `next` says where to go on.",
+            description: .text(
+                "They are looked for from the oldest on, for half a second: `next` says where to go on. "
+                    + "An order with `per_second` takes at most \(GatewayLimits.letterOrderSeconds) s, else it is refused; "
+                    + "a subject has \(GatewayLimits.letterOrdersOfSubject) under way."),
             body: json("LetterOrder"),
             answers: [
                 .json(200, "A dry run: how many fit.", "LettersOrdered"),

@@ -113,6 +113,10 @@ enum GatewayLimits {
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
     static let lettersInOrder = 100_000
     static let letterOrders = 8
+    /// And of one subject: one that takes long, and one beside it.
+    static let letterOrdersOfSubject = 2
+    /// An order that would take longer is refused: nobody can stop one, and it keeps others out.
+    static let letterOrderSeconds = 3_600
     static let orderPatience = Duration.seconds(5)
     /// What a filter may say, in bytes.
     static let filterBytes = 256
