@@ -10,6 +10,7 @@ package struct JournalReader: ~Copyable {
     private let connection: Connection
     private let statements = Statements()
     private let errand = Errand()
+    let memory = OpenPages.Memory()
 
     /// What the connection has prepared, by its text, and how it plans.
     private final class Statements {
