@@ -46,9 +46,8 @@ extension JournalReader {
         let columns = form.columns
         let query = PageQuery(
             columns: columns,
-            newest: filter.isOfOpen
-                ? "SELECT id, id FROM (\(OpenPages.newest())) n"
-                : "SELECT max(id), max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint",
+            newest: "SELECT max(id), max(id) FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint",
+            open: filter.isOfOpen ? .jobs : nil,
             rows: """
                 SELECT \(columns.selection) FROM statex.jobs_between($1::bigint, $3::bigint)
                 WHERE id <= $2::bigint AND ($5::text IS NULL OR tenant = $5)

@@ -9,11 +9,18 @@ import StatexPostgres
 package struct JournalReader: ~Copyable {
     private let connection: Connection
     private let statements = Statements()
+    private let errand = Errand()
+    let memory = OpenPages.Memory()
 
     /// What the connection has prepared, by its text, and how it plans.
     private final class Statements {
         var names: [String: String] = [:]
         var planning = Planning.automatic
+    }
+
+    /// What it reads for.
+    private final class Errand {
+        var isWanted: () -> Bool = { true }
     }
 
     private enum Planning: String {
@@ -42,10 +49,19 @@ package struct JournalReader: ~Copyable {
         return connection
     }
 
+    /// A read of many statements ends between two of them when nobody waits for it any more: who waits next needs the
+    /// connection.
+    package borrowing func read(while isWanted: @escaping () -> Bool) { errand.isWanted = isWanted }
+
+    private borrowing func checkWanted() throws(ReadError) {
+        guard errand.isWanted() else { throw .failed("nobody waits for the answer any more") }
+    }
+
     /// A row: a text or nil for each column.
     package typealias Row = [String?]
 
     borrowing func rows(_ sql: String, _ parameters: [String?] = []) throws(ReadError) -> [Row] {
+        try checkWanted()
         do throws(PostgresError) {
             try plan(.automatic)
             return Self.rows(of: try connection.query(sql, parameters, doing: "ask the journal"))
@@ -57,6 +73,7 @@ package struct JournalReader: ~Copyable {
     /// The same of a statement that is asked again and again and finds some rows by their keys: it is planned once a
     /// connection. (To plan a look at one job takes three times as long as to run it.)
     borrowing func prepared(_ sql: String, _ parameters: [String?]) throws(ReadError) -> [Row] {
+        try checkWanted()
         do throws(PostgresError) {
             try plan(.generic)
             return Self.rows(
@@ -90,6 +107,7 @@ package struct JournalReader: ~Copyable {
     borrowing func bytes(_ sql: String, _ parameters: [String?]) throws(ReadError) -> (
         numbers: [Int64], bytes: [UInt8]
     )? {
+        try checkWanted()
         do throws(PostgresError) {
             try plan(.automatic)
             let rows = try connection.queryBinary(sql, parameters, doing: "ask the journal")

@@ -72,36 +72,46 @@ extension JournalReader {
             filter: filter.parameters, since: nil, until: filter.until)
     }
 
-    /// Ids of dead letters that nobody retried or dropped: those that fit, or of them those that are named, by
-    /// their own ids or by their request's; oldest first.
-    /// - Parameter ids: none: all that fit.
+    /// Ids of dead letters that fit and that nobody retried or dropped, oldest first, as far as the search comes.
+    package borrowing func deadLetterIDs(
+        _ filter: LetterFilter, _ search: LetterSearch, for viewer: Viewer
+    ) throws(ReadError) -> FoundLetters {
+        guard let parameters = Self.parameters(of: filter, for: viewer) else { return FoundLetters() }
+        var found = FoundLetters()
+        var after = search.after
+        let deadline = ContinuousClock.now + search.patience
+        // Page by page, as lists walk: one statement over all of them takes as long as the history is. Whether a letter
+        // was retried or dropped costs most, and is looked up (behind OFFSET) for those alone that fit.
+        while found.ids.count < search.limit {
+            guard found.next == nil || ContinuousClock.now < deadline else { return found }
+            let first = (after + 1) >> JobID.pageBits
+            guard let page = try firstPage(from: String(first), endedBefore: filter.until) else {
+                found.next = nil
+                return found
+            }
+            let ids = Self.ids(
+                try rows(
+                    """
+                    SELECT id FROM (
+                        SELECT id, retried_as, dropped FROM statex.dead_letters
+                        WHERE page = $7::bigint AND id > $8::bigint AND \(LetterFilter.condition(from: 1)) OFFSET 0
+                    ) AS letters WHERE \(LetterFilter.untouched) ORDER BY id LIMIT $9::bigint
+                    """, parameters + [String(page), String(after), String(search.limit - found.ids.count)]))
+            found.ids += ids
+            let last = page << JobID.pageBits | (1 << JobID.pageBits - 1)
+            after = found.ids.count < search.limit ? last : ids.last?.rawValue ?? last
+            found.next = JobID(rawValue: after)
+        }
+        return found
+    }
+
+    /// Of the dead letters that fit and that nobody retried or dropped those that are named, by their own ids or by their
+    /// request's.
     package borrowing func deadLetterIDs(
         _ filter: LetterFilter, of ids: [JobID], limit: Int, for viewer: Viewer
     ) throws(ReadError) -> [JobID] {
-        let parameters: [String?]
-        switch viewer.narrowed(to: filter.tenant) {
-        case .nothing: return []
-        case .one(let tenant): parameters = [tenant] + filter.parameters
-        case .all: parameters = [nil] + filter.parameters
-        }
+        guard let parameters = Self.parameters(of: filter, for: viewer) else { return [] }
         var found: [JobID] = []
-        guard !ids.isEmpty else {
-            // Page by page, as lists walk: one statement over all of them takes as long as the history is. Whether a letter
-            // was retried or dropped costs most, and is looked up (behind OFFSET) for those alone that fit.
-            var next = "0"
-            while found.count < limit, let page = try firstPage(from: next, endedBefore: filter.until) {
-                found += Self.ids(
-                    try rows(
-                        """
-                        SELECT id FROM (
-                            SELECT id, retried_as, dropped FROM statex.dead_letters
-                            WHERE page = $7::bigint AND \(LetterFilter.condition(from: 1)) OFFSET 0
-                        ) AS letters WHERE \(LetterFilter.untouched) ORDER BY id LIMIT $8::bigint
-                        """, parameters + [String(page), String(limit - found.count)]))
-                next = String(page + 1)
-            }
-            return found
-        }
         for id in ids where found.count < limit {
             // A request's jobs have ids in a row: at most two pages.
             found += Self.ids(
@@ -114,6 +124,15 @@ extension JournalReader {
                     """, parameters + [id.description, String(limit - found.count)]))
         }
         return found
+    }
+
+    /// Of `LetterFilter.condition`, the tenant first; nil: what was asked for is others'.
+    private static func parameters(of filter: LetterFilter, for viewer: Viewer) -> [String?]? {
+        switch viewer.narrowed(to: filter.tenant) {
+        case .nothing: nil
+        case .one(let tenant): [tenant] + filter.parameters
+        case .all: [nil] + filter.parameters
+        }
     }
 
     /// The first page, from one on, in which something did not succeed.

@@ -19,19 +19,15 @@ extension JournalReader {
     package borrowing func requests(
         _ filter: RequestFilter, _ walk: Walk, for viewer: Viewer
     ) throws(ReadError) -> Listing {
-        // Its jobs may lie in the page behind that of its first.
-        let newest =
-            filter.states == [.open]
-            ? OpenPages.newest(spill: true)
-            : "SELECT max(id) AS id FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint"
         let query = PageQuery(
             columns: requestColumns,
             // The jobs of a request have ids in a row, so those of its last may lie in the page above.
             newest: """
-                WITH newest AS (\(newest))
+                WITH newest AS (SELECT max(id) AS id FROM statex.jobs WHERE id < $1::bigint AND id >= $2::bigint)
                 SELECT n.id, greatest(n.id, (SELECT max(j.id + ((j.opts >> 12) & 8191) - 1) FROM statex.jobs j
                     WHERE j.id BETWEEN n.id >> 12 << 12 AND n.id AND j.opts & 4095 = 0)) FROM newest n
                 """,
+            open: filter.states == [.open] ? .requests : nil,
             rows: """
                 SELECT \(requestColumns.selection) FROM (\(Self.requests)) r
                 WHERE id BETWEEN $1::bigint AND $2::bigint AND ($5::text IS NULL OR tenant = $5)

@@ -27,6 +27,8 @@ struct PageQuery {
     /// Selects the newest id from $2 on and below $1, and the last id of what is needed to judge it; nothing or nulls:
     /// there is none.
     let newest: String
+    /// Which pages are passed over before that; nil: none.
+    var open: Open?
     /// Selects what fits of one page, newest first. $1 is the page's first id, $2 the newest and $3 the last one as
     /// `newest` said, $4 how many rows are wanted, $5 the tenant or null; what else is to fit stands from $6 on.
     let rows: String
@@ -34,6 +36,13 @@ struct PageQuery {
     /// Microseconds since 1970 between which jobs were submitted.
     let since: Int64?
     let until: Int64?
+
+    /// Only what is open is wanted.
+    enum Open {
+        case jobs
+        /// Their jobs may lie in the page behind that of their first.
+        case requests
+    }
 }
 
 extension JournalReader {
@@ -52,6 +61,12 @@ extension JournalReader {
         let lowest = JobID.lowest(submittedSince: query.since)
         let deadline = ContinuousClock.now + walk.patience
         repeat {
+            if let open = query.open {
+                let found = try newestOpen(
+                    below: below, from: lowest, spills: open == .requests, until: deadline)
+                guard let newest = found else { return Listing(query.columns, rows) }
+                below = newest + 1
+            }
             // Ids rise with time, so a page is one index look-up away however long the history is.
             let found = try self.rows(query.newest, [String(below), String(lowest)])
             guard let row = found.first, let newest = row[0].flatMap(UInt64.init), let last = row[1] else {

@@ -154,6 +154,10 @@ extension EndToEnd {
 
                 let counted = try await acme.post("/v1/dead-letters/retry", #"{"all":true,"dry_run":true}"#)
                 #expect(counted.status == 200 && counted.json["matched"] as? Int == 2, "\(counted.text)")
+                #expect(counted.json["next"] is NSNull)
+                // Of the two that it counted none is behind the newer.
+                let behind = #"{"all":true,"dry_run":true,"cursor":"\#(second)"}"#
+                #expect(try await acme.post("/v1/dead-letters/drop", behind).json["matched"] as? Int == 0)
                 let retried = try await acme.post("/v1/jobs/\(first)/retry")
                 let made = try #require(retried.json["retried_as"] as? String, "\(retried.text)")
                 #expect(retried.status == 202 && retried.json["matched"] as? Int == 1)

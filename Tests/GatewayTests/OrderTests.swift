@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
@@ -30,6 +31,8 @@ struct OrderTests {
         ("/v1/dead-letters/drop", #"{"since":"yesterday"}"#, "since"),
         ("/v1/dead-letters/drop", #"{"tags":[""]}"#, "tags"),
         ("/v1/dead-letters/drop", #"{"kinds":"a"}"#, "kinds"),
+        ("/v1/dead-letters/drop", #"{"all":true,"cursor":"x"}"#, "cursor"),
+        ("/v1/dead-letters/drop", #"{"cursor":"4387429626826194944"}"#, "all"),
     ])
     func `an order that is wrong names the field`(path: String, body: String, field: String) async throws {
         let response = try await answer(path, body)
@@ -44,6 +47,42 @@ struct OrderTests {
     func `what concerns others is not for a tenant's token`(path: String, body: String) async throws {
         let response = try await answer(path, body, tenant: "acme")
         #expect(response.status == .forbidden)
+    }
+
+    @Test(arguments: [
+        (#"{"all":true,"per_second":0.01}"#, 36, true), (#"{"all":true,"per_second":0.01}"#, 37, false),
+        (#"{"all":true,"per_second":27}"#, 97_200, true), (#"{"all":true,"per_second":27}"#, 100_000, false),
+        (#"{"all":true,"per_second":0.01}"#, 0, true), (#"{"all":true}"#, 100_000, true),
+    ])
+    func `an order that would take longer than an hour is refused, and says how fast it may be`(
+        text: String, letters: Int, isTaken: Bool
+    ) throws {
+        let body = try JSONDecoder().decode(LetterBody.self, from: Data(text.utf8))
+        guard !isTaken else { return try body.checkDuration(of: letters) }
+        let refusal = #expect(throws: Problem.self) { try body.checkDuration(of: letters) }
+        #expect(refusal?.status == .unprocessableContent && refusal?.fields.map(\.field) == ["per_second"])
+        // With the rate that it names it is taken.
+        let words = refusal?.detail.split(separator: " ") ?? []
+        let rate = try #require(words.firstIndex(of: "least").flatMap { Double(words[$0 + 1]) })
+        var faster = body
+        faster.perSecond = rate
+        try faster.checkDuration(of: letters)
+    }
+
+    @Test func `a subject has so many orders under way and leaves room for others`() throws {
+        let seats = LetterOrderSeats()
+        for _ in 0..<GatewayLimits.letterOrdersOfSubject { try seats.take("ada") }
+        let refusal = #expect(throws: Problem.self) { try seats.take("ada") }
+        #expect(refusal?.status == .tooManyRequests && refusal?.headers[.retryAfter] == "10")
+        for index in GatewayLimits.letterOrdersOfSubject..<GatewayLimits.letterOrders { try seats.take("bob \(index)") }
+        // All are taken; a refused one took none.
+        let full = #expect(throws: Problem.self) { try seats.take("cy") }
+        #expect(full?.status == .serviceUnavailable)
+        seats.free("ada")
+        try seats.take("cy")
+        seats.free("ada")
+        try seats.take("ada")
+        #expect(throws: Problem.self) { try seats.take("cy") }
     }
 
     @Test func `its own a tenant's operator may pause`() async throws {

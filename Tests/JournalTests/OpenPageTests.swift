@@ -1,9 +1,9 @@
 import StatexPostgres
 import StatexProtocol
-import StatexReads
 import Testing
 
 @testable import StatexJournal
+@testable import StatexReads
 @testable import StatexSchedulerCore
 
 extension JournalTests {
@@ -86,6 +86,84 @@ extension JournalTests {
             let (jobs, requests) = try lists(reader, Walk(limit: 10, patience: .seconds(60)))
             #expect(jobs.rows.map { $0[0] } == ["\(Self.open)"] && jobs.next == nil)
             #expect(requests.rows.map { $0[0] } == ["\(Self.begins)"] && requests.next == nil)
+        }
+
+        @Test("What closes later is jumped over in the next look, and what is open in a restored journal is found")
+        func follows() throws {
+            let database = try database(closed: [0, 39])
+            let reader = try JournalReader(url: database.url, name: "test")
+            let look = Walk(limit: 10, patience: .zero)
+            #expect(try lists(reader, look).jobs.rows.isEmpty, "page 38 is looked at, and nothing is open there")
+            try database.run(
+                """
+                INSERT INTO statex.commits SELECT shard, 2, incarnation, epoch, at, next_id, next_token, next_name,
+                    owner_number, backend_pid, 0, 0, 0, 0, 0,
+                    ARRAY(SELECT \(Self.start >> 12) + p FROM generate_series(1, 38) p WHERE p <> 2), NULL
+                FROM statex.commits WHERE batch = 1
+                """)
+            #expect(try lists(reader, look).jobs.rows.map { $0[0] } == ["\(Self.open)"])
+            // Another journal's commit has the number of the last that was read: there page 20 has an open job.
+            let job = Self.start | 20 << 12 | 9
+            try database.run(
+                """
+                DELETE FROM statex.commits WHERE batch = 2;
+                INSERT INTO statex.commits SELECT shard, 2, incarnation + 1, epoch, at, next_id, next_token, next_name,
+                    owner_number, backend_pid, 1, 0, 0, 0, 0,
+                    ARRAY(SELECT \(Self.start >> 12) + p FROM generate_series(1, 38) p WHERE p NOT IN (2, 20)), NULL
+                FROM statex.commits WHERE batch = 1;
+                INSERT INTO statex.jobs SELECT \(job), 2, created, opts, kind, tenant, payload FROM statex.jobs
+                WHERE id = \(Self.start | 1 << 12 | 1)
+                """)
+            #expect(try lists(reader, look).jobs.rows.map { $0[0] } == ["\(job)"])
+        }
+
+        @Test("More commits with closed pages than are read at once are passed in few looks, once")
+        func manyCommits() throws {
+            // Each page closes in a commit of its own: those that matter in the oldest, which are read last.
+            let database = try database(closed: [39])
+            let count = 2 * OpenPages.commitsAtOnce
+            try database.run(
+                """
+                INSERT INTO statex.commits SELECT shard, b, incarnation, epoch, at, next_id, next_token, next_name,
+                    owner_number, backend_pid, 0, 0, 0, 0, 0,
+                    ARRAY[\(Self.start >> 12) + CASE WHEN b <= 39 AND b <> 3 THEN b - 1 ELSE b + 100 END], NULL
+                FROM statex.commits, generate_series(2, \(count)) b WHERE batch = 1
+                """)
+            let reader = try JournalReader(url: database.url, name: "test")
+            var walk = Walk(limit: 10, patience: .zero)
+            var found: [String?] = []
+            var looks = 0
+            while looks < 10 {
+                looks += 1
+                let list = try lists(reader, walk).jobs
+                found += list.rows.map { $0[0] }
+                guard let next = list.next.flatMap(UInt64.init) else { break }
+                walk.below = next
+            }
+            #expect(found == ["\(Self.open)"] && looks < 10)
+            // All is known now: one look suffices.
+            let again = try lists(reader, Walk(limit: 10, patience: .zero)).jobs
+            #expect(again.rows.map { $0[0] } == found)
+        }
+
+        @Test("Pages that close in any order become the same runs, and no other page is taken for one of them")
+        func runs() {
+            var generator = SystemRandomNumberGenerator()
+            for _ in 0..<50 {
+                let pages = (0..<300 as Range<UInt64>).filter { _ in Int.random(in: 0..<3, using: &generator) > 0 }
+                var closed = ClosedPages()
+                for (index, page) in (pages + pages.prefix(20)).shuffled(using: &generator).enumerated() {
+                    closed.add(page, in: .init(batch: UInt64(index), incarnation: "1"))
+                }
+                let known = Set(pages)
+                for page in 0..<UInt64(310) {
+                    let run = closed.run(around: page)
+                    #expect((run != nil) == known.contains(page))
+                    guard let run else { continue }
+                    #expect(run.allSatisfy(known.contains) && !known.contains(run.upperBound + 1))
+                    #expect(run.lowerBound == 0 || !known.contains(run.lowerBound - 1))
+                }
+            }
         }
     }
 }

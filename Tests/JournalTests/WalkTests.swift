@@ -183,7 +183,8 @@ extension JournalTests {
             func ids(_ limit: Int, _ viewer: Viewer, until time: Int64? = nil) throws -> [UInt64] {
                 var filter = LetterFilter()
                 filter.until = time
-                return try reader.deadLetterIDs(filter, of: [], limit: limit, for: viewer).map(\.rawValue)
+                let search = LetterSearch(limit: limit, patience: .seconds(60))
+                return try reader.deadLetterIDs(filter, search, for: viewer).ids.map(\.rawValue)
             }
             let listed = try all(
                 { try reader.deadLetters(LetterFilter(), all: true, $0, for: .everything) }, limit: 100,
@@ -191,12 +192,70 @@ extension JournalTests {
             ).0
             let whole = try ids(100, .everything)
             #expect(whole.count == 12 && whole == listed.compactMap(UInt64.init).reversed())
-            for limit in 0...12 { #expect(try ids(limit, .everything) == Array(whole.prefix(limit))) }
+            for limit in 1...12 { #expect(try ids(limit, .everything) == Array(whole.prefix(limit))) }
             #expect(try ids(100, .tenant("acme")).count == 4)
             #expect(try ids(100, .tenant("nobody")).isEmpty)
             let begun = Int64(480_000) * 3_600_000_000
             #expect(try ids(100, .everything, until: begun - 3_600_000_000).isEmpty)
             #expect(try ids(100, .everything, until: begun + 1) == whole)
+        }
+
+        @Test("Orders that go on from where one stopped looking reach each dead letter once, whatever the patience")
+        func ordersInSteps() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            func steps(limit: Int, patience: Duration, _ filter: LetterFilter = LetterFilter()) throws -> [[UInt64]] {
+                var search = LetterSearch(limit: limit, patience: patience)
+                var steps: [[UInt64]] = []
+                while steps.count < 100 {
+                    let found = try reader.deadLetterIDs(filter, search, for: .everything)
+                    #expect(found.ids.count <= limit)
+                    steps.append(found.ids.map(\.rawValue))
+                    guard let next = found.next else { break }
+                    #expect(next.rawValue > search.after, "it gets on")
+                    search.after = next.rawValue
+                }
+                return steps
+            }
+            let whole = try steps(limit: 100, patience: .seconds(60))
+            #expect(whole.count == 1 && whole[0].count == 12)
+            // Without patience a look is one page, of the four that have some; the last one says that there is no more.
+            let pages = try steps(limit: 100, patience: .zero)
+            #expect(pages.map(\.count) == [3, 3, 3, 3, 0] && pages.flatMap { $0 } == whole[0])
+            for limit in 1...12 {
+                for patience in [Duration.zero, .seconds(60)] {
+                    let steps = try steps(limit: limit, patience: patience)
+                    #expect(steps.flatMap { $0 } == whole[0], "\(limit) in \(patience)")
+                }
+            }
+            // What fits nothing is bounded in the same way, and says where to go on.
+            var nothing = LetterFilter()
+            nothing.errorClass = "nobody"
+            #expect(try steps(limit: 100, patience: .zero, nothing) == [[], [], [], [], []])
+            #expect(try steps(limit: 100, patience: .seconds(60), nothing) == [[]])
+        }
+
+        @Test("A read that nobody waits for any more ends before its next statement")
+        func unwanted() throws {
+            let reader = try JournalReader(url: database().url, name: "test")
+            let looks = Looks()
+            reader.read { looks.take() }
+            let search = LetterSearch(limit: 100, patience: .seconds(60))
+            looks.left = 3
+            #expect(throws: ReadError.failed("nobody waits for the answer any more")) {
+                try reader.deadLetterIDs(LetterFilter(), search, for: .everything)
+            }
+            looks.left = 100
+            #expect(try reader.deadLetterIDs(LetterFilter(), search, for: .everything).ids.count == 12)
+        }
+
+        /// Who waits for so many statements.
+        private final class Looks {
+            var left = 0
+
+            func take() -> Bool {
+                left -= 1
+                return left >= 0
+            }
         }
 
         @Test("When jobs were submitted bounds how far a list looks")
@@ -231,7 +290,9 @@ extension JournalTests {
                 (filter.since, filter.until) = (since, until)
                 let list = try reader.deadLetters(filter, all: true, walk, for: .everything)
                 #expect(list.rows.count == count && list.next == nil, "\(since ?? 0) \(until ?? 0)")
-                #expect(try reader.deadLetterIDs(filter, of: [], limit: 100, for: .everything).count == count)
+                let found = try reader.deadLetterIDs(
+                    filter, LetterSearch(limit: 100, patience: .seconds(60)), for: .everything)
+                #expect(found.ids.count == count && found.next == nil)
             }
         }
     }

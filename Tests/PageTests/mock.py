@@ -59,6 +59,8 @@ class World:
         self.jobs, self.results, self.payloads = {}, {}, {}
         self.letters, self.workers, self.extra_queues = [], [], []
         self.step = 100_000  # How many rows a list looks at before it answers.
+        self.order_step = 100_000  # How many letters an order looks at before it answers.
+        self.orders_go_on = False  # Whether an order answers before it is done.
         self.counts = {"submitted": 0, "succeeded": 0, "failed": 0, "dead": 0, "expired": 0}
         self.paused = []
         self.tells_who_paused = True
@@ -344,10 +346,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def post_dead_letters(self, parts, query, body):
         filter = json.loads(body)
-        matched = self.world.fitting(filter)
+        left = sorted((int(letter["id"]) for letter in self.world.fitting(filter) if int(letter["id"]) > int(filter.get("cursor", 0))))
+        matched = {str(id) for id in left[: self.world.order_step]}
         if not filter.get("dry_run"):
-            self.world.letters = [letter for letter in self.world.letters if letter not in matched]
-        self.ordered(body, {"matched": len(matched)})
+            self.world.letters = [letter for letter in self.world.letters if letter["id"] not in matched]
+        older = max(matched, key=int) if len(matched) < len(left) else None
+        self.ordered(body, {"matched": len(matched), "done": not self.world.orders_go_on, "next": older})
 
     def stream(self, path):
         _, _, what, id, _ = path.split("/")

@@ -67,6 +67,45 @@ def test_an_order_from_a_row_says_that_it_reaches_rows_with_another_text_too(bro
     assert "in this row" not in browser.text("dialog") and [body.get("dry_run") for _, body in world.orders] == [True] * 4
 
 
+def test_an_order_goes_on_from_where_it_stopped_looking(browser, world, letters):
+    world.order_step = 20
+    browser.open("#/dead")
+    browser.button("Drop all dead letters").click()
+    browser.sees("At least 20 dead letters fit", "dialog")
+    browser.sees("It was counted only so far", "dialog")
+    browser.button("Drop 20").click()
+    browser.sees("Nothing failed for good.")
+    assert world.letters == [] and not browser.all("dialog")
+    bodies = [body for _, body in world.orders]
+    assert bodies[:2] == [{"all": True, "dry_run": True}, {"all": True}]
+    cursors = [int(body["cursor"]) for body in bodies[2:]]
+    assert len(cursors) == 2 and cursors == sorted(cursors)
+
+
+def test_what_is_counted_whole_says_nothing_of_more(browser, world, letters):
+    world.order_step = 44
+    browser.open("#/dead")
+    browser.button("Drop all dead letters").click()
+    browser.sees("44 dead letters fit", "dialog")
+    assert "At least" not in browser.text("dialog") and "only so far" not in browser.text("dialog")
+
+
+def test_orders_of_so_many_a_second_are_given_one_after_the_other(browser, world, letters):
+    world.order_step, world.orders_go_on = 40, True
+    browser.open("#/dead")
+    browser.button("Retry all dead letters").click()
+    browser.sees("At least 40 dead letters fit", "dialog")
+    browser.find("#rate").send_keys("5")
+    browser.button("Retry 40").click()
+    browser.sees("Ordered for the oldest 40 that fit.", "dialog")
+    assert [body for _, body in world.orders[1:]] == [{"all": True, "per_second": 5}]
+    browser.button("Go on").click()
+    browser.wait(lambda: not browser.all("dialog"))
+    assert world.letters == [] and len(world.orders) == 3
+    last = world.orders[-1][1]
+    assert last.pop("cursor") and last == {"all": True, "per_second": 5}
+
+
 def test_an_order_that_fails_stays_in_its_dialog(browser, world, letters):
     browser.expected_errors = ["503"]
     browser.open("#/dead")

@@ -14,24 +14,22 @@ final class LetterOrders: Sendable {
         var shortfall: String?
     }
 
-    private let running = Atomic<Int>(0)
+    private let seats = LetterOrderSeats()
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
 
     /// Gives an order, and returns when it is done or a moment later.
+    /// - Parameter subject: who ordered it.
     func give(
-        _ action: OrderAction, _ letters: [JobID], perSecond rate: Double?, by sender: OrderSender
+        _ action: OrderAction, _ letters: [JobID], perSecond rate: Double?, by sender: OrderSender, of subject: String
     ) async throws(Problem) -> Progress {
-        guard running.add(1, ordering: .relaxed).newValue <= GatewayLimits.letterOrders else {
-            running.subtract(1, ordering: .relaxed)
-            throw .unavailable("as many orders as may are under way", code: "busy", seconds: 10)
-        }
+        try seats.take(subject)
         let order = Underway()
         let (end, ended) = AsyncStream.makeStream(of: Never.self)
         Task { [self] in
             await order.run(action, letters, rate, sender)
-            running.subtract(1, ordering: .relaxed)
+            seats.free(subject)
             ended.finish()
             if let failure = order.progress.failure {
                 logger.warning("\(action.name) of dead letters ended after \(order.progress.reached): \(failure)")

@@ -49,29 +49,37 @@ struct LetterRoutes: Sendable {
     private func order(_ action: OrderAction, _ call: Call) async throws -> Response {
         let body = try await Body.decode(LetterBody.self, from: call, limit: bodyLimit)
         let viewer = call.identity.viewer
+        let search = LetterSearch(
+            after: body.cursor?.rawValue ?? 0, limit: GatewayLimits.lettersInOrder,
+            patience: GatewayLimits.letterPatience)
         let letters = try await reads.answer { reader throws(ReadError) in
-            try reader.deadLetterIDs(body.filter, of: [], limit: GatewayLimits.lettersInOrder, for: viewer)
+            try reader.deadLetterIDs(body.filter, search, for: viewer)
         }
+        if !body.isDryRun { try body.checkDuration(of: letters.ids.count) }
         let sender = try scheduler.sender(note: body.note, by: call.identity)
         var progress = LetterOrders.Progress()
         if !body.isDryRun {
-            progress = try await orders.give(action, letters, perSecond: body.perSecond, by: sender)
+            progress = try await orders.give(
+                action, letters.ids, perSecond: body.perSecond, by: sender, of: call.identity.subject)
         }
         var text = JSONText()
         text.object {
-            $0.member("matched", letters.count)
+            $0.member("matched", letters.ids.count)
             $0.member("reached", progress.reached)
             $0.member("dry_run", body.isDryRun)
             $0.member("done", body.isDryRun || progress.isOver)
             $0.member("message", orNull: progress.shortfall)
+            $0.member("next", orNull: letters.next?.description)
         }
         return Response(json: text, status: body.isDryRun ? .ok : .accepted)
     }
 }
 
-/// Which dead letters an order means: all that fit.
+/// Which dead letters an order means: all that fit, as far as one look for them comes.
 struct LetterBody: Decodable {
     var filter = LetterFilter()
+    /// Behind which it goes on, as the order before said.
+    var cursor: JobID?
     var isDryRun: Bool
     var perSecond: Double?
     var note: String?
@@ -79,7 +87,7 @@ struct LetterBody: Decodable {
     static let rates = 0.01...100_000.0
 
     enum Fields: String, CodingKey, CaseIterable {
-        case kind, tenant, tags, since, until, all, note
+        case kind, tenant, tags, since, until, all, cursor, note
         case errorClass = "error_class"
         case dryRun = "dry_run"
         case perSecond = "per_second"
@@ -93,6 +101,10 @@ struct LetterBody: Decodable {
         filter.tags = try fields.words(.tags, count: JobOptions.tags, bytes: JobOptions.tagBytes)
         filter.since = try fields.time(.since).map { Timestamp(date: $0).microseconds }
         filter.until = try fields.time(.until).map { Timestamp(date: $0).microseconds }
+        if let text = try fields.decodeIfPresent(String.self, forKey: .cursor) {
+            cursor = JobID(text)
+            try fields.check(.cursor, cursor != nil, "must be what an order answered as `next`")
+        }
         isDryRun = try fields.decodeIfPresent(Bool.self, forKey: .dryRun) ?? false
         perSecond = try fields.decodeIfPresent(Double.self, forKey: .perSecond)
         try fields.check(
@@ -102,5 +114,16 @@ struct LetterBody: Decodable {
         // An order that forgot its filter must not reach everything.
         let all = try fields.decodeIfPresent(Bool.self, forKey: .all) ?? false
         try fields.check(.all, all || filter != LetterFilter(), "must be true for an order without a filter")
+    }
+
+    /// - Parameter letters: that it found.
+    func checkDuration(of letters: Int) throws(Problem) {
+        let most = GatewayLimits.letterOrderSeconds
+        guard let perSecond, Double(letters) / perSecond > Double(most) else { return }
+        let rate = Double(letters) / Double(most)
+        throw .field(
+            Fields.perSecond.stringValue,
+            "must be at least \((rate * 100).rounded(.up) / 100) for the \(letters) dead letters that fit: an order takes at most \(most) s; "
+                + "or order fewer of them, by a narrower filter")
     }
 }

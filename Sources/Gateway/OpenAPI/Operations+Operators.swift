@@ -48,7 +48,12 @@ extension Operations {
 
     private static func letters(_ id: String, _ summary: JSONLiteral) -> Operation {
         Operation(
-            id: id, summary: summary, body: json("LetterOrder"),
+            id: id, summary: summary,
+            description: .text(
+                "They are looked for from the oldest on, for half a second: `next` says where to go on. "
+                    + "An order with `per_second` takes at most \(GatewayLimits.letterOrderSeconds) s, else it is refused; "
+                    + "a subject has \(GatewayLimits.letterOrdersOfSubject) under way."),
+            body: json("LetterOrder"),
             answers: [
                 .json(200, "A dry run: how many fit.", "LettersOrdered"),
                 .json(202, "It is ordered, and perhaps goes on.", "LettersOrdered"),

@@ -115,8 +115,18 @@ extension Schemas {
         (
             "LettersOrdered",
             answer([
-                ("matched", count), ("reached", count), ("dry_run", flag),
+                ("matched", count.adding([("description", "As far as they were looked for: see `next`.")])),
+                ("reached", count), ("dry_run", flag),
                 ("done", flag.adding([("description", "false: it goes on.")])), ("message", textOrNull),
+                (
+                    "next",
+                    orNull("ID").adding([
+                        (
+                            "description",
+                            "The `cursor` of an order that goes on from where this one stopped looking; null: all were looked at."
+                        )
+                    ])
+                ),
             ])
         ),
         (
@@ -133,6 +143,12 @@ extension Schemas {
     private static let letterOrder = body(
         letterFilter + [
             ("all", flag.adding([("description", "true: an order without a filter, which reaches all of them.")])),
+            (
+                "cursor",
+                ref("ID").adding([
+                    ("description", "Behind which to go on: the `next` of the order before, with the same filter.")
+                ])
+            ),
             ("dry_run", flag),
             (
                 "per_second",

@@ -125,9 +125,16 @@ enum GatewayLimits {
     /// Open jobs of a tenant that are counted at most, and for how long: a full page of ids takes 55 ms.
     static let openJobs = 1_000
     static let openJobsPatience = Duration.milliseconds(250)
+    /// How long the dead letters of one order are looked for: all orders of a moment, each on one of the threads that
+    /// read, hold lists up no longer than this.
+    static let letterPatience = Duration.milliseconds(500)
     /// Dead letters that one order reaches, orders at once, and how long one is waited for.
     static let lettersInOrder = 100_000
     static let letterOrders = 8
+    /// And of one subject: one that takes long, and one beside it.
+    static let letterOrdersOfSubject = 2
+    /// An order that would take longer is refused: nobody can stop one, and it keeps others out.
+    static let letterOrderSeconds = 3_600
     static let orderPatience = Duration.seconds(5)
     /// What a filter may say, in bytes.
     static let filterBytes = 256

@@ -120,7 +120,12 @@ struct LetterOrder: ParsableArguments {
         let loaded = try journal.load()
         let wanted = (filter: filter.filter, ids: try jobIDs(ids))
         let letters = try journal.read(loaded, as: action.name) { (reader) throws(ReadError) in
-            try reader.deadLetterIDs(wanted.filter, of: wanted.ids, limit: limit, for: .everything)
+            guard wanted.ids.isEmpty else {
+                return try reader.deadLetterIDs(wanted.filter, of: wanted.ids, limit: limit, for: .everything)
+            }
+            // Who waits here holds up nobody else, and can stop it.
+            let search = LetterSearch(limit: limit, patience: .seconds(86_400))
+            return try reader.deadLetterIDs(wanted.filter, search, for: .everything).ids
         }
         let client = try await journal.client.connect(loaded)
         var giver = OrderGiver(client, order)

@@ -133,43 +133,64 @@ function asked(filter) {
   return Object.values(filter).some((value) => value) ? filter : { all: true };
 }
 
+/** Each looks for half a second: what fits little on a long history is looked for in so many. */
+const mostOrders = 40;
+
 /** What is counted, and what of it nobody may expect. */
 async function counted(order, filter, nothing, others) {
-  const { matched } = await post(`${path}/${order}`, { ...asked(filter), dry_run: true });
-  return { matched, body: h("p", {}, h("strong", {}, count(matched)), matched === 1 ? " dead letter fits: " : " dead letters fit: ", name(words(filter), 200), ". ", matched === 0 && nothing), more: others(matched) };
+  const { matched, next } = await post(`${path}/${order}`, { ...asked(filter), dry_run: true });
+  const fit = matched === 1 ? " dead letter fits: " : " dead letters fit: ";
+  const far = next && h("p", { class: "notice" }, "It was counted only so far, from the oldest on: there may be more. An order reaches them too.");
+  return { matched, ready: matched > 0 || Boolean(next), body: [h("p", {}, next && "At least ", h("strong", {}, count(matched)), fit, name(words(filter), 200), ". ", matched === 0 && !next && nothing), far], more: others(matched) };
+}
+
+/**
+ * Gives an order, and again from where it stopped looking, until all were looked at.
+ * @returns what is left to be said, if it is not over: who asked for so many a second has them one order after the other
+ */
+function ordering(order, filter, soon) {
+  let cursor;
+  let reached = 0;
+  return async (options) => {
+    for (let step = 0; step < mostOrders; step += 1) {
+      const answer = await post(`${path}/${order}`, { ...asked(filter), ...options, ...(cursor ? { cursor } : {}) });
+      cursor = answer.next;
+      reached += answer.matched;
+      if (!cursor) return soon();
+      if (answer.done === false) break;
+    }
+    soon();
+    return { ready: true, action: "Go on", body: [h("p", {}, "Ordered for the oldest ", h("strong", {}, count(reached)), " that fit. Newer ones were not looked at: go on when these are done.")] };
+  };
 }
 
 function retry(filter, soon, others) {
   const rate = h("input", { type: "number", min: 1, max: 10_000, placeholder: "as fast as it goes", id: "rate" });
+  const give = ordering("retry", filter, soon);
   ask({
     title: "Retry dead letters?", action: "Retry",
     async look() {
-      const { matched, body, more } = await counted("retry", filter, "There is nothing to retry.", others);
+      const { matched, ready, body, more } = await counted("retry", filter, "There is nothing to retry.", others);
       return {
-        ready: matched > 0, action: `Retry ${count(matched)}`,
-        body: [body, more, matched > 0 && [h("p", {}, "Each becomes a new job that starts from the beginning. That cannot be undone, only cancelled."), h("label", { for: "rate" }, "Jobs a second"), rate]],
+        ready, action: matched > 0 ? `Retry ${count(matched)}` : "Retry",
+        body: [body, more, ready && [h("p", {}, "Each becomes a new job that starts from the beginning. That cannot be undone, only cancelled."), h("label", { for: "rate" }, "Jobs a second"), rate]],
       };
     },
-    async act() {
-      await post(`${path}/retry`, { ...asked(filter), ...(rate.value ? { per_second: Number(rate.value) } : {}) });
-      soon();
-    },
+    act: () => give(rate.value ? { per_second: Number(rate.value) } : {}),
   });
 }
 
 function drop(filter, soon, others) {
+  const give = ordering("drop", filter, soon);
   ask({
     title: "Drop dead letters?", action: "Drop", danger: true,
     async look() {
-      const { matched, body, more } = await counted("drop", filter, "There is nothing to drop.", others);
+      const { matched, ready, body, more } = await counted("drop", filter, "There is nothing to drop.", others);
       return {
-        ready: matched > 0, action: `Drop ${count(matched)}`,
-        body: [body, more, matched > 0 && h("p", {}, "They leave these lists and can never be retried. This cannot be undone. Their history stays in the journal.")],
+        ready, action: matched > 0 ? `Drop ${count(matched)}` : "Drop",
+        body: [body, more, ready && h("p", {}, "They leave these lists and can never be retried. This cannot be undone. Their history stays in the journal.")],
       };
     },
-    async act() {
-      await post(`${path}/drop`, asked(filter));
-      soon();
-    },
+    act: () => give({}),
   });
 }

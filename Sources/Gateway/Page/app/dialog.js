@@ -6,7 +6,7 @@ import { show } from "./problem.js";
 /**
  * Asks, and does it when the answer is yes. The dialog stays while it is done, and shows a problem.
  * @param look fills the dialog first (a dry run): returns `{body, ready}`; without `ready` there is nothing to do
- * @param act does it
+ * @param act does it; what it returns is shown in place of what was there, as what `look` does: then it is not all done
  */
 export function ask({ title, action, danger = false, look, act }) {
   const heading = h("h2", { id: "dialog-title" }, title);
@@ -20,7 +20,10 @@ export function ask({ title, action, danger = false, look, act }) {
   async function submit(event) {
     event.preventDefault();
     yes.disabled = true;
-    if (await attempt(() => act(body))) dialog.close();
+    let left;
+    const isDone = await attempt(async () => { left = await act(body); });
+    if (left) fill(left);
+    else if (isDone) dialog.close();
     else yes.disabled = false;
   }
 
@@ -42,13 +45,17 @@ export function ask({ title, action, danger = false, look, act }) {
     }
   }
 
+  function fill(seen) {
+    replace(body, seen.body);
+    yes.disabled = !seen.ready;
+    if (seen.action) yes.textContent = seen.action;
+  }
+
   document.body.append(dialog);
   dialog.showModal();
   attempt(async () => {
     const seen = await look();
-    replace(body, seen.body);
-    yes.disabled = !seen.ready;
-    if (seen.action) yes.textContent = seen.action;
+    fill(seen);
     if (seen.ready && !danger) (body.querySelector("input, select") ?? yes).focus();
   });
 }
