@@ -40,13 +40,18 @@ package struct EventReplay: Sendable {
 
     private let start: EventSequence
     private let end: EventPlace
+    private let isWanted: @Sendable () -> Bool
 
     /// - Parameters:
     ///   - start: the last event that was had.
     ///   - end: from where on it is heard.
-    package init(after start: EventSequence, to end: EventPlace) {
+    ///   - isWanted: asked between commits: what nobody waits for any more is given up, with an error.
+    package init(
+        after start: EventSequence, to end: EventPlace, while isWanted: @escaping @Sendable () -> Bool = { true }
+    ) {
         self.start = start
         self.end = end
+        self.isWanted = isWanted
     }
 
     /// So many retries by hand of a request are looked up, each with two looks at an index; of more it is a gap.
@@ -95,6 +100,10 @@ package struct EventReplay: Sendable {
             return give(up: from, to: to, &part, "too many commits to read them again")
         }
         for batch in commits {
+            // Not a part of them: to a client it would look like all.
+            guard isWanted() else {
+                throw PostgresError(doing: "events of jobs", state: "57014", message: "nobody waits for them any more")
+            }
             let found = try history.events(
                 from: max(from, EventPosition(batch: batch)), to: min(to, EventPosition(batch: batch + 1)))
             part.news += found.events.filter(includes).map { .event($0) }

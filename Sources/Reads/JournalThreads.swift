@@ -21,15 +21,40 @@ package final class JournalThreads<Link: ~Copyable>: Sendable {
     private let patience: Duration
     private let connect: @Sendable () throws(ReadError) -> Link
 
+    /// Fair between subjects, whatever each of them asks: a question's rank is one more than that of its subject's last,
+    /// or than that of whoever was let in last. So one that asks for a hundred things is let in between the others.
     private struct Queue {
-        var waiting: [Work] = []
-        /// The first of `waiting` that is not taken.
-        var head = 0
+        /// By rank, and of one rank as they came.
+        private(set) var waiting: [Work] = []
         var isClosed = false
+        /// Of the last that was taken, and of the last of each subject that waits.
+        private var taken: UInt64 = 0
+        private var last: [String: UInt64] = [:]
+
+        mutating func put(_ work: Work) {
+            var work = work
+            work.rank = max(taken, last[work.subject] ?? 0) + 1
+            last[work.subject] = work.rank
+            // Mostly behind all others.
+            var place = waiting.count
+            while place > 0, waiting[place - 1].rank > work.rank { place -= 1 }
+            waiting.insert(work, at: place)
+        }
+
+        mutating func take() -> Work? {
+            guard !waiting.isEmpty else { return nil }
+            let work = waiting.removeFirst()
+            taken = work.rank
+            // What is not above the last that was taken says nothing more.
+            if last[work.subject] == work.rank { last[work.subject] = nil }
+            return work
+        }
     }
 
     /// A question that somebody waits for.
     private struct Work: Sendable {
+        let subject: String
+        var rank: UInt64 = 0
         /// - Returns: why the connection was lost before an answer came; then nobody was told yet.
         let run: @Sendable (inout Link) -> ReadError?
         let fail: @Sendable (ReadError) -> Void
@@ -70,26 +95,36 @@ package final class JournalThreads<Link: ~Copyable>: Sendable {
         arrivals.signal()
     }
 
+    /// Those that wait.
+    package var waiting: Int { queue.withLock { $0.waiting.count } }
+
     /// Runs `body` on one of the threads. It may run twice, when the connection was lost, and go on when nobody waits for
-    /// it any more.
-    /// - Parameter patience: less than that of all, if it is given.
+    /// it any more, unless it looks whether somebody does.
+    /// - Parameters:
+    ///   - subject: who asks; subjects take turns.
+    ///   - patience: less than that of all, if it is given.
+    ///   - isWanted: asked before it begins; without that it does not.
     package func ask<T: Sendable>(
-        within patience: Duration? = nil, _ body: @escaping @Sendable (inout Link) throws(ReadError) -> T
+        of subject: String = "", within patience: Duration? = nil,
+        while isWanted: @escaping @Sendable () -> Bool = { true },
+        _ body: @escaping @Sendable (inout Link, _ isWanted: @escaping @Sendable () -> Bool) throws(ReadError) -> T
     ) async throws(ReadError) -> T {
         let patience = patience ?? self.patience
         var timer: Task<Void, Never>?
         let answer: Swift.Result<T, ReadError> = await withCheckedContinuation { continuation in
             let waiter = Waiter(continuation)
+            let isAwaited: @Sendable () -> Bool = { waiter.isThere && isWanted() }
             let work = Work(
+                subject: subject,
                 run: { link in
                     do throws(ReadError) {
-                        waiter.tell(.success(try body(&link)))
+                        waiter.tell(.success(try body(&link, isAwaited)))
                     } catch {
                         if case .unreachable = error { return error }
                         waiter.tell(.failure(error))
                     }
                     return nil
-                }, fail: { waiter.tell(.failure($0)) }, isWanted: { waiter.isThere })
+                }, fail: { waiter.tell(.failure($0)) }, isWanted: isAwaited)
             if let refusal = put(work) { return waiter.tell(.failure(refusal)) }
             timer = Task {
                 guard (try? await Task.sleep(for: patience)) != nil else { return }
@@ -103,8 +138,8 @@ package final class JournalThreads<Link: ~Copyable>: Sendable {
     private func put(_ work: Work) -> ReadError? {
         let refusal: ReadError? = queue.withLock { queue in
             guard !queue.isClosed else { return .unreachable("reading has ended") }
-            guard queue.waiting.count - queue.head < capacity else { return .busy }
-            queue.waiting.append(work)
+            guard queue.waiting.count < capacity else { return .busy }
+            queue.put(work)
             return nil
         }
         if refusal == nil { arrivals.signal() }
@@ -115,22 +150,14 @@ package final class JournalThreads<Link: ~Copyable>: Sendable {
     private func next() -> Work? {
         while true {
             arrivals.wait()
-            let work: Work? = queue.withLock { queue in
-                guard queue.head < queue.waiting.count else { return nil }
-                let work = queue.waiting[queue.head]
-                queue.head += 1
-                if queue.head == queue.waiting.count || queue.head > capacity {
-                    queue.waiting.removeFirst(queue.head)
-                    queue.head = 0
-                }
-                return work
-            }
+            let work = queue.withLock { $0.take() }
             guard let work else {
                 // The end was signalled, once for all who wait.
                 arrivals.signal()
                 return nil
             }
             if work.isWanted() { return work }
+            work.fail(.unreachable("nobody waits for it any more"))
         }
     }
 

@@ -18,13 +18,16 @@ package final class ReadPool: Sendable {
     /// Ends the threads, once they have done what waits.
     package func close() { threads.close() }
 
-    /// Runs `body` on one of the threads. It may run twice, when the connection was lost, and go on when nobody waits for
-    /// it any more.
+    /// Runs `body` on one of the threads. It may run twice, when the connection was lost; when nobody waits for it any
+    /// more it ends before its next statement.
     /// - Parameter patience: less than the pool's, if it is given.
     package func read<T: Sendable>(
         within patience: Duration? = nil,
         _ body: @escaping @Sendable (borrowing JournalReader) throws(ReadError) -> T
     ) async throws(ReadError) -> T {
-        try await threads.ask(within: patience) { reader throws(ReadError) in try body(reader) }
+        try await threads.ask(within: patience) { reader, isWanted throws(ReadError) in
+            reader.read(while: isWanted)
+            return try body(reader)
+        }
     }
 }

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import StatexClient
+import StatexEvents
 import StatexProtocol
 import Testing
 
@@ -277,19 +278,56 @@ struct LiveTests {
 
     // MARK: The hub
 
-    @Test func `nobody waits for ever for a journal that hangs`() async throws {
-        // It takes connections, and never says a word.
-        let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    /// Takes connections, and never says a word.
+    private func silent() async throws -> (channel: any Channel, url: String) {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .bind(host: "127.0.0.1", port: 0).get()
-        let port = try #require(silent.localAddress?.port)
+        let port = try #require(channel.localAddress?.port)
+        return (channel, "postgresql://statex@127.0.0.1:\(port)/statex")
+    }
+
+    @Test func `nobody waits for ever for a journal that hangs`() async throws {
+        let silent = try await silent()
         let hub = EventHub(
-            endpoint: "ipc:///nowhere", journalURL: "postgresql://statex@127.0.0.1:\(port)/statex",
-            memory: StatusMemory(), patience: .milliseconds(100), logger: Logger(label: "test"))
+            endpoint: "ipc:///nowhere", journalURL: silent.url, memory: StatusMemory(), patience: .milliseconds(100),
+            logger: Logger(label: "test"))
         for _ in 0..<2 {
             await #expect(throws: Problem.self) {
                 _ = try await hub.join(listener(.everything(tenant: nil, kind: nil, withWorkers: false)))
             }
         }
-        try await silent.close()
+        hub.close()
+        try await silent.channel.close()
+    }
+
+    @Test func `what was missed is waited for so long, and by so many streams of one subject`() async throws {
+        let silent = try await silent()
+        let hub = EventHub(
+            endpoint: "ipc:///nowhere", journalURL: silent.url, memory: StatusMemory(), replayPatience: .seconds(2),
+            logger: Scene.logger)
+        let had = EventSequence(incarnation: 7, batch: 9, index: 1)
+        let end = EventPlace(incarnation: 7, position: EventPosition(batch: 12))
+        @Sendable func replay(_ subject: String) async -> Problem? {
+            do throws(Problem) {
+                _ = try await hub.replay(after: had, to: end, of: subject) { _, _ in 0 }
+                return nil
+            } catch {
+                return error
+            }
+        }
+        let refusals = await withTaskGroup(of: (String, Problem?).self) { group in
+            for _ in 0...GatewayLimits.replaysOfSubject { group.addTask { ("greedy", await replay("greedy")) } }
+            group.addTask { ("modest", await replay("modest")) }
+            return await group.reduce(into: [String: [Problem?]]()) { $0[$1.0, default: []].append($1.1) }
+        }
+        let greedy = refusals["greedy"] ?? []
+        #expect(greedy.count { $0?.status == .tooManyRequests } == 1)
+        #expect(greedy.count { $0?.code == "journal_away" } == GatewayLimits.replaysOfSubject)
+        #expect(refusals["modest"]?.map { $0?.status } == [.serviceUnavailable])
+        #expect(greedy.allSatisfy { $0?.headers[.retryAfter] != nil })
+        // Who was answered has its place back.
+        #expect(await replay("greedy")?.status == .serviceUnavailable)
+        hub.close()
+        try await silent.channel.close()
     }
 }

@@ -3,6 +3,7 @@ import StatexEvents
 import StatexPostgres
 import StatexProtocol
 import StatexSchedulerCore
+import Synchronization
 import Testing
 
 @testable import StatexJournal
@@ -94,6 +95,22 @@ extension JournalTests {
             }
         }
 
+        /// Somebody who waits until it was asked so often.
+        private final class Patience: Sendable {
+            private let count = Mutex(0)
+            private let most: Int
+
+            init(_ most: Int) { self.most = most }
+
+            var asked: Int { count.withLock { $0 } }
+            var isLeft: Bool {
+                count.withLock { count in
+                    count += 1
+                    return count <= most
+                }
+            }
+        }
+
         /// Everything that the request's listeners hear, read as a whole.
         private func heard(_ request: UInt64, in database: JournalDatabase, to end: EventPlace) throws -> [JobEvent] {
             var history = try EventHistory(url: database.url)
@@ -148,6 +165,33 @@ extension JournalTests {
             let few = try replay.events(
                 ofRequest: JobID(rawValue: first), jobs: 2, isOver: false, commits: 3, in: &history)
             #expect(told(few).isEmpty && few.news.count == 1 && few.trouble != nil)
+        }
+
+        @Test("What nobody waits for any more is given up between two commits, and is no part of an answer")
+        func givenUp() throws {
+            var story = try Story()
+            let first = story.create(of: 1)
+            try story.commit()
+            story.lease(first)
+            try story.commit()
+            story.end(first, .failed, .dead)
+            try story.commit()
+            var history = try EventHistory(url: story.database.url)
+            let had = EventSequence(incarnation: 9, batch: 1, index: 0)
+            // Of three commits the first is wanted.
+            let hasty = Patience(1)
+            var failure: PostgresError?
+            do throws(PostgresError) {
+                _ = try EventReplay(after: had, to: story.end, while: { hasty.isLeft }).events(
+                    ofRequest: JobID(rawValue: first), jobs: 1, isOver: true, commits: 64, in: &history)
+            } catch {
+                failure = error
+            }
+            #expect(failure != nil && hasty.asked == 2)
+            // The connection is as good as before.
+            let part = try EventReplay(after: had, to: story.end).events(
+                ofRequest: JobID(rawValue: first), jobs: 1, isOver: true, commits: 64, in: &history)
+            #expect(told(part).map(\.type) == [.jobLeased, .jobDead, .requestFailed])
         }
 
         @Test("What is retried when the request has ended is not told, and its end is, if nobody heard it yet")

@@ -87,7 +87,7 @@ struct StreamRoutes: Sendable {
         var isOver = isOver
         if let had = opened.had {
             let start = opened.membership.start
-            let part = try await hub.replay(after: had, to: start, read)
+            let part = try await hub.replay(after: had, to: start, of: opened.subject, read)
             // A browser does not come again after this.
             if isOver, part.news.isEmpty { return Response(status: .noContent) }
             for news in part.news {
@@ -151,15 +151,16 @@ struct StreamRoutes: Sendable {
         let opened = try await open(
             call, .everything(tenant: tenant, kind: kind, withWorkers: tenant == nil && kind == nil))
         guard let had = opened.had else { return opened.response(first: ServerSentEvent.opening) }
-        let (hub, start) = (hub, opened.membership.start)
+        let (hub, start, subject) = (hub, opened.membership.start, opened.subject)
         return opened.response(
             first: ServerSentEvent.opening,
             replaying: { listener, tell in
                 var next: EventPosition?
                 for number in 0...GatewayLimits.replayParts {
                     let from = next
-                    let part = try await hub.replay(after: had, to: start) {
-                        replay, history throws(PostgresError) in
+                    let part = try await hub.replay(
+                        after: had, to: start, of: subject, while: { [box = listener.box] in !box.isOver }
+                    ) { replay, history throws(PostgresError) in
                         guard number == GatewayLimits.replayParts, let from else {
                             return try replay.events(from: from, in: &history)
                         }
@@ -181,14 +182,16 @@ struct StreamRoutes: Sendable {
 
     private func open(_ call: Call, _ interest: Interest) async throws -> OpenedStream {
         let had = try Self.lastEvent(call.request)
-        let seat = try seats.take(call.identity.subject)
+        let subject = call.identity.subject
+        let seat = try seats.take(subject)
         let box = StreamBox(limit: interest.patience, cut: call.context.cut)
         let membership = try await hub.join(Listener(interest, had: had, box: box))
-        if let had, membership.start.isBefore(had), try await !hub.hasCome(to: had) {
+        if let had, membership.start.isBefore(had), try await !hub.hasCome(to: had, of: subject) {
             // It would hear nothing until the journal is as far, which may be never.
             throw Problem.field("Last-Event-ID", "names an event that has not happened; leave it out to begin anew")
         }
-        return OpenedStream(request: call.request, membership: membership, seat: seat, had: had)
+        return OpenedStream(
+            request: call.request, membership: membership, seat: seat, subject: subject, had: had)
     }
 
     private static func lastEvent(_ request: Request) throws(Problem) -> EventSequence? {

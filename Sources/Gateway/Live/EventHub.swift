@@ -41,6 +41,8 @@ final class EventHub: Service {
     private let began = ContinuousClock.now
     /// Read what streams missed: a few at once, so that a gateway that starts again does not fall upon the journal.
     private let replays: JournalThreads<EventHistory>
+    private let replayPatience: Duration
+    private let replaySeats = StreamSeats(limit: GatewayLimits.replaysOfSubject)
 
     /// - Parameters:
     ///   - memory: told everything first.
@@ -56,8 +58,10 @@ final class EventHub: Service {
         self.memory = memory
         self.patience = patience
         self.logger = logger
-        replays = JournalThreads("replays", threads: GatewayLimits.replaysAtOnce, patience: replayPatience) {
-            () throws(ReadError) in
+        self.replayPatience = replayPatience
+        replays = JournalThreads(
+            "replays", threads: GatewayLimits.replaysAtOnce, capacity: GatewayLimits.replays, patience: replayPatience
+        ) { () throws(ReadError) in
             do throws(PostgresError) {
                 return try EventHistory(url: journalURL, limit: JournalLimits.statement)
             } catch {
@@ -126,8 +130,8 @@ final class EventHub: Service {
 
     /// Whether the journal has come as far as this event, which the hub has not. Who was at another gateway may be
     /// ahead; nobody is ahead of the journal.
-    func hasCome(to sequence: EventSequence) async throws(Problem) -> Bool {
-        try await read { history throws(PostgresError) in
+    func hasCome(to sequence: EventSequence, of subject: String) async throws(Problem) -> Bool {
+        try await read(of: subject, while: { true }) { history throws(PostgresError) in
             guard let end = try history.end() else { return false }
             return end.incarnation != sequence.incarnation || EventPosition(after: sequence) <= end.position
         }
@@ -136,25 +140,41 @@ final class EventHub: Service {
     /// Reads a part of what was missed.
     typealias Read<T> = @Sendable (EventReplay, inout EventHistory) throws(PostgresError) -> T
 
-    /// What a stream missed, read by one of a few threads.
+    /// What a stream missed, read by one of a few threads, on which subjects take turns.
+    /// - Parameter isWanted: asked now and then; otherwise nobody waits for it any more.
     func replay<T: Sendable>(
-        after sequence: EventSequence, to end: EventPlace, _ body: @escaping Read<T>
+        after sequence: EventSequence, to end: EventPlace, of subject: String,
+        while isWanted: @escaping @Sendable () -> Bool = { true }, _ body: @escaping Read<T>
     ) async throws(Problem) -> T {
-        let replay = EventReplay(after: sequence, to: end)
-        return try await read { history throws(PostgresError) in try body(replay, &history) }
+        let until = ContinuousClock.now + replayPatience
+        let isWanted: @Sendable () -> Bool = { .now < until && isWanted() }
+        let replay = EventReplay(after: sequence, to: end, while: isWanted)
+        return try await read(of: subject, while: isWanted) { history throws(PostgresError) in
+            try body(replay, &history)
+        }
     }
 
     private func read<T: Sendable>(
+        of subject: String, while isWanted: @escaping @Sendable () -> Bool,
         _ body: @escaping @Sendable (inout EventHistory) throws(PostgresError) -> T
     ) async throws(Problem) -> T {
+        let seat = try replaySeat(of: subject)
+        defer { withExtendedLifetime(seat) {} }
         do throws(ReadError) {
-            return try await replays.ask { history throws(ReadError) in
+            return try await replays.ask(of: subject, while: isWanted) { history, _ throws(ReadError) in
                 do throws(PostgresError) { return try body(&history) } catch { throw ReadError(error) }
             }
         } catch {
             // Those who are refused are many.
             if error != .busy { logger.warning("events could not be read again: \(error)") }
             throw Problem(error)
+        }
+    }
+
+    private func replaySeat(of subject: String) throws(Problem) -> StreamSeats.Seat {
+        do throws(Problem) { return try replaySeats.take(subject) } catch {
+            let limit = GatewayLimits.replaysOfSubject
+            throw .tooMany("\(limit) streams of \(subject) wait for what they missed, which is the limit", seconds: 5)
         }
     }
 

@@ -8,6 +8,8 @@ struct OpenedStream: Sendable {
     let request: Request
     let membership: EventHub.Membership
     let seat: StreamSeats.Seat
+    /// Whose it is.
+    let subject: String
     /// The last event that its client has.
     let had: EventSequence?
 

@@ -31,6 +31,9 @@ final class StreamBox: Sendable {
     /// Whether everything was taken, and there may be more.
     var isEmpty: Bool { state.withLock { !$0.hasNews } }
 
+    /// Whether nothing more is put in: it ended, or its client has gone.
+    var isOver: Bool { state.withLock { $0.isOver } }
+
     /// For those who never wait.
     func put(_ bytes: [UInt8]) {
         let isTooSlow = change { state in

@@ -168,6 +168,9 @@ enum GatewayLimits {
     static let replayCommits = 64
     static let replayParts = 5
     static let replaysAtOnce = 2
+    /// Those that wait for that, and of one subject: after a restart all of its 100 streams come again.
+    static let replays = 512
+    static let replaysOfSubject = 128
     /// How long what was read of a request or a job is good for while nothing is heard of it, and where all of its jobs
     /// are final or wait for their time; of how many rows it is remembered (of requests, of jobs, of why they wait: a row
     /// has about 1 KiB), and of one request at most.

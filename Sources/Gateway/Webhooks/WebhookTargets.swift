@@ -38,7 +38,7 @@ final class WebhookTargets: Sendable {
         }
         let name = WebhookDelivery.targetName(tenant, url.text)
         do throws(ReadError) {
-            try await thread.ask { ledger throws(ReadError) in
+            try await thread.ask { ledger, _ throws(ReadError) in
                 do throws(PostgresError) { try Self.write(name, tenant, url.text, ledger) } catch {
                     throw ReadError(error)
                 }
