@@ -10,7 +10,7 @@ const advice = {
   415: "Choose another kind for this file.",
   422: "Correct it and try again.",
   429: "You ask faster than allowed. Wait a moment.",
-  503: "The scheduler or the journal is away or busy. Nothing was recorded; try again.",
+  503: "The scheduler or the journal is away, or something is busy. Try again: nothing is done twice.",
 };
 
 export function show(problem) {
